@@ -1,0 +1,25 @@
+"""The mathematics of the long tail: torch alone, no detector and no data set known here.
+
+Shape legend used throughout:
+    N: samples (images, RoIs or pixels)      D: feature dimension
+    C: classes, background included if any   K: heads, contiguous chunks of D / K features
+    A: TDE strengths (values of alpha)
+"""
+
+from .background_exemption import background_exempt_log_probs
+from .classifier import MultiHeadNormalizedClassifier
+from .head_direction import HeadDirection
+from .long_tail import long_tailed_counts, shot_groups
+from .normalization import NORMALIZATIONS
+from .xerm import xerm_loss, xerm_weights
+
+__all__ = [
+    "NORMALIZATIONS",
+    "HeadDirection",
+    "MultiHeadNormalizedClassifier",
+    "background_exempt_log_probs",
+    "long_tailed_counts",
+    "shot_groups",
+    "xerm_loss",
+    "xerm_weights",
+]

@@ -1,0 +1,95 @@
+"""The direction that SGD's momentum drives features towards: that of the head classes."""
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+class HeadDirection(nn.Module):
+    """Moving sum of mean features, d ← μ d + mean(x) (Tang et al., NeurIPS 2020).
+
+    There is no (1 − μ): only the direction of d is used. The buffer is changed in place, so it
+    follows the module to its device and into its checkpoint; every process holds the same d.
+
+    Args:
+        num_features: D.
+        momentum: μ, in [0, 1].
+
+    Attributes:
+        direction: (D,) float32 buffer, zero until the first sample.
+
+    Raises:
+        ValueError: ``momentum`` outside [0, 1].
+    """
+
+    direction: Tensor
+
+    def __init__(self, num_features: int, momentum: float = 0.9) -> None:
+        super().__init__()
+        self.momentum = _checked_momentum(momentum)
+        self.register_buffer("direction", torch.zeros(num_features))
+
+    @torch.no_grad()
+    def update(
+        self, features: Tensor, mask: Tensor | None = None, momentum: float | None = None
+    ) -> None:
+        """Add one training step's mean feature; without any sample, leave d as it is.
+
+        In a distributed job sums and counts are all-reduced, so **every** process must call this in
+        every step, with zero rows if it has none.
+
+        Args:
+            features: (N, D) of this step; N may be 0. No gradient flows through d.
+            mask: (N,) bool, the rows to count (foreground RoIs in detection); all if ``None``.
+            momentum: μ for this step, where it follows the learning rate.
+
+        Raises:
+            ValueError: shapes that do not fit, a mask that is not boolean, or μ outside [0, 1].
+        """
+        if features.ndim != 2 or features.shape[1] != self.direction.shape[0]:
+            raise ValueError(
+                f"features must be (N, {self.direction.shape[0]}), got {tuple(features.shape)}"
+            )
+        if mask is not None:
+            if mask.dtype != torch.bool or mask.shape != features.shape[:1]:
+                raise ValueError(
+                    f"mask must be bool of shape ({features.shape[0]},), got "
+                    f"{mask.dtype} of shape {tuple(mask.shape)}"
+                )
+            features = features[mask]
+        total = features.detach().sum(dim=0, dtype=self.direction.dtype)
+        self.update_from_sum(total, features.shape[0], momentum)
+
+    @torch.no_grad()
+    def update_from_sum(
+        self, total: Tensor, count: int | Tensor, momentum: float | None = None
+    ) -> None:
+        """:meth:`update` for callers that have summed already (mask pixels, say).
+
+        Args:
+            total: (D,) sum of this process's features.
+            count: how many were summed.
+            momentum: as in :meth:`update`.
+        """
+        momentum = self.momentum if momentum is None else _checked_momentum(momentum)
+        counted = torch.as_tensor(count, dtype=self.direction.dtype, device=total.device)
+        packed = torch.cat([total.to(self.direction.dtype), counted.reshape(1)])
+        packed = packed.to(self.direction.device)
+        if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+            dist.all_reduce(packed)
+        samples = packed[-1]
+        # No branch on a device value: with no sample, μ becomes 1 and the mean 0.
+        seen = samples > 0
+        self.direction.mul_(torch.where(seen, momentum, 1.0))
+        self.direction.add_(
+            torch.where(seen, packed[:-1] / samples.clamp_min(1), torch.zeros_like(self.direction))
+        )
+
+    def extra_repr(self) -> str:
+        return f"num_features={self.direction.shape[0]}, momentum={self.momentum:g}"
+
+
+def _checked_momentum(momentum: float) -> float:
+    if not 0 <= momentum <= 1:
+        raise ValueError(f"momentum must lie in [0, 1], got {momentum}")
+    return momentum

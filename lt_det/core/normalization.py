@@ -1,0 +1,71 @@
+"""The norms N(x, w) of the normalized-classifier family, each split into a feature and a weight part.
+
+Every member of the family is z_c = (τ/K) Σ_k w_{c,k}ᵀ x_k / N(x_k, w_{c,k}) with N(x, w) =
+N_x(x) · N_w(w), so normalizing features and weights apart leaves one matrix product for all heads.
+
+==============  ===========  ==========  ====================================================
+name            N_x(x)       N_w(w)      source
+==============  ===========  ==========  ====================================================
+``cosine``      ‖x‖          ‖w‖         Gidaris and Komodakis, CVPR 2018
+``capsule``     ‖x‖ + 1      ‖w‖         Liu et al., CVPR 2019 (OLTR)
+``deconfound``  ‖x‖          ‖w‖ + γ     Tang, Huang, Zhang, NeurIPS 2020
+``tau_norm``    1            ‖w‖^p       Kang et al., ICLR 2020 (their τ is p here)
+``lws``         1            1 / g_c     Kang et al., ICLR 2020 (learned g)
+==============  ===========  ==========  ====================================================
+"""
+
+import torch
+from torch import Tensor
+
+NORMALIZATIONS = ("cosine", "capsule", "deconfound", "tau_norm", "lws")
+
+# Below this norm a vector counts as zero: it is mapped to zero, with a finite gradient.
+_SMALLEST_NORM = 1e-12
+
+
+def split_heads(vectors: Tensor, num_heads: int) -> Tensor:
+    """View (..., D) as (..., K, D/K): head k owns the k-th contiguous chunk."""
+    return vectors.unflatten(-1, (num_heads, vectors.shape[-1] // num_heads))
+
+
+def unit(vectors: Tensor) -> Tensor:
+    """Scale vectors (..., D) to length 1 along the last dimension; zero vectors stay zero."""
+    return torch.nn.functional.normalize(vectors, dim=-1, eps=_SMALLEST_NORM)
+
+
+def full_precision(values: Tensor) -> Tensor:
+    """Half and bfloat16 become float32, anything else stays as it is.
+
+    Norms of 1,024 half-precision features overflow, and logits of up to τ=16 keep three digits
+    in bfloat16, fewer than softmax needs to rank 1,230 classes.
+    """
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+
+
+def normalize_features(heads: Tensor, normalization: str) -> Tensor:
+    """x_k / N_x(x_k) for features split into heads, shape (..., K, D/K)."""
+    if normalization in ("cosine", "deconfound"):
+        return unit(heads)
+    if normalization == "capsule":
+        return heads / (torch.linalg.vector_norm(heads, dim=-1, keepdim=True) + 1)
+    return heads
+
+
+def normalize_weights(heads: Tensor, normalization: str, *, offset: float, power: float) -> Tensor:
+    """w_{c,k} / N_w(w_{c,k}) for weights split into heads, shape (C, K, D/K).
+
+    Args:
+        heads: classifier weights by head.
+        normalization: one of :data:`NORMALIZATIONS`.
+        offset: γ of ``deconfound``.
+        power: p of ``tau_norm``.
+    """
+    if normalization in ("cosine", "capsule"):
+        return unit(heads)
+    if normalization == "deconfound":
+        norms = torch.linalg.vector_norm(heads, dim=-1, keepdim=True)
+        return heads / (norms + offset).clamp_min(_SMALLEST_NORM)
+    if normalization == "tau_norm":
+        norms = torch.linalg.vector_norm(heads, dim=-1, keepdim=True)
+        return heads / norms.clamp_min(_SMALLEST_NORM) ** power
+    return heads

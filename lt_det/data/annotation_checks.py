@@ -1,0 +1,116 @@
+"""What can be wrong with a single annotation, and what is done about it."""
+
+import logging
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from lt_det.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+# Published boxes are rounded: they may stand out of the picture by less than a pixel.
+_OUTSIDE_TOLERANCE = 1.0
+
+
+def annotation_problem(
+    annotation: dict[str, Any], image: dict[str, Any] | None, category_ids: set[int]
+) -> str | None:
+    """Say in a few words what is wrong with an annotation, or ``None``.
+
+    Args:
+        annotation: the record.
+        image: the image record it points to, ``None`` where there is none.
+        category_ids: the ids that have a category.
+    """
+    if image is None:
+        return f"image id {annotation.get('image_id')!r} has no image"
+    if annotation.get("category_id") not in category_ids:
+        return f"category id {annotation.get('category_id')!r} has no category"
+    return _box_problem(annotation.get("bbox"), image) or _segmentation_problem(
+        annotation.get("segmentation"), bool(annotation.get("iscrowd"))
+    )
+
+
+def _box_problem(box: Any, image: dict[str, Any]) -> str | None:
+    if not isinstance(box, list | tuple) or len(box) != 4 or not all(map(_is_finite, box)):
+        return f"bbox is not four finite numbers: {box!r:.60}"
+    x, y, width, height = box
+    if width <= 0 or height <= 0:
+        return f"box {box} has no area"
+    slack = _OUTSIDE_TOLERANCE
+    if (
+        min(x, y) < -slack
+        or x + width > image["width"] + slack
+        or y + height > image["height"] + slack
+    ):
+        return f"box {box} lies outside the picture of {image['width']}x{image['height']}"
+    return None
+
+
+def _segmentation_problem(segmentation: Any, is_crowd: bool) -> str | None:
+    if segmentation is None or (is_crowd and not segmentation):
+        return None
+    if isinstance(segmentation, dict):
+        return None if {"size", "counts"} <= segmentation.keys() else "RLE lacks size or counts"
+    if not isinstance(segmentation, list) or not segmentation:
+        return f"segmentation is neither polygons nor RLE: {segmentation!r:.60}"
+    for polygon in segmentation:
+        if not isinstance(polygon, list) or not all(map(_is_finite, polygon)):
+            return f"polygon is not a list of finite numbers: {polygon!r:.60}"
+        if len(polygon) % 2:
+            return f"polygon has an odd number of coordinates ({len(polygon)})"
+        if len(polygon) < 6:
+            return f"polygon has fewer than three points ({len(polygon) // 2})"
+    return None
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def keep_valid(
+    annotations: Iterable[dict[str, Any]],
+    images: dict[int, dict[str, Any]],
+    category_ids: set[int],
+    *,
+    source: str,
+    on_invalid: str,
+) -> list[dict[str, Any]]:
+    """Check every annotation; refuse or leave out the wrong ones.
+
+    Args:
+        annotations: records of the file.
+        images: image records by id.
+        category_ids: the ids that have a category.
+        source: the file's name, for messages.
+        on_invalid: ``"error"`` refuses the file, ``"skip"`` leaves the records out and logs them.
+
+    Returns:
+        the valid records, in order.
+
+    Raises:
+        DataError: a wrong record under ``"error"``; names the first and counts the others.
+    """
+    valid, problems = [], []
+    for annotation in annotations:
+        problem = annotation_problem(annotation, images.get(annotation.get("image_id")), category_ids)
+        if problem is None:
+            valid.append(annotation)
+        else:
+            problems.append(f"annotation {annotation.get('id')!r}: {problem}")
+    if problems and on_invalid == "error":
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise DataError(
+            f"{source}: {problems[0]}{more}; "
+            "to leave such annotations out, set DATASETS.ON_INVALID skip"
+        )
+    if problems:
+        logger.warning(
+            "%s: left out %d wrong annotations of %d, the first: %s",
+            source,
+            len(problems),
+            len(problems) + len(valid),
+            "; ".join(problems[:3]),
+        )
+    return valid

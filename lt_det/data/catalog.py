@@ -1,0 +1,141 @@
+"""Data sets by name, in Detectron2's catalogs."""
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from detectron2.config import CfgNode
+from detectron2.data import DatasetCatalog, MetadataCatalog
+
+from .detectron2_dicts import to_detectron2_dicts
+from lt_det.errors import DataError
+from .lvis_format import AnnotationSet, read_annotations, with_frequencies
+from .lvis_sets import LVIS_SETS
+from .synthetic import SyntheticParameters, make_synthetic_set
+
+CUSTOM_TRAIN, CUSTOM_VAL = "custom_train", "custom_val"
+SYNTHETIC_PREFIX = "synthetic_lvis_"
+
+
+def datasets_root() -> Path:
+    """Folder of all data sets: the environment's DETECTRON2_DATASETS, else ``datasets``."""
+    return Path(os.environ.get("DETECTRON2_DATASETS", "datasets")).expanduser()
+
+
+def register_annotations(name: str, annotation_set: AnnotationSet) -> None:
+    """Put an annotation set into Detectron2's catalogs, in place of one of the same name.
+
+    Metadata: ``thing_classes``, ``class_image_count``, ``json_file``, ``image_root``,
+    ``evaluator_type``, ``annotation_set``.
+    """
+    if name in DatasetCatalog.list():
+        DatasetCatalog.remove(name)
+    if name in MetadataCatalog.list():
+        MetadataCatalog.remove(name)
+    DatasetCatalog.register(name, partial(to_detectron2_dicts, annotation_set))
+    MetadataCatalog.get(name).set(
+        annotation_set=annotation_set,
+        thing_classes=annotation_set.class_names,
+        thing_dataset_id_to_contiguous_id=annotation_set.class_of,
+        class_image_count=[
+            {"id": category["id"], "image_count": category["image_count"]}
+            for category in annotation_set.categories
+        ],
+        json_file=annotation_set.json_file,
+        image_root=annotation_set.image_root,
+        evaluator_type="lvis",
+    )
+
+
+def registered_set(name: str) -> AnnotationSet:
+    """The annotation set behind a registered name.
+
+    Raises:
+        DataError: the name was not registered by :func:`register_from_config`.
+    """
+    annotation_set = MetadataCatalog.get(name).get("annotation_set")
+    if not isinstance(annotation_set, AnnotationSet):
+        raise DataError(f"{name}: no such data set is registered with lt_det")
+    return annotation_set
+
+
+def register_from_config(cfg: CfgNode, *, training: bool) -> AnnotationSet:
+    """Read, check and register every data set a config names; makes the synthetic one if needed.
+
+    The training annotations are read in evaluation, too, where the test set's frequency groups are
+    derived from them; their pictures are not looked for then.
+
+    Args:
+        cfg: with lt_det's keys.
+        training: whether DATASETS.TRAIN will be trained on.
+
+    Returns:
+        the set that defines the classes: the first training set, or test set where none is there.
+
+    Raises:
+        DataError: names the file and the record.
+    """
+    train_names, test_names = tuple(cfg.DATASETS.TRAIN), tuple(cfg.DATASETS.TEST)
+    read = {name: _read(name, cfg) for name in test_names}
+    needs_train = training or not all(s.has_frequency for s in read.values())
+    if needs_train:
+        if not train_names or (CUSTOM_TRAIN in train_names and not cfg.DATASETS.CUSTOM.TRAIN_JSON):
+            file = next((s.json_file for s in read.values()), "DATASETS.TRAIN")
+            raise DataError(
+                f"{file}: training annotations are needed (to train, or because categories lack "
+                "frequency): give --train-json FILE"
+            )
+        for name in train_names:
+            read.setdefault(name, _read(name, cfg, check_pictures=training))
+    if not read:
+        raise DataError("DATASETS.TEST: no data set named")
+    reference = read[train_names[0]] if needs_train else next(iter(read.values()))
+    limits = cfg.DATASETS.RARE_MAX_IMAGES, cfg.DATASETS.COMMON_MAX_IMAGES
+    for name, annotation_set in read.items():
+        register_annotations(name, with_frequencies(annotation_set, reference, *limits))
+    return reference
+
+
+def _read(name: str, cfg: CfgNode, check_pictures: bool = True) -> AnnotationSet:
+    json_file, image_root = _locate(name, cfg)
+    return read_annotations(
+        json_file,
+        image_root,
+        on_invalid=cfg.DATASETS.ON_INVALID,
+        check_pictures=check_pictures,
+    )
+
+
+def _locate(name: str, cfg: CfgNode) -> tuple[Any, Any]:
+    custom = cfg.DATASETS.CUSTOM
+    if name == CUSTOM_TRAIN:
+        return _custom(custom.TRAIN_JSON, custom.TRAIN_IMAGES, "train")
+    if name == CUSTOM_VAL:
+        return _custom(custom.VAL_JSON, custom.VAL_IMAGES, "val")
+    if name.startswith(SYNTHETIC_PREFIX):
+        node = cfg.DATASETS.SYNTHETIC
+        parameters = SyntheticParameters(
+            num_categories=node.NUM_CATEGORIES,
+            num_train=node.NUM_TRAIN,
+            num_val=node.NUM_VAL,
+            image_size=node.IMAGE_SIZE,
+            seed=node.SEED,
+        )
+        folder = make_synthetic_set(datasets_root() / "synthetic_lvis", parameters)
+        split = name.removeprefix(SYNTHETIC_PREFIX)
+        return folder / f"{split}.json", folder / split
+    if name in LVIS_SETS:
+        json_file, image_root = LVIS_SETS[name]
+        return datasets_root() / json_file, datasets_root() / image_root
+    known = [*LVIS_SETS, SYNTHETIC_PREFIX + "train", SYNTHETIC_PREFIX + "val"]
+    known += [CUSTOM_TRAIN, CUSTOM_VAL]
+    raise DataError(f"DATASETS: unknown data set {name!r}; known: {', '.join(known)}")
+
+
+def _custom(json_file: str, image_root: str, split: str) -> tuple[str, str]:
+    if not json_file or not image_root:
+        raise DataError(
+            f"DATASETS.CUSTOM: custom_{split} needs --{split}-json FILE and --{split}-images DIR"
+        )
+    return json_file, image_root

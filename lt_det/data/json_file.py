@@ -1,0 +1,39 @@
+"""Reading and writing JSON with errors a person can act on."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from lt_det.errors import DataError
+
+
+def load_json(path: str | os.PathLike[str]) -> Any:
+    """Parse a JSON file.
+
+    Raises:
+        DataError: the file is missing, unreadable, truncated or not JSON.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not a text file (byte {error.start})") from error
+    except json.JSONDecodeError as error:
+        size = os.path.getsize(path)
+        # A parser that stops at the end of the file has run out of text, not met a wrong character.
+        if error.pos >= len(error.doc.rstrip()) or "Unterminated string" in error.msg:
+            raise DataError(f"{path}: truncated: JSON ends too early, at byte {size}") from error
+        raise DataError(f"{path}: not JSON: {error.msg} at line {error.lineno}") from error
+
+
+def save_json(value: Any, path: str | os.PathLike[str], indent: int | None = None) -> None:
+    """Write JSON so that the file is either whole or not there; NaN stays NaN, as Python reads it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + f".{os.getpid()}.part")
+    with open(partial, "w", encoding="utf-8") as file:
+        json.dump(value, file, indent=indent)
+    os.replace(partial, path)

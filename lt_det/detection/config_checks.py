@@ -1,0 +1,66 @@
+"""What can be wrong with a config, found before anything is built."""
+
+from detectron2.config import CfgNode
+
+from lt_det.core import NORMALIZATIONS
+from lt_det.errors import ConfigError
+
+from .box_predictor import LINEAR
+
+_LT_HEADS = ("LTCascadeROIHeads", "LTStandardROIHeads")
+
+
+def check_config(cfg: CfgNode) -> None:
+    """Refuse settings that cannot work together.
+
+    Raises:
+        ConfigError: names the key.
+    """
+    for node, key in ((cfg.MODEL.LT.CLASSIFIER, "CLASSIFIER"), (cfg.MODEL.LT.MASK, "MASK")):
+        if node.NORMALIZATION not in (LINEAR, *NORMALIZATIONS):
+            raise ConfigError(
+                f"MODEL.LT.{key}.NORMALIZATION: unknown {node.NORMALIZATION!r}; "
+                f"known: {', '.join((LINEAR, *NORMALIZATIONS))}"
+            )
+    if not 0 <= cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM <= 1:
+        raise ConfigError("MODEL.LT.HEAD_DIRECTION.MOMENTUM: must lie in [0, 1]")
+    _check_tde(cfg)
+    _check_heads(cfg)
+
+
+def _check_tde(cfg: CfgNode) -> None:
+    tde, normalization = cfg.MODEL.LT.TDE, cfg.MODEL.LT.CLASSIFIER.NORMALIZATION
+    wanted = tde.ENABLED or any(alpha for alpha in cfg.TEST.TDE_ALPHAS)
+    if wanted and cfg.MODEL.ROI_HEADS.NAME not in _LT_HEADS:
+        raise ConfigError(f"MODEL.ROI_HEADS.NAME: TDE needs one of {', '.join(_LT_HEADS)}")
+    if cfg.MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE and (normalization != LINEAR or wanted):
+        raise ConfigError(
+            "MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE: background exemption and TDE need softmax "
+            "probabilities; with a sigmoid loss set MODEL.LT.CLASSIFIER.NORMALIZATION linear "
+            "and MODEL.LT.TDE.ENABLED False"
+        )
+    if normalization == LINEAR and (wanted or len(cfg.TEST.TDE_ALPHAS) > 1):
+        raise ConfigError(
+            "MODEL.LT.TDE: a linear classifier tracks no head direction; set "
+            "MODEL.LT.CLASSIFIER.NORMALIZATION deconfound"
+        )
+    if cfg.MODEL.LT.MASK.TDE and cfg.MODEL.LT.MASK.NORMALIZATION == LINEAR:
+        raise ConfigError("MODEL.LT.MASK.TDE: a linear mask predictor tracks no head direction")
+
+
+def _check_heads(cfg: CfgNode) -> None:
+    heads = cfg.MODEL.LT.CLASSIFIER.NUM_HEADS
+    if heads < 1:
+        raise ConfigError(f"MODEL.LT.CLASSIFIER.NUM_HEADS: must be positive, got {heads}")
+    box, mask = cfg.MODEL.ROI_BOX_HEAD, cfg.MODEL.ROI_MASK_HEAD
+    sizes = []
+    if cfg.MODEL.LT.CLASSIFIER.NORMALIZATION != LINEAR and box.NUM_FC > 0:
+        sizes.append(("MODEL.ROI_BOX_HEAD.FC_DIM", box.FC_DIM))
+    if cfg.MODEL.MASK_ON and mask.NAME == "LTMaskHead":
+        if cfg.MODEL.LT.MASK.NORMALIZATION != LINEAR:
+            sizes.append(("MODEL.ROI_MASK_HEAD.CONV_DIM", mask.CONV_DIM))
+    for key, size in sizes:
+        if size % heads:
+            raise ConfigError(
+                f"{key}: {size} is not divisible by MODEL.LT.CLASSIFIER.NUM_HEADS {heads}"
+            )

@@ -1,0 +1,111 @@
+"""LVIS evaluation of a detector, for one TDE setting or several."""
+
+import itertools
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from detectron2.evaluation import DatasetEvaluator
+from detectron2.evaluation.coco_evaluation import instances_to_coco_json
+from detectron2.utils import comm
+
+from lt_det.data.catalog import registered_set
+from lt_det.data.json_file import save_json
+from lt_det.evaluation import evaluate_lvis, normalize_ground_truth, zero_figures
+
+logger = logging.getLogger(__name__)
+
+Record = dict[str, Any]
+
+
+class LTEvaluator(DatasetEvaluator):
+    """Box and mask AP by LVIS's protocol, a row for each answer the model gives an image.
+
+    Detections are written to ``FOLDER/<row slug>/lvis_results.json``, which is the file the LVIS
+    test server takes. Where the set has no annotations, that file is all there is.
+
+    Args:
+        dataset_name: registered by lt_det.
+        rows: heads of the rows: ``name``, ``alpha``, ``background_exempt``, ``slug``.
+        tasks: ``("bbox",)`` or ``("bbox", "segm")``.
+        folder: where detections go; ``None`` to write none.
+        per_category: report AP per category, too.
+        max_detections: detections an image that count; LVIS's is 300.
+    """
+
+    def __init__(
+        self,
+        dataset_name: str,
+        rows: list[Record],
+        tasks: tuple[str, ...],
+        folder: Path | None,
+        *,
+        per_category: bool = False,
+        max_detections: int = 300,
+    ) -> None:
+        self._set = registered_set(dataset_name)
+        self._dataset_name = dataset_name
+        self._rows = rows
+        self._tasks = tasks
+        self._folder = folder
+        self._per_category = per_category
+        self._max_detections = max_detections
+        self._category_ids = [category["id"] for category in self._set.categories]
+        self._detections: list[list[Record]] = []
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every detection."""
+        self._detections = [[] for _ in self._rows]
+
+    def process(self, inputs: list[Record], outputs: list[Record]) -> None:
+        """Take the answers for some images: ``instances``, one or a list in the rows' order."""
+        for image, output in zip(inputs, outputs, strict=True):
+            answers = output["instances"]
+            answers = answers if isinstance(answers, list) else [answers]
+            for kept, instances in zip(self._detections, answers, strict=True):
+                for record in instances_to_coco_json(
+                    instances.to(torch.device("cpu")), image["image_id"]
+                ):
+                    record["category_id"] = self._category_ids[record["category_id"]]
+                    kept.append(record)
+
+    def evaluate(self) -> list[Record]:
+        """Rows of results (see :mod:`lt_det.evaluation.tables`); empty off the main process."""
+        comm.synchronize()
+        gathered = comm.gather(self._detections, dst=0)
+        if not comm.is_main_process():
+            return []
+        merged = [list(itertools.chain(*parts)) for parts in zip(*gathered, strict=True)]
+        if self._folder is not None:
+            for row, results in zip(self._rows, merged, strict=True):
+                save_json(results, self._folder / row["slug"] / "lvis_results.json")
+        if not self._set.annotations:
+            logger.info("%s has no annotations: detections only", self._dataset_name)
+            return []
+        truth, notes = normalize_ground_truth(
+            list(self._set.images.values()), self._set.annotations, self._set.categories
+        )
+        for note in notes:
+            logger.info("%s: ground truth: %s", self._dataset_name, note)
+        return [
+            self._row(row, results, truth) for row, results in zip(self._rows, merged, strict=True)
+        ]
+
+    def _row(self, head: Record, results: list[Record], truth: Record) -> Record:
+        row = {key: head[key] for key in ("name", "alpha", "background_exempt")}
+        row["dataset"] = self._dataset_name
+        for task in self._tasks:
+            if not results:
+                logger.warning("%s: %s: no detection at all", self._dataset_name, head["name"])
+                row[task] = zero_figures(truth, per_category=self._per_category)
+                continue
+            row[task] = evaluate_lvis(
+                truth,
+                results,
+                task,
+                max_detections=self._max_detections,
+                per_category=self._per_category,
+            )
+        return row

@@ -1,0 +1,130 @@
+"""From the command line to a checked config with its data sets registered."""
+
+import argparse
+import logging
+import os
+from typing import Any
+
+import torch
+import yaml
+from detectron2.config import CfgNode, get_cfg
+from detectron2.engine import default_argument_parser, default_setup
+
+from lt_det.config import add_lt_config
+from lt_det.data.catalog import CUSTOM_TRAIN, CUSTOM_VAL, register_from_config
+from lt_det.data.lvis_format import AnnotationSet
+from lt_det.errors import ConfigError, DataError
+
+from .config_checks import check_config
+
+logger = logging.getLogger(__name__)
+
+# ROI_HEADS.NUM_CLASSES of this value is filled in from the data.
+FROM_DATA = -1
+
+
+def argument_parser() -> argparse.ArgumentParser:
+    """Detectron2's flags, and those for one's own data."""
+    parser = default_argument_parser()
+    own = parser.add_argument_group("your own LVIS- or COCO-style data")
+    for split, use in (("train", "train on"), ("val", "evaluate on")):
+        own.add_argument(f"--{split}-json", default="", metavar="FILE", help=f"file to {use}")
+        own.add_argument(f"--{split}-images", default="", metavar="DIR", help="its pictures")
+    return parser
+
+
+def load_config(config_file: str, overrides: list[str], args: argparse.Namespace) -> CfgNode:
+    """Read a config file, apply the flags for own data and the overrides, in that order.
+
+    Raises:
+        ConfigError: file or key that does not exist, or a value that does not fit.
+    """
+    cfg = get_cfg()
+    add_lt_config(cfg)
+    try:
+        if config_file:
+            cfg.merge_from_file(config_file)
+        _apply_own_data(cfg, args)
+        cfg.merge_from_list(overrides)
+    except (KeyError, AssertionError, ValueError, OSError, yaml.YAMLError) as error:
+        text = " ".join(str(error).strip("'\"").split())
+        raise ConfigError(f"{config_file or 'command line'}: {text}") from error
+    if cfg.MODEL.DEVICE == "cuda" and not torch.cuda.is_available():
+        cfg.MODEL.DEVICE = "cpu"
+    return cfg
+
+
+def _apply_own_data(cfg: CfgNode, args: argparse.Namespace) -> None:
+    custom = cfg.DATASETS.CUSTOM
+    if args.train_json:
+        custom.TRAIN_JSON, custom.TRAIN_IMAGES = args.train_json, args.train_images
+        cfg.DATASETS.TRAIN = (CUSTOM_TRAIN,)
+    if args.val_json:
+        custom.VAL_JSON, custom.VAL_IMAGES = args.val_json, args.val_images
+        cfg.DATASETS.TEST = (CUSTOM_VAL,)
+    elif args.train_json:
+        cfg.DATASETS.TEST = ()
+    if args.train_json or args.val_json:
+        if not args.train_json:
+            cfg.DATASETS.TRAIN = ()
+        # The config's own data set is not used, so neither is its number of classes.
+        cfg.MODEL.ROI_HEADS.NUM_CLASSES = FROM_DATA
+
+
+def setup(args: argparse.Namespace) -> CfgNode:
+    """Config, data sets and logging of a run; everything is checked before any work starts.
+
+    Raises:
+        ConfigError, DataError: one line each.
+    """
+    cfg = load_config(args.config_file, args.opts, args)
+    check_config(cfg)
+    if args.eval_only and not cfg.MODEL.WEIGHTS and not args.resume:
+        raise ConfigError("--eval-only: name the weights to evaluate: MODEL.WEIGHTS FILE")
+    if cfg.MODEL.WEIGHTS and "://" not in cfg.MODEL.WEIGHTS:
+        if not os.path.isfile(cfg.MODEL.WEIGHTS):
+            raise ConfigError(f"MODEL.WEIGHTS: no such file: {cfg.MODEL.WEIGHTS}")
+    default_setup(cfg, args)
+    # Detectron2 sets up its own logger alone.
+    _log_like_detectron2()
+    reference = register_from_config(cfg, training=not args.eval_only)
+    fit_to_data(cfg, reference)
+    cfg.freeze()
+    return cfg
+
+
+def fit_to_data(cfg: CfgNode, reference: AnnotationSet) -> None:
+    """Fill in or check the number of classes; pick the mask format the annotations need.
+
+    Raises:
+        DataError: NUM_CLASSES disagrees with the data, or masks are asked for and some instance
+            has none.
+    """
+    heads = cfg.MODEL.ROI_HEADS
+    if heads.NUM_CLASSES == FROM_DATA:
+        heads.NUM_CLASSES = reference.num_classes
+        logger.info("MODEL.ROI_HEADS.NUM_CLASSES %d, from the data", reference.num_classes)
+    elif reference.num_classes != heads.NUM_CLASSES:
+        raise DataError(
+            f"{reference.json_file}: has {reference.num_classes} categories, but "
+            f"MODEL.ROI_HEADS.NUM_CLASSES is {heads.NUM_CLASSES} (set {FROM_DATA} to take the data's)"
+        )
+    if not cfg.MODEL.MASK_ON:
+        return
+    maskless = reference.annotation_without_mask()
+    if maskless is not None:
+        raise DataError(
+            f"{reference.json_file}: annotation {maskless}: has no segmentation; "
+            "to train on boxes alone, set MODEL.MASK_ON False"
+        )
+    if reference.has_rle and cfg.INPUT.MASK_FORMAT == "polygon":
+        logger.info("%s holds RLE masks: INPUT.MASK_FORMAT bitmask", reference.json_file)
+        cfg.INPUT.MASK_FORMAT = "bitmask"
+
+
+def _log_like_detectron2() -> None:
+    ours: Any = logging.getLogger("lt_det")
+    theirs = logging.getLogger("detectron2")
+    ours.setLevel(logging.INFO)
+    ours.propagate = False
+    ours.handlers = list(theirs.handlers)

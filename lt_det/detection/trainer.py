@@ -1,0 +1,101 @@
+"""Detectron2's trainer with lt_det's data, checkpoints and evaluation."""
+
+import logging
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from detectron2.config import CfgNode
+from detectron2.engine import DefaultTrainer, defaults
+from detectron2.evaluation import inference_on_dataset
+from detectron2.utils import comm
+from torch import nn
+
+from lt_det.evaluation import results_table, write_results
+
+from .checkpoint import LTCheckpointer
+from .evaluator import LTEvaluator
+from .result_rows import inference_settings, row_head
+from .tde_sweep import TDESweep
+
+logger = logging.getLogger(__name__)
+
+
+class LTTrainer(DefaultTrainer):
+    """Training as Detectron2's DefaultTrainer has it; every evaluation leaves OUTPUT_DIR/results.*"""
+
+    def __init__(self, cfg: CfgNode) -> None:
+        with _ddp_device(cfg):
+            super().__init__(cfg)
+
+    def build_hooks(self) -> list[Any]:
+        """Detectron2's hooks, on a checkpointer that refuses what does not fit."""
+        self.checkpointer = LTCheckpointer(
+            self._trainer.model, self.cfg.OUTPUT_DIR, trainer=weakref.proxy(self)
+        )
+        return list(super().build_hooks())
+
+    @classmethod
+    def test(cls, cfg: CfgNode, model: nn.Module, evaluators: Any = None) -> Any:
+        """Evaluate on every DATASETS.TEST; write and print the rows.
+
+        Args:
+            cfg: TEST.TDE_ALPHAS and TEST.TDE_BACKGROUND_EXEMPT say which rows.
+            model: with its weights.
+            evaluators: Detectron2's own way, used instead of ours where given.
+
+        Returns:
+            {"bbox": {…}, "segm": {…}} for one row, {row: {…}} for several.
+        """
+        if evaluators is not None:
+            return super().test(cfg, model, evaluators)
+        settings = inference_settings(cfg)
+        heads = [row_head(cfg, setting) for setting in settings]
+        tasks = ("bbox", "segm") if cfg.MODEL.MASK_ON else ("bbox",)
+        plain = model.module if hasattr(model, "module") else model
+        tested = TDESweep(plain, settings) if len(settings) > 1 else plain
+        rows: list[dict[str, Any]] = []
+        for name in cfg.DATASETS.TEST:
+            evaluator = LTEvaluator(
+                name,
+                heads,
+                tasks,
+                Path(cfg.OUTPUT_DIR, "inference", name),
+                per_category=cfg.TEST.PER_CATEGORY,
+                max_detections=cfg.TEST.DETECTIONS_PER_IMAGE,
+            )
+            rows += inference_on_dataset(tested, cls.build_test_loader(cfg, name), evaluator) or []
+        if not comm.is_main_process() or not rows:
+            return {}
+        written = write_results(rows, cfg.OUTPUT_DIR)
+        logger.info("results, in percent (%s):\n%s", written, results_table(rows))
+        return _as_detectron2_results(rows)
+
+
+def _as_detectron2_results(rows: list[dict[str, Any]]) -> OrderedDict[str, Any]:
+    """Nested dicts of floats, as Detectron2's hooks and EXPECTED_RESULTS read them."""
+    nested = OrderedDict()
+    for row in rows:
+        figures = {
+            task: {k: v for k, v in row[task].items() if k != "per_category"}
+            for task in ("bbox", "segm")
+            if task in row
+        }
+        nested[f"{row['dataset']}/{row['name']}"] = figures
+    return OrderedDict(next(iter(nested.values()))) if len(nested) == 1 else nested
+
+
+@contextmanager
+def _ddp_device(cfg: CfgNode) -> Iterator[None]:
+    """Let DefaultTrainer wrap a model on the CPU; it always names a GPU to DDP otherwise."""
+    if cfg.MODEL.DEVICE != "cpu":
+        yield
+        return
+    on_cpu = partial(defaults.create_ddp_model, device_ids=None)
+    with mock.patch.object(defaults, "create_ddp_model", on_cpu):
+        yield

@@ -1,0 +1,17 @@
+"""Errors that are the input's fault, not the program's: tools print them as one line and stop."""
+
+
+class UserError(ValueError):
+    """Something a person can put right; the message says where and what, in one line."""
+
+
+class DataError(UserError):
+    """Wrong data: ``FILE: RECORD: what is wrong with it``."""
+
+
+class ConfigError(UserError):
+    """Wrong configuration: ``KEY: what is wrong with it``."""
+
+
+class WeightsError(UserError):
+    """A checkpoint that does not fit: ``FILE: TENSOR: what is wrong with it``."""

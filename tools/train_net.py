@@ -1,0 +1,22 @@
+#!/usr/bin/env python3
+"""Train or evaluate a long-tailed detector.
+
+tools/train_net.py --config-file configs/lvis_v0.5/cascade_r101_tde.yaml [--num-gpus N] [KEY VALUE …]
+tools/train_net.py --config-file … --eval-only MODEL.WEIGHTS FILE
+tools/train_net.py --config-file … --train-json FILE --train-images DIR --val-json FILE --val-images DIR
+"""
+
+import argparse
+
+from lt_det.analysis.detections import draw_run
+from lt_det.detection.run import run, train_or_evaluate
+from lt_det.detection.setup import argument_parser
+
+
+def main(args: argparse.Namespace) -> None:
+    """One process of the job."""
+    draw_run(train_or_evaluate(args))
+
+
+if __name__ == "__main__":
+    run(main, argument_parser().parse_args())
