@@ -55,7 +55,7 @@ def _add_datasets(cfg: CN) -> None:
     cfg.DATASETS.CUSTOM.VAL_JSON = ""
     cfg.DATASETS.CUSTOM.VAL_IMAGES = ""
 
-    # What a wrong annotation does: "error" stops before training, "skip" leaves it out and counts it.
+    # A wrong annotation: "error" stops before training, "skip" leaves it out and counts it.
     cfg.DATASETS.ON_INVALID = "error"
     # Frequency groups, in training images, where the file does not give them: rare up to the first,
     # common up to the second, frequent above (LVIS's own limits).
@@ -93,6 +93,7 @@ def _add_timm_backbone(cfg: CN) -> None:
     cfg.MODEL.TIMM.WEIGHTS = ""
     # Levels of timm's feature pyramid to use, finest first (0: stride 2).
     cfg.MODEL.TIMM.OUT_LEVELS = [1, 2, 3, 4]
-    # Levels whose weights stay as they were, counted from the stem; batch norms are always frozen
-    # when weights are given.
+    # Keep batch norms as loaded; only where weights are given.
     cfg.MODEL.TIMM.FREEZE_BATCH_NORM = True
+    # So many levels of timm's pyramid, from stride 2 on, stay as loaded, the stem included.
+    cfg.MODEL.TIMM.NUM_FROZEN_LEVELS = 0

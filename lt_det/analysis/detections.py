@@ -21,7 +21,7 @@ from lt_det.data.catalog import registered_set
 from lt_det.data.detectron2_dicts import to_detectron2_dicts
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 logger = logging.getLogger(__name__)
 

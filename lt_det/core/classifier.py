@@ -40,7 +40,7 @@ class MultiHeadNormalizedClassifier(nn.Module):
         class_scale: g, (C,), initialised to 1; ``None`` except for ``lws``.
 
     Raises:
-        ValueError: D not divisible by K, unknown normalization, or a size or τ that is not positive.
+        ValueError: D not divisible by K, unknown normalization, or a size or τ not positive.
     """
 
     def __init__(
@@ -161,6 +161,7 @@ class MultiHeadNormalizedClassifier(nn.Module):
         return subtract_share(te_logits, share, alpha)
 
     def extra_repr(self) -> str:
+        """What ``print`` shows."""
         return (
             f"in_features={self.in_features}, num_classes={self.num_classes}, "
             f"num_heads={self.num_heads}, temperature={self.temperature:g}, "

@@ -75,7 +75,7 @@ class HeadDirection(nn.Module):
         counted = torch.as_tensor(count, dtype=self.direction.dtype, device=total.device)
         packed = torch.cat([total.to(self.direction.dtype), counted.reshape(1)])
         packed = packed.to(self.direction.device)
-        if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+        if dist.is_available() and dist.is_initialized():
             dist.all_reduce(packed)
         samples = packed[-1]
         # No branch on a device value: with no sample, μ becomes 1 and the mean 0.
@@ -86,6 +86,7 @@ class HeadDirection(nn.Module):
         )
 
     def extra_repr(self) -> str:
+        """What ``print`` shows."""
         return f"num_features={self.direction.shape[0]}, momentum={self.momentum:g}"
 
 

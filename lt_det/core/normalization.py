@@ -1,4 +1,4 @@
-"""The norms N(x, w) of the normalized-classifier family, each split into a feature and a weight part.
+"""The norms N(x, w) of the normalized-classifier family, each split in a feature and weight part.
 
 Every member of the family is z_c = (τ/K) Σ_k w_{c,k}ᵀ x_k / N(x_k, w_{c,k}) with N(x, w) =
 N_x(x) · N_w(w), so normalizing features and weights apart leaves one matrix product for all heads.
@@ -19,18 +19,24 @@ from torch import Tensor
 
 NORMALIZATIONS = ("cosine", "capsule", "deconfound", "tau_norm", "lws")
 
-# Below this norm a vector counts as zero: it is mapped to zero, with a finite gradient.
+# Below this norm a vector counts as zero and is mapped to itself.
 _SMALLEST_NORM = 1e-12
 
 
 def split_heads(vectors: Tensor, num_heads: int) -> Tensor:
     """View (..., D) as (..., K, D/K): head k owns the k-th contiguous chunk."""
-    return vectors.unflatten(-1, (num_heads, vectors.shape[-1] // num_heads))
+    return vectors.reshape(*vectors.shape[:-1], num_heads, vectors.shape[-1] // num_heads)
+
+
+def _divisors(vectors: Tensor, offset: float = 0.0) -> Tensor:
+    """‖v‖ + offset, (..., 1); 1 where that counts as zero, which keeps gradients moderate there."""
+    norms: Tensor = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True) + offset
+    return torch.where(norms > _SMALLEST_NORM, norms, torch.ones_like(norms))
 
 
 def unit(vectors: Tensor) -> Tensor:
     """Scale vectors (..., D) to length 1 along the last dimension; zero vectors stay zero."""
-    return torch.nn.functional.normalize(vectors, dim=-1, eps=_SMALLEST_NORM)
+    return vectors / _divisors(vectors)
 
 
 def full_precision(values: Tensor) -> Tensor:
@@ -47,7 +53,7 @@ def normalize_features(heads: Tensor, normalization: str) -> Tensor:
     if normalization in ("cosine", "deconfound"):
         return unit(heads)
     if normalization == "capsule":
-        return heads / (torch.linalg.vector_norm(heads, dim=-1, keepdim=True) + 1)
+        return heads / _divisors(heads, 1.0)
     return heads
 
 
@@ -63,9 +69,7 @@ def normalize_weights(heads: Tensor, normalization: str, *, offset: float, power
     if normalization in ("cosine", "capsule"):
         return unit(heads)
     if normalization == "deconfound":
-        norms = torch.linalg.vector_norm(heads, dim=-1, keepdim=True)
-        return heads / (norms + offset).clamp_min(_SMALLEST_NORM)
+        return heads / _divisors(heads, offset)
     if normalization == "tau_norm":
-        norms = torch.linalg.vector_norm(heads, dim=-1, keepdim=True)
-        return heads / norms.clamp_min(_SMALLEST_NORM) ** power
+        return heads / _divisors(heads) ** power
     return heads

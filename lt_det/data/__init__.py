@@ -1,8 +1,9 @@
 """Data sets: LVIS- and COCO-style files, the synthetic set, class counts."""
 
+from lt_det.errors import DataError
+
 from .catalog import register_annotations, register_from_config
 from .class_counts import LVIS_COMMON_MAX, LVIS_RARE_MAX, frequency_of
-from lt_det.errors import DataError
 from .lvis_format import AnnotationSet, read_annotations
 
 __all__ = [

@@ -94,7 +94,9 @@ def keep_valid(
     """
     valid, problems = [], []
     for annotation in annotations:
-        problem = annotation_problem(annotation, images.get(annotation.get("image_id")), category_ids)
+        problem = annotation_problem(
+            annotation, images.get(annotation.get("image_id")), category_ids
+        )
         if problem is None:
             valid.append(annotation)
         else:

@@ -8,8 +8,9 @@ from typing import Any
 from detectron2.config import CfgNode
 from detectron2.data import DatasetCatalog, MetadataCatalog
 
-from .detectron2_dicts import to_detectron2_dicts
 from lt_det.errors import DataError
+
+from .detectron2_dicts import to_detectron2_dicts
 from .lvis_format import AnnotationSet, read_annotations, with_frequencies
 from .lvis_sets import LVIS_SETS
 from .synthetic import SyntheticParameters, make_synthetic_set

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-# LVIS (Gupta, Dollár, Girshick, CVPR 2019): rare 1–10 training images, common 11–100, frequent more.
+# LVIS (Gupta, Dollár, Girshick, CVPR 2019): rare to 10 training images, common to 100.
 LVIS_RARE_MAX = 10
 LVIS_COMMON_MAX = 100
 

@@ -30,7 +30,7 @@ def load_json(path: str | os.PathLike[str]) -> Any:
 
 
 def save_json(value: Any, path: str | os.PathLike[str], indent: int | None = None) -> None:
-    """Write JSON so that the file is either whole or not there; NaN stays NaN, as Python reads it."""
+    """Write JSON: the file is either whole or not there. NaN stays NaN, as Python reads it."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + f".{os.getpid()}.part")

@@ -7,9 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from lt_det.errors import DataError
+
 from .annotation_checks import keep_valid
 from .class_counts import LVIS_COMMON_MAX, LVIS_RARE_MAX, count_annotations, frequency_of
-from lt_det.errors import DataError
 from .json_file import load_json
 
 logger = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ def read_annotations(
         json_file: annotations.
         image_root: picture folder; a picture is looked for under its ``file_name``, else under the
             last two parts of its ``coco_url`` (``train2017/000000000009.jpg``).
-        on_invalid: ``"error"`` or ``"skip"``, for wrong annotations; anything else wrong is refused.
+        on_invalid: ``"error"`` or ``"skip"``, for annotations; anything else wrong is refused.
         check_pictures: look whether every picture exists.
 
     Raises:
@@ -173,9 +174,7 @@ def _locate_pictures(
             raise DataError(f"{json_file}: image {image['id']}: has neither file_name nor coco_url")
         found = next((path for path in candidates if exists(path)), None)
         if found is None and check:
-            raise DataError(
-                f"{json_file}: image {image['id']}: picture not found: {candidates[0]}"
-            )
+            raise DataError(f"{json_file}: image {image['id']}: picture not found: {candidates[0]}")
         image["path"] = str(found or candidates[-1])
 
 
@@ -197,7 +196,7 @@ def _complete_verification(
             unknown = set(image[key]) - set(all_ids)
             if unknown:
                 raise DataError(
-                    f"{json_file}: image {image_id}: {key} has {min(unknown)}, which has no category"
+                    f"{json_file}: image {image_id}: {key} has {min(unknown)}, not a category"
                 )
     if taken_as_exhaustive:
         logger.info(

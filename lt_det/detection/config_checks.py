@@ -56,9 +56,9 @@ def _check_heads(cfg: CfgNode) -> None:
     sizes = []
     if cfg.MODEL.LT.CLASSIFIER.NORMALIZATION != LINEAR and box.NUM_FC > 0:
         sizes.append(("MODEL.ROI_BOX_HEAD.FC_DIM", box.FC_DIM))
-    if cfg.MODEL.MASK_ON and mask.NAME == "LTMaskHead":
-        if cfg.MODEL.LT.MASK.NORMALIZATION != LINEAR:
-            sizes.append(("MODEL.ROI_MASK_HEAD.CONV_DIM", mask.CONV_DIM))
+    own_masks = cfg.MODEL.MASK_ON and mask.NAME == "LTMaskHead"
+    if own_masks and cfg.MODEL.LT.MASK.NORMALIZATION != LINEAR:
+        sizes.append(("MODEL.ROI_MASK_HEAD.CONV_DIM", mask.CONV_DIM))
     for key, size in sizes:
         if size % heads:
             raise ConfigError(

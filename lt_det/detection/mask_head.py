@@ -183,7 +183,7 @@ class _RasterizedMasks:
 
     def crop_and_resize(self, boxes: Tensor, mask_size: int) -> Tensor:
         """The stored masks; they were cut for these boxes and this size."""
-        assert len(boxes) == len(self.masks) and mask_size == self.masks.shape[-1]
+        assert (len(boxes), mask_size) == (len(self.masks), self.masks.shape[-1])
         return self.masks
 
 

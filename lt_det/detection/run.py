@@ -55,7 +55,7 @@ def train_or_evaluate(args: argparse.Namespace) -> CfgNode:
 
 
 def run(main: Callable[[argparse.Namespace], Any], args: argparse.Namespace) -> None:
-    """Run ``main(args)`` in every process of the job; a user's error is one line and exit code 2."""
+    """Run ``main(args)`` in every process; a user's error is one line and exit code 2."""
     try:
         if "LOCAL_RANK" in os.environ and "WORLD_SIZE" in os.environ:
             _run_under_torchrun(main, args)
@@ -77,9 +77,7 @@ def run(main: Callable[[argparse.Namespace], Any], args: argparse.Namespace) -> 
         sys.exit(_USER_ERROR)
 
 
-def _said_in_one_line(
-    main: Callable[[argparse.Namespace], Any], args: argparse.Namespace
-) -> None:
+def _said_in_one_line(main: Callable[[argparse.Namespace], Any], args: argparse.Namespace) -> None:
     """In a spawned process: all of them fail alike, one speaks."""
     try:
         main(args)

@@ -81,9 +81,9 @@ def setup(args: argparse.Namespace) -> CfgNode:
     check_config(cfg)
     if args.eval_only and not cfg.MODEL.WEIGHTS and not args.resume:
         raise ConfigError("--eval-only: name the weights to evaluate: MODEL.WEIGHTS FILE")
-    if cfg.MODEL.WEIGHTS and "://" not in cfg.MODEL.WEIGHTS:
-        if not os.path.isfile(cfg.MODEL.WEIGHTS):
-            raise ConfigError(f"MODEL.WEIGHTS: no such file: {cfg.MODEL.WEIGHTS}")
+    weights = cfg.MODEL.WEIGHTS
+    if weights and "://" not in weights and not os.path.isfile(weights):
+        raise ConfigError(f"MODEL.WEIGHTS: no such file: {weights}")
     default_setup(cfg, args)
     # Detectron2 sets up its own logger alone.
     _log_like_detectron2()
@@ -107,7 +107,7 @@ def fit_to_data(cfg: CfgNode, reference: AnnotationSet) -> None:
     elif reference.num_classes != heads.NUM_CLASSES:
         raise DataError(
             f"{reference.json_file}: has {reference.num_classes} categories, but "
-            f"MODEL.ROI_HEADS.NUM_CLASSES is {heads.NUM_CLASSES} (set {FROM_DATA} to take the data's)"
+            f"MODEL.ROI_HEADS.NUM_CLASSES is {heads.NUM_CLASSES} ({FROM_DATA} takes the data's)"
         )
     if not cfg.MODEL.MASK_ON:
         return

@@ -24,13 +24,20 @@ class TimmBackbone(Backbone):
             empty for a random initialisation.
         freeze_batch_norm: keep the batch norms' statistics and affine as loaded; small detection
             batches would spoil them. Only with weights.
+        num_frozen_levels: so many levels of timm's pyramid, the stem included, stay as loaded.
 
     Raises:
         DataError: timm or the weights' package is not installed, or the weights do not fit.
     """
 
     def __init__(
-        self, name: str, out_levels: list[int], weights: str = "", freeze_batch_norm: bool = True
+        self,
+        name: str,
+        out_levels: list[int],
+        weights: str = "",
+        *,
+        freeze_batch_norm: bool = True,
+        num_frozen_levels: int = 0,
     ) -> None:
         super().__init__()
         try:
@@ -43,11 +50,13 @@ class TimmBackbone(Backbone):
         body = timm.create_model(name, features_only=True, out_indices=list(out_levels))
         kept = {k: v for k, v in classifier.state_dict().items() if k in body.state_dict()}
         body.load_state_dict(kept)
+        info = body.feature_info
+        if num_frozen_levels:
+            _freeze_up_to(body, info.info[num_frozen_levels - 1]["module"])
         if weights and freeze_batch_norm:
             body = FrozenBatchNorm2d.convert_frozen_batchnorm(_plain_batch_norms(body))
         self.body = body
         self._out_features = [f"p{i}" for i in range(len(out_levels))]
-        info = body.feature_info if hasattr(body, "feature_info") else None
         channels, strides = info.channels(), info.reduction()
         self._out_feature_channels = dict(zip(self._out_features, channels, strict=True))
         self._out_feature_strides = dict(zip(self._out_features, strides, strict=True))
@@ -68,6 +77,14 @@ def _plain_batch_norms(module: nn.Module) -> nn.Module:
         else:
             _plain_batch_norms(child)
     return module
+
+
+def _freeze_up_to(body: nn.Module, last_module: str) -> None:
+    """Stop training every parameter defined up to the end of ``last_module``."""
+    names = [name for name, _ in body.named_parameters()]
+    last = max(i for i, name in enumerate(names) if name.startswith(last_module + "."))
+    for _, parameter in list(body.named_parameters())[: last + 1]:
+        parameter.requires_grad = False
 
 
 def _load(classifier: nn.Module, weights: str, name: str) -> None:
@@ -99,7 +116,11 @@ def build_timm_fpn_backbone(cfg: CfgNode, input_shape: ShapeSpec) -> FPN:
     """FPN (p2, p3, … and a pooled last level) over the timm model MODEL.TIMM names."""
     options: Any = cfg.MODEL.TIMM
     bottom_up = TimmBackbone(
-        options.NAME, options.OUT_LEVELS, options.WEIGHTS, options.FREEZE_BATCH_NORM
+        options.NAME,
+        options.OUT_LEVELS,
+        options.WEIGHTS,
+        freeze_batch_norm=options.FREEZE_BATCH_NORM,
+        num_frozen_levels=options.NUM_FROZEN_LEVELS,
     )
     return FPN(
         bottom_up=bottom_up,

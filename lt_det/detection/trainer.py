@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class LTTrainer(DefaultTrainer):
-    """Training as Detectron2's DefaultTrainer has it; every evaluation leaves OUTPUT_DIR/results.*"""
+    """Detectron2's DefaultTrainer; an evaluation leaves OUTPUT_DIR/results.json, .md and .csv."""
 
     def __init__(self, cfg: CfgNode) -> None:
         with _ddp_device(cfg):

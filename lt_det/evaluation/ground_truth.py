@@ -33,7 +33,9 @@ def normalize_ground_truth(
     for category in categories:
         if category.get("frequency") not in ("r", "c", "f"):
             raise DataError(f"ground truth: category {category.get('id')}: has no frequency")
-    not_exhaustive = {image["id"]: set(_list_of(image, "not_exhaustive_category_ids")) for image in images}
+    not_exhaustive = {
+        image["id"]: set(_list_of(image, "not_exhaustive_category_ids")) for image in images
+    }
     sizes = {image["id"]: (image["height"], image["width"]) for image in images}
     kept: list[Record] = []
     crowds = empty = 0

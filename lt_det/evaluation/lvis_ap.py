@@ -31,8 +31,8 @@ def evaluate_lvis(
 
     Args:
         ground_truth: from :func:`~lt_det.evaluation.normalize_ground_truth`.
-        results: LVIS results: ``image_id``, ``category_id``, ``score``, ``bbox`` (XYWH, pixels) and,
-            for masks, ``segmentation`` (compressed RLE). Not changed.
+        results: LVIS results: ``image_id``, ``category_id``, ``score``, ``bbox`` (XYWH, pixels)
+            and, for masks, ``segmentation`` (compressed RLE). Not changed.
         iou_type: ``"bbox"`` or ``"segm"``.
         max_detections: best detections of an image that count, over all categories.
         per_category: add ``"per_category"``: {category id: AP}.
@@ -100,9 +100,7 @@ def prepare_results(
     return prepared
 
 
-def _problem(
-    result: Record, image_ids: set[int], category_ids: set[int], field: str
-) -> str | None:
+def _problem(result: Record, image_ids: set[int], category_ids: set[int], field: str) -> str | None:
     for key in ("image_id", "category_id", "score", field):
         if key not in result:
             return f"has no {key}"

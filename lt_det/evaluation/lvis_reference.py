@@ -38,6 +38,4 @@ def evaluate_lvis_reference(
     evaluation = LVISEval(truth, LVISResults(truth, own, max_dets=max_detections), iou_type)
     evaluation.run()
     found = evaluation.get_results()
-    return {
-        key: math.nan if found[key] < 0 else 100 * float(found[key]) for key in LVIS_FIGURES
-    }
+    return {key: math.nan if found[key] < 0 else 100 * float(found[key]) for key in LVIS_FIGURES}

@@ -55,7 +55,9 @@ def write_results(rows: list[Row], folder: str | os.PathLike[str]) -> Path:
     (folder / "results.md").write_text(results_table(rows) + "\n", encoding="utf-8")
     with open(folder / "results.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["name", "dataset", "alpha", "background_exempt", "task", "figure", "value"])
+        writer.writerow(
+            ["name", "dataset", "alpha", "background_exempt", "task", "figure", "value"]
+        )
         for row in rows:
             head = [row[k] for k in ("name", "dataset", "alpha", "background_exempt")]
             for task in ("bbox", "segm"):

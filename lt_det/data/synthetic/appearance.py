@@ -44,7 +44,9 @@ SHAPES: dict[str, Points] = {
     ]),
     "column": _grid((-0.4, -1), (0.4, -1), (0.4, 1), (-0.4, 1)),
     "burst": _star(9, 0.6),
-    "tee": _grid((-1, -1), (1, -1), (1, -0.4), (0.3, -0.4), (0.3, 1), (-0.3, 1), (-0.3, -0.4), (-1, -0.4)),
+    "tee": _grid(
+        (-1, -1), (1, -1), (1, -0.4), (0.3, -0.4), (0.3, 1), (-0.3, 1), (-0.3, -0.4), (-1, -0.4),
+    ),
 }  # fmt: skip
 
 
@@ -72,9 +74,7 @@ TEXTURES: dict[str, Callable[[int], NDArray[np.bool_]]] = {
     "dots": _dots,
     "rings": _rings,
     "grid": lambda size: (_coordinates(size)[0] % 9 < 3) | (_coordinates(size)[1] % 9 < 3),
-    "zigzag": lambda size: (
-        (_coordinates(size)[1] + np.abs(_coordinates(size)[0] % 12 - 6)) % 8 < 4
-    ),
+    "zigzag": lambda size: (_coordinates(size)[1] + np.abs(_coordinates(size)[0] % 12 - 6)) % 8 < 4,
 }
 
 # Hues in OpenCV's [0, 180); used to tell categories apart only where shape and texture run out.
@@ -91,8 +91,8 @@ MAX_CATEGORIES = len(_SHAPE_TEXTURES) * len(HUES)
 def category_appearances(num_categories: int) -> list[tuple[str, str, str | None]]:
     """(shape, texture, hue or None) of each category, head first.
 
-    Shapes and textures are dealt out by a fixed shuffle, so that every tail category shares its shape
-    with one more frequent category and its texture with another.
+    A fixed shuffle deals them out, so that a tail category shares its shape with more frequent
+    categories and its texture with others.
 
     Raises:
         ValueError: more categories than there are looks.

@@ -69,7 +69,7 @@ def zipf_counts(num_categories: int, max_count: int, min_count: int) -> list[int
         return [max_count]
     exponent = np.log(max_count / min_count) / np.log(ranks[-1] / ranks[0])
     counts = max_count * (ranks / ranks[0]) ** -exponent
-    return [max(int(round(count)), min_count) for count in counts]
+    return [max(round(float(count)), min_count) for count in counts]
 
 
 def make_synthetic_set(root: Path, parameters: SyntheticParameters) -> Path:
