@@ -1,0 +1,224 @@
+"""Reading annotation files: what is accepted, and that each fault is one clear line."""
+
+import json
+import logging
+
+import pytest
+
+from lt_det.data import DataError, read_annotations
+from lt_det.data.detectron2_dicts import to_detectron2_dicts
+from lt_det.data.lvis_format import with_frequencies
+
+from .helpers import SQUARE, valid, write
+
+
+def set_in(record_kind, position, **values):
+    def change(data):
+        data[record_kind][position].update(values)
+
+    return change
+
+
+def drop(record_kind, position, key):
+    def change(data):
+        del data[record_kind][position][key]
+
+    return change
+
+
+def test_valid_file(tmp_path):
+    annotation_set = read_annotations(write(tmp_path, valid()), tmp_path)
+    assert annotation_set.class_names == ["dog", "cat"]
+    assert annotation_set.class_of == {3: 0, 7: 1}
+    assert annotation_set.has_frequency
+    assert not annotation_set.has_rle
+    assert annotation_set.annotation_without_mask() is None
+    dicts = to_detectron2_dicts(annotation_set)
+    assert [d["image_id"] for d in dicts] == [1, 2]
+    assert dicts[1]["file_name"] == str(tmp_path / "2.jpg")
+    assert sorted(a["category_id"] for a in dicts[1]["annotations"]) == [0, 1]
+
+
+FAULTS = {
+    "category without a record": (
+        set_in("annotations", 1, category_id=99),
+        "annotation 2: category id 99 has no category",
+    ),
+    "image without a record": (
+        set_in("annotations", 1, image_id=99),
+        "annotation 2: image id 99 has no image",
+    ),
+    "box outside": (
+        set_in("annotations", 0, bbox=[50, 10, 30, 10]),
+        r"annotation 1: box \[50, 10, 30, 10\] lies outside the picture of 64x48",
+    ),
+    "box with negative corner": (set_in("annotations", 0, bbox=[-9, 1, 20, 9]), "outside"),
+    "box without area": (set_in("annotations", 2, bbox=[5, 5, 0, 9]), "annotation 3: .* no area"),
+    "box not numbers": (set_in("annotations", 2, bbox=[5, 5, "a", 9]), "not four finite numbers"),
+    "box NaN": (set_in("annotations", 2, bbox=[5, 5, float("nan"), 9]), "not four finite numbers"),
+    "two points": (
+        set_in("annotations", 0, segmentation=[[1.0, 1.0, 5.0, 5.0]]),
+        r"annotation 1: polygon has fewer than three points \(2\)",
+    ),
+    "odd coordinates": (set_in("annotations", 0, segmentation=[[*SQUARE, 1.0]]), "odd number"),
+    "empty polygons": (set_in("annotations", 0, segmentation=[]), "neither polygons nor RLE"),
+    "RLE without counts": (set_in("annotations", 0, segmentation={"size": [1, 2]}), "RLE lacks"),
+    "duplicate annotation": (set_in("annotations", 1, id=1), "annotation id 1: appears twice"),
+    "duplicate image": (set_in("images", 1, id=1), "image id 1: appears twice"),
+    "duplicate category": (set_in("categories", 1, id=7), "category id 7: appears twice"),
+    "no id": (drop("annotations", 1, "id"), "annotation number 1: has no integer id"),
+    "no size": (drop("images", 1, "width"), "image 2: width and height"),
+    "no name": (drop("categories", 0, "name"), "category 7: has no name"),
+    "odd frequency": (set_in("categories", 0, frequency="x"), "category 7: frequency 'x'"),
+    "no file name": (drop("images", 0, "file_name"), "image 1: has neither file_name"),
+    "unknown negative": (
+        set_in("images", 0, neg_category_ids=[55]),
+        "image 1: neg_category_ids has 55",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_is_one_line_with_file_and_record(fault, tmp_path):
+    change, message = FAULTS[fault]
+    data = valid()
+    path = write(tmp_path, data)
+    change(data)
+    path.write_text(json.dumps(data))
+    with pytest.raises(DataError, match=message) as caught:
+        read_annotations(path, tmp_path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_picture(tmp_path):
+    path = write(tmp_path, valid())
+    (tmp_path / "2.jpg").unlink()
+    with pytest.raises(DataError, match=r"image 2: picture not found: .*2\.jpg"):
+        read_annotations(path, tmp_path)
+    assert len(read_annotations(path, tmp_path, check_pictures=False).images) == 2
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.7, 0.99])
+def test_truncated_json(tmp_path, keep):
+    path = write(tmp_path, valid())
+    text = path.read_text()
+    path.write_text(text[: int(len(text) * keep)])
+    with pytest.raises(DataError, match=r"data\.json: truncated"):
+        read_annotations(path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{,}", "not JSON"),
+        (b"\xff\xfe\x00", "not a text file"),
+        (b"[]", "no object at the top"),
+        (b'{"images": [], "categories": [{}]}', "no images"),
+        (b'{"images": [{}]}', "no categories"),
+    ],
+)
+def test_other_files(tmp_path, content, message):
+    path = tmp_path / "data.json"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read_annotations(path, tmp_path)
+
+
+def test_absent_file(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere\.json: cannot be read"):
+        read_annotations(tmp_path / "nowhere.json", tmp_path)
+
+
+def test_a_rounded_box_may_stand_out_by_a_pixel(tmp_path):
+    data = valid()
+    data["annotations"][0]["bbox"] = [-0.4, 10, 65.0, 20]
+    assert len(read_annotations(write(tmp_path, data), tmp_path).annotations) == 3
+
+
+def test_several_wrong_annotations_are_counted_or_skipped(tmp_path, caplog):
+    data = valid()
+    for position in (0, 2):
+        data["annotations"][position]["bbox"] = [1, 1, 0, 0]
+    path = write(tmp_path, data)
+    with pytest.raises(DataError, match=r"annotation 1: .* \(and 1 more\)"):
+        read_annotations(path, tmp_path)
+    with caplog.at_level(logging.WARNING, logger="lt_det"):
+        annotation_set = read_annotations(path, tmp_path, on_invalid="skip")
+    assert [a["id"] for a in annotation_set.annotations] == [2]
+    assert "left out 2 wrong annotations of 3" in caplog.text
+    with pytest.raises(DataError, match="ON_INVALID"):
+        read_annotations(path, tmp_path, on_invalid="ignore")
+
+
+def test_coco_style_file_is_taken_as_exhaustive_and_says_so(tmp_path, caplog):
+    data = valid()
+    for image in data["images"]:
+        del image["neg_category_ids"], image["not_exhaustive_category_ids"]
+    with caplog.at_level(logging.INFO, logger="lt_det"):
+        annotation_set = read_annotations(write(tmp_path, data), tmp_path)
+    assert annotation_set.images[1]["neg_category_ids"] == [3]
+    assert annotation_set.images[2]["neg_category_ids"] == []
+    assert "taken as exhaustively annotated" in caplog.text
+
+
+def test_crowds_and_rle_are_kept_apart(tmp_path):
+    data = valid()
+    data["annotations"][0].update(iscrowd=1, segmentation={"size": [48, 64], "counts": [0, 3072]})
+    annotation_set = read_annotations(write(tmp_path, data), tmp_path)
+    assert not annotation_set.has_rle
+    assert to_detectron2_dicts(annotation_set)[0]["annotations"][0]["iscrowd"] == 1
+    data["annotations"][0]["iscrowd"] = 0
+    del data["annotations"][1]["segmentation"]
+    annotation_set = read_annotations(write(tmp_path / "b", data), tmp_path / "b")
+    assert annotation_set.has_rle
+    assert annotation_set.annotation_without_mask() == 2
+
+
+def test_frequencies_are_derived_from_the_training_set(tmp_path):
+    data = valid()
+    for category in data["categories"]:
+        for key in ("image_count", "instance_count", "frequency"):
+            del category[key]
+    train = read_annotations(write(tmp_path / "train", data), tmp_path / "train")
+    data["annotations"] = data["annotations"][:1]
+    val = read_annotations(write(tmp_path / "val", data), tmp_path / "val")
+    assert not val.has_frequency
+    dog, cat = with_frequencies(val, train, rare_max=1, common_max=1).categories
+    assert (dog["image_count"], dog["frequency"]) == (1, "r")
+    assert (cat["image_count"], cat["instance_count"], cat["frequency"]) == (2, 2, "f")
+    assert with_frequencies(val, train).categories[1]["frequency"] == "r"
+
+
+def test_given_frequencies_are_kept(tmp_path):
+    annotation_set = read_annotations(write(tmp_path, valid()), tmp_path)
+    assert with_frequencies(annotation_set, annotation_set) is annotation_set
+
+
+@pytest.mark.parametrize("change", [{"name": "wolf"}, {"id": 4}])
+def test_files_that_disagree_on_categories(tmp_path, change):
+    train = read_annotations(write(tmp_path / "train", valid()), tmp_path / "train")
+    data = valid()
+    data["annotations"] = data["annotations"][:2]
+    data["categories"][1].update(change)
+    val = read_annotations(write(tmp_path / "val", data), tmp_path / "val")
+    with pytest.raises(DataError, match=r"val/data\.json: category . is"):
+        with_frequencies(val, train)
+
+
+def test_pictures_are_found_by_coco_url(tmp_path):
+    data = valid()
+    path = write(tmp_path / "train2017", data)
+    for image in data["images"]:
+        image["coco_url"] = f"http://somewhere/train2017/{image.pop('file_name')}"
+    path.write_text(json.dumps(data))
+    annotation_set = read_annotations(path, tmp_path)
+    assert annotation_set.images[1]["path"] == str(tmp_path / "train2017" / "1.jpg")
+
+
+def test_published_lvis_annotations_pass(shared_data):
+    annotation_set = read_annotations(
+        shared_data / "lvis_v0.5_val_100.json", "nowhere", check_pictures=False
+    )
+    assert annotation_set.num_classes == 1230
+    assert len(annotation_set.images) == 100
