@@ -29,11 +29,17 @@ def results_table(rows: list[Row]) -> str:
     several = len({row["dataset"] for row in rows}) > 1
     columns = [c for c in _COLUMNS if any(c[1] in row for row in rows)]
     heading = ["", *(["data set"] if several else []), *(c[0] for c in columns)]
-    lines = [heading, ["---"] + ["---:"] * (len(heading) - 1)]
+    lines = []
     for row in rows:
         cells = [row["name"], *([row["dataset"]] if several else [])]
         cells += [_cell(row.get(task, {}).get(figure, math.nan)) for _, task, figure in columns]
         lines.append(cells)
+    return markdown_table(heading, lines)
+
+
+def markdown_table(heading: list[str], rows: list[list[str]]) -> str:
+    """A padded Markdown table; every column but the first is right-aligned."""
+    lines = [heading, ["---"] + ["---:"] * (len(heading) - 1), *rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(heading))]
     padded = [[cell.ljust(w) for cell, w in zip(line, widths, strict=True)] for line in lines]
     return "\n".join("| " + " | ".join(line) + " |" for line in padded)

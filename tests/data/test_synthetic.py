@@ -12,7 +12,9 @@ from lt_det.data import read_annotations
 from lt_det.data.synthetic import SyntheticParameters, make_synthetic_set, zipf_counts
 from lt_det.data.synthetic.appearance import MAX_CATEGORIES, category_appearances
 
-SMALL = SyntheticParameters(num_categories=12, num_train=40, num_val=24, max_count=30, image_size=96)
+SMALL = SyntheticParameters(
+    num_categories=12, num_train=40, num_val=24, max_count=30, image_size=96
+)
 
 
 @pytest.fixture(scope="module")

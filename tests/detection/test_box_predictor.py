@@ -196,7 +196,12 @@ def test_linear_option_is_detectron2_s_own_predictor():
 def test_baseline_model_equals_detectron2_s_to_the_bit(kind):
     """Losses, gradients and detections; only the class of the RoI heads and mask head differs."""
     base = "Base-RCNN-FPN.yaml" if kind == "Standard" else "Base-Cascade-RCNN-FPN.yaml"
-    linear = ["MODEL.LT.CLASSIFIER.NORMALIZATION", "linear", "MODEL.LT.MASK.NORMALIZATION", "linear"]
+    linear = [
+        "MODEL.LT.CLASSIFIER.NORMALIZATION",
+        "linear",
+        "MODEL.LT.MASK.NORMALIZATION",
+        "linear",
+    ]
     ours_cfg = small_config(base, *linear)
     theirs_cfg = small_config(base, *linear, "MODEL.ROI_HEADS.NAME", f"{kind}ROIHeads")
     for cfg in (ours_cfg, theirs_cfg):

@@ -27,6 +27,9 @@ _NEGATIVE_SHARE = 0.5
 _MAX_CATEGORIES_PER_PICTURE = 8
 _VAL_MIN_COUNT = 8
 
+# Part of the folder's name: raise it whenever the same parameters draw something else.
+_VERSION = 1
+
 
 @dataclass(frozen=True)
 class SyntheticParameters:
@@ -54,7 +57,7 @@ class SyntheticParameters:
     def folder_name(self) -> str:
         """A name that no other parameters share."""
         return (
-            f"c{self.num_categories}_n{self.num_train}_v{self.num_val}_s{self.image_size}"
+            f"v{_VERSION}_c{self.num_categories}_n{self.num_train}_v{self.num_val}_s{self.image_size}"
             f"_z{self.max_count}-{self.min_count}_seed{self.seed}"
         )
 
@@ -128,7 +131,11 @@ def _draw_all(folder: Path, parameters: SyntheticParameters) -> None:
         for c, (shape, texture, hue) in enumerate(appearances)
     ]
     for split, content in splits.items():
-        info = {"description": "lt_det synthetic LVIS", "version": "1", **asdict(parameters)}
+        info = {
+            "description": "lt_det synthetic LVIS",
+            "version": str(_VERSION),
+            **asdict(parameters),
+        }
         save_json({"info": info, "categories": categories, **content}, folder / f"{split}.json")
 
 

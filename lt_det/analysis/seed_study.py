@@ -1,0 +1,58 @@
+"""Methods compared over seeds: means and spreads from the results.json of each run."""
+
+import json
+import math
+import statistics
+from pathlib import Path
+from typing import Any
+
+from lt_det.evaluation.tables import markdown_table
+
+# {method: {seed: {"bbox": {figure: value}, "segm": {…}}}}
+Study = dict[str, dict[str, dict[str, dict[str, float]]]]
+
+# Shown columns: (heading, task, figure).
+_COLUMNS = [
+    *[(figure, "segm", figure) for figure in ("AP", "AP50", "APr", "APc", "APf")],
+    *[(f"box {figure}", "bbox", figure) for figure in ("AP", "APr", "APc", "APf")],
+]
+
+
+def collect(runs: dict[str, list[Path]]) -> Study:
+    """Gather the rows of every run.
+
+    Args:
+        runs: OUTPUT_DIRs by seed, each with a results.json; a row's name is its method.
+
+    Raises:
+        FileNotFoundError: a run without results.
+    """
+    study: Study = {}
+    for seed, folders in runs.items():
+        for folder in folders:
+            for row in json.loads((folder / "results.json").read_text(encoding="utf-8")):
+                figures = {task: row[task] for task in ("bbox", "segm") if task in row}
+                study.setdefault(row["name"], {})[seed] = figures
+    return study
+
+
+def mean_and_spread(values: list[float]) -> str:
+    """``mean ± sample standard deviation``; a dash where there is no figure."""
+    known = [value for value in values if not math.isnan(value)]
+    if not known:
+        return "–"
+    if len(known) == 1:
+        return f"{known[0]:.1f}"
+    return f"{statistics.mean(known):.1f} ± {statistics.stdev(known):.1f}"
+
+
+def study_table(study: Study) -> str:
+    """Markdown: a row a method, mean ± standard deviation over its seeds, in percent."""
+    rows: list[list[Any]] = []
+    for method, by_seed in study.items():
+        cells = [
+            mean_and_spread([figures[task][figure] for figures in by_seed.values()])
+            for _, task, figure in _COLUMNS
+        ]
+        rows.append([method, *cells])
+    return markdown_table(["", *(heading for heading, _, _ in _COLUMNS)], rows)
