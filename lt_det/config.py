@@ -68,6 +68,9 @@ def _add_datasets(cfg: CN) -> None:
     cfg.DATASETS.SYNTHETIC.NUM_TRAIN = 400
     cfg.DATASETS.SYNTHETIC.NUM_VAL = 200
     cfg.DATASETS.SYNTHETIC.IMAGE_SIZE = 192
+    # Training pictures of the most frequent and of the rarest category; Zipf's law between them.
+    cfg.DATASETS.SYNTHETIC.MAX_COUNT = 200
+    cfg.DATASETS.SYNTHETIC.MIN_COUNT = 2
     cfg.DATASETS.SYNTHETIC.SEED = 0
 
 

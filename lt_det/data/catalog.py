@@ -121,6 +121,8 @@ def _locate(name: str, cfg: CfgNode) -> tuple[Any, Any]:
             num_train=node.NUM_TRAIN,
             num_val=node.NUM_VAL,
             image_size=node.IMAGE_SIZE,
+            max_count=node.MAX_COUNT,
+            min_count=node.MIN_COUNT,
             seed=node.SEED,
         )
         folder = make_synthetic_set(datasets_root() / "synthetic_lvis", parameters)

@@ -101,7 +101,7 @@ def test_large_vocabularies_have_distinct_looks():
     assert len(set(looks)) == 1230
     small = category_appearances(60)
     assert len({look[:2] for look in small}) == 60
-    with pytest.raises(ValueError, match="num_categories"):
+    with pytest.raises(ValueError, match="NUM_CATEGORIES"):
         category_appearances(MAX_CATEGORIES + 1)
 
 

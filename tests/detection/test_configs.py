@@ -47,7 +47,7 @@ def test_config_builds_and_trains_a_step(name):
 @pytest.mark.parametrize("version", ["lvis_v0.5", "lvis_v1"])
 def test_recipe(version):
     cfg = small_config(f"{version}/cascade_r101_tde.yaml", num_classes=None)
-    assert cfg.MODEL.ROI_HEADS.NUM_CLASSES == {"lvis_v0.5": 1230, "lvis_v1": 1203}[version]
+    assert {"lvis_v0.5": 1230, "lvis_v1": 1203}[version] == cfg.MODEL.ROI_HEADS.NUM_CLASSES
     images = {"lvis_v0.5": 57263, "lvis_v1": 100170}[version]
     solver = cfg.SOLVER
     epochs = [n * solver.IMS_PER_BATCH / images for n in (*solver.STEPS, solver.MAX_ITER)]
@@ -55,7 +55,7 @@ def test_recipe(version):
     assert (solver.BASE_LR, solver.WEIGHT_DECAY, solver.WARMUP_ITERS) == (0.02, 0.0001, 500)
     assert cfg.MODEL.LT.TDE.ENABLED
     assert (cfg.MODEL.LT.TDE.ALPHA, cfg.MODEL.LT.TDE.BACKGROUND_EXEMPT) == (1.5, True)
-    assert cfg.DATASETS.TRAIN == (f"{version}_train",)
+    assert (f"{version}_train",) == cfg.DATASETS.TRAIN
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lt_det.errors import ConfigError
+
 Points = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
@@ -95,10 +97,13 @@ def category_appearances(num_categories: int) -> list[tuple[str, str, str | None
     categories and its texture with others.
 
     Raises:
-        ValueError: more categories than there are looks.
+        ConfigError: more categories than there are looks.
     """
     if not 1 <= num_categories <= MAX_CATEGORIES:
-        raise ValueError(f"num_categories must lie in [1, {MAX_CATEGORIES}], got {num_categories}")
+        raise ConfigError(
+            f"DATASETS.SYNTHETIC.NUM_CATEGORIES: must lie in [1, {MAX_CATEGORIES}], "
+            f"got {num_categories}"
+        )
     hues: list[str | None] = [None] if num_categories <= len(_SHAPE_TEXTURES) else [*HUES]
     looks = [(shape, texture, hue) for hue in hues for shape, texture in _SHAPE_TEXTURES]
     order = np.random.default_rng(20201206).permutation(len(looks))

@@ -12,6 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from lt_det.errors import ConfigError
+
 from ..class_counts import count_annotations, frequency_of
 from ..json_file import save_json
 from .appearance import category_appearances
@@ -82,7 +84,7 @@ def make_synthetic_set(root: Path, parameters: SyntheticParameters) -> Path:
     whole or not at all, also when two processes make it at once.
 
     Raises:
-        ValueError: counts that do not fit the number of pictures.
+        ConfigError: counts that do not fit the number of pictures.
     """
     folder = root / parameters.folder_name
     if folder.is_dir():
@@ -145,9 +147,9 @@ def _assign(
     """Deal categories out to pictures, each category to distinct and to the emptiest ones."""
     if max(counts) > num_images or sum(counts) > num_images * _MAX_CATEGORIES_PER_PICTURE:
         needed = max(max(counts), -(-sum(counts) // _MAX_CATEGORIES_PER_PICTURE))
-        raise ValueError(
-            f"synthetic {split} set: {num_images} pictures are too few for {len(counts)} "
-            f"categories with these counts; at least {needed} are needed"
+        raise ConfigError(
+            f"DATASETS.SYNTHETIC: {split} set: {num_images} pictures are too few for "
+            f"{len(counts)} categories with these counts; at least {needed} are needed"
         )
     load = np.zeros(num_images)
     assigned: list[list[int]] = [[] for _ in range(num_images)]
