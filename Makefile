@@ -14,7 +14,7 @@ demo: $(VENV)/.installed
 	$(RUN) tools/train_net.py --config-file configs/synthetic/cascade_small_tde.yaml OUTPUT_DIR output/demo
 
 test: $(VENV)/.installed
-	$(RUN) -m pytest
+	$(RUN) -m pytest --cov
 
 lint: $(VENV)/.installed
 	$(RUN) -m ruff format --check .

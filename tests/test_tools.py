@@ -87,12 +87,17 @@ def test_checkpoint_holds_a_direction_for_each_stage_and_the_mask_head(trained):
     assert all(abs(state[key]).sum() > 0 for key in directions)
 
 
+def figures(output):
+    rows = json.loads((output / "results.json").read_text())
+    return [{**row, "detections": None} for row in rows]
+
+
 def test_eval_only_gives_the_figures_training_ended_with(root, work, trained):
     _, output = trained
     again = work / "again"
     options = [*TINY, "MODEL.WEIGHTS", output / "model_final.pth", "OUTPUT_DIR", again]
     run(work, command(root, *config(root), "--eval-only", *options))
-    assert (again / "results.json").read_text() == (output / "results.json").read_text()
+    assert str(figures(again)) == str(figures(output))
 
 
 def test_eval_only_runs_exempted_tde_by_default(root, work, trained):
@@ -106,8 +111,8 @@ def test_eval_only_runs_exempted_tde_by_default(root, work, trained):
     assert (row["alpha"], row["background_exempt"]) == (1.5, True)
     assert len(row["bbox"].pop("per_category")) == 6
     row["segm"].pop("per_category")
-    swept = json.loads((output / "results.json").read_text())[2]
-    assert str(row) == str(swept)
+    # As text, for NaN is not equal to itself.
+    assert str({**row, "detections": None}) == str(figures(output)[2])
 
 
 def test_resume_goes_on_where_training_stopped(root, work, trained):

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -36,12 +37,16 @@ def draw_run(cfg: CfgNode) -> None:
 
     They go to OUTPUT_DIR/pictures; does nothing off the main process.
     """
-    if not comm.is_main_process() or cfg.TEST.NUM_PICTURES < 1:
+    if not comm.is_main_process() or cfg.TEST.NUM_PICTURES < 1 or not cfg.DATASETS.TEST:
         return
     folder = Path(cfg.OUTPUT_DIR, "pictures")
+    rows = json.loads(Path(cfg.OUTPUT_DIR, "results.json").read_text(encoding="utf-8"))
     for name in cfg.DATASETS.TEST:
-        written = sorted(Path(cfg.OUTPUT_DIR, "inference", name).glob("*/lvis_results.json"))
-        results = {path.parent.name: json.loads(path.read_text()) for path in written}
+        results = {
+            row["name"]: json.loads(Path(row["detections"]).read_text(encoding="utf-8"))
+            for row in rows
+            if row["dataset"] == name
+        }
         paths = draw_detections(
             name, results, folder, cfg.TEST.NUM_PICTURES, cfg.TEST.PICTURE_SCORE_THRESH
         )
@@ -73,7 +78,7 @@ def draw_detections(
     for annotation in annotation_set.annotations:
         image_id, count = annotation["image_id"], counts[annotation["category_id"]]
         rarest[image_id] = min(count, rarest.get(image_id, count))
-    order = sorted(rarest, key=lambda image_id: (rarest[image_id], image_id))
+    order = sorted(annotation_set.images, key=lambda i: (rarest.get(i, math.inf), i))
     picks = np.linspace(0, len(order) - 1, min(num_pictures, len(order))).round().astype(int)
     dicts = {d["image_id"]: d for d in to_detectron2_dicts(annotation_set)}
     folder.mkdir(parents=True, exist_ok=True)
@@ -130,7 +135,7 @@ def _save(panels: dict[str, np.ndarray], path: Path) -> Path:
     figure, axes = plt.subplots(1, len(panels), figsize=(4.2 * len(panels), 4.6), squeeze=False)
     for axis, (title, panel) in zip(axes[0], panels.items(), strict=True):
         axis.imshow(panel)
-        axis.set_title("\n".join(textwrap.wrap(title.replace("_", " "), 36)), fontsize=9)
+        axis.set_title("\n".join(textwrap.wrap(title, 36)), fontsize=9)
         axis.axis("off")
     figure.tight_layout()
     figure.savefig(path, dpi=110)

@@ -28,7 +28,7 @@ def annotation_problem(
     if annotation.get("category_id") not in category_ids:
         return f"category id {annotation.get('category_id')!r} has no category"
     return _box_problem(annotation.get("bbox"), image) or _segmentation_problem(
-        annotation.get("segmentation"), bool(annotation.get("iscrowd"))
+        annotation.get("segmentation"), image, bool(annotation.get("iscrowd"))
     )
 
 
@@ -48,11 +48,15 @@ def _box_problem(box: Any, image: dict[str, Any]) -> str | None:
     return None
 
 
-def _segmentation_problem(segmentation: Any, is_crowd: bool) -> str | None:
+def _segmentation_problem(segmentation: Any, image: dict[str, Any], is_crowd: bool) -> str | None:
     if segmentation is None or (is_crowd and not segmentation):
         return None
     if isinstance(segmentation, dict):
-        return None if {"size", "counts"} <= segmentation.keys() else "RLE lacks size or counts"
+        if not {"size", "counts"} <= segmentation.keys():
+            return "RLE lacks size or counts"
+        size = [image["height"], image["width"]]
+        fits = list(segmentation["size"]) == size
+        return None if fits else f"RLE has size {segmentation['size']}, its picture {size}"
     if not isinstance(segmentation, list) or not segmentation:
         return f"segmentation is neither polygons nor RLE: {segmentation!r:.60}"
     for polygon in segmentation:

@@ -39,14 +39,15 @@ def register_annotations(name: str, annotation_set: AnnotationSet) -> None:
         annotation_set=annotation_set,
         thing_classes=annotation_set.class_names,
         thing_dataset_id_to_contiguous_id=annotation_set.class_of,
-        class_image_count=[
-            {"id": category["id"], "image_count": category["image_count"]}
-            for category in annotation_set.categories
-        ],
         json_file=annotation_set.json_file,
         image_root=annotation_set.image_root,
         evaluator_type="lvis",
     )
+    if annotation_set.has_frequency:
+        MetadataCatalog.get(name).class_image_count = [
+            {"id": category["id"], "image_count": category["image_count"]}
+            for category in annotation_set.categories
+        ]
 
 
 def registered_set(name: str) -> AnnotationSet:
@@ -79,7 +80,8 @@ def register_from_config(cfg: CfgNode, *, training: bool) -> AnnotationSet:
     """
     train_names, test_names = tuple(cfg.DATASETS.TRAIN), tuple(cfg.DATASETS.TEST)
     read = {name: _read(name, cfg) for name in test_names}
-    needs_train = training or not all(s.has_frequency for s in read.values())
+    # A test server's set has nothing to group.
+    needs_train = training or any(s.annotations and not s.has_frequency for s in read.values())
     if needs_train:
         if not train_names or (CUSTOM_TRAIN in train_names and not cfg.DATASETS.CUSTOM.TRAIN_JSON):
             file = next((s.json_file for s in read.values()), "DATASETS.TRAIN")

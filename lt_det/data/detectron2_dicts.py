@@ -3,6 +3,7 @@
 from typing import Any
 
 from detectron2.structures import BoxMode
+from pycocotools import mask as mask_api
 
 from .lvis_format import AnnotationSet
 
@@ -31,7 +32,11 @@ def to_detectron2_dicts(annotation_set: AnnotationSet) -> list[dict[str, Any]]:
             "category_id": annotation_set.class_of[annotation["category_id"]],
             "iscrowd": int(bool(annotation.get("iscrowd"))),
         }
-        if annotation.get("segmentation"):
-            instance["segmentation"] = annotation["segmentation"]
+        segmentation = annotation.get("segmentation")
+        if segmentation:
+            if isinstance(segmentation, dict) and isinstance(segmentation["counts"], list):
+                # Detectron2's mapper decodes compressed RLE alone.
+                segmentation = mask_api.frPyObjects(segmentation, *segmentation["size"])
+            instance["segmentation"] = segmentation
         dicts[annotation["image_id"]]["annotations"].append(instance)
     return list(dicts.values())

@@ -238,6 +238,8 @@ def with_frequencies(
     Raises:
         DataError: the two files disagree on a category.
     """
+    if annotation_set is training_set and annotation_set.has_frequency:
+        return annotation_set
     _refuse_other_categories(annotation_set, training_set)
     if annotation_set.has_frequency:
         return annotation_set

@@ -80,7 +80,7 @@ class LTEvaluator(DatasetEvaluator):
         merged = [list(itertools.chain(*parts)) for parts in zip(*gathered, strict=True)]
         if self._folder is not None:
             for row, results in zip(self._rows, merged, strict=True):
-                save_json(results, self._folder / row["slug"] / "lvis_results.json")
+                save_json(results, self._file(row))
         if not self._set.annotations:
             logger.info("%s has no annotations: detections only", self._dataset_name)
             return []
@@ -93,9 +93,14 @@ class LTEvaluator(DatasetEvaluator):
             self._row(row, results, truth) for row, results in zip(self._rows, merged, strict=True)
         ]
 
+    def _file(self, head: Record) -> Path:
+        assert self._folder is not None
+        return self._folder / str(head["slug"]) / "lvis_results.json"
+
     def _row(self, head: Record, results: list[Record], truth: Record) -> Record:
         row = {key: head[key] for key in ("name", "alpha", "background_exempt")}
         row["dataset"] = self._dataset_name
+        row["detections"] = str(self._file(head)) if self._folder is not None else None
         for task in self._tasks:
             if not results:
                 logger.warning("%s: %s: no detection at all", self._dataset_name, head["name"])

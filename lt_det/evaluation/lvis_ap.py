@@ -1,5 +1,7 @@
 """LVIS AP through hotcoco, with the official code's conventions kept."""
 
+import contextlib
+import io
 import math
 from collections import defaultdict
 from typing import Any
@@ -54,7 +56,8 @@ def evaluate_lvis(
     evaluation = hotcoco.COCOeval(truth, detections, iou_type, lvis_style=True)
     evaluation.evaluate()
     evaluation.accumulate()
-    evaluation.summarize()
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints a table of its own
+        evaluation.summarize()
     found = evaluation.get_results(per_class=per_category)
     figures: dict[str, Any] = {key: _percent(found[key]) for key in LVIS_FIGURES}
     if per_category:

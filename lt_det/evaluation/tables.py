@@ -1,7 +1,7 @@
 """Rows of results as JSON, Markdown and CSV.
 
-A row is {name, dataset, alpha, background_exempt, bbox: {AP, …}, segm: {AP, …}}; alpha and
-background_exempt are null for a model without TDE.
+A row is {name, dataset, alpha, background_exempt, detections, bbox: {AP, …}, segm: {AP, …}};
+alpha and background_exempt are null for a model without TDE, detections is the file of them.
 """
 
 import csv

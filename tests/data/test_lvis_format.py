@@ -4,6 +4,7 @@ import json
 import logging
 
 import pytest
+from pycocotools import mask as mask_api
 
 from lt_det.data import DataError, read_annotations
 from lt_det.data.detectron2_dicts import to_detectron2_dicts
@@ -63,6 +64,10 @@ FAULTS = {
     "odd coordinates": (set_in("annotations", 0, segmentation=[[*SQUARE, 1.0]]), "odd number"),
     "empty polygons": (set_in("annotations", 0, segmentation=[]), "neither polygons nor RLE"),
     "RLE without counts": (set_in("annotations", 0, segmentation={"size": [1, 2]}), "RLE lacks"),
+    "RLE of another size": (
+        set_in("annotations", 0, segmentation={"size": [64, 48], "counts": [0, 3072]}),
+        r"annotation 1: RLE has size \[64, 48\]",
+    ),
     "duplicate annotation": (set_in("annotations", 1, id=1), "annotation id 1: appears twice"),
     "duplicate image": (set_in("images", 1, id=1), "image id 1: appears twice"),
     "duplicate category": (set_in("categories", 1, id=7), "category id 7: appears twice"),
@@ -172,6 +177,8 @@ def test_crowds_and_rle_are_kept_apart(tmp_path):
     del data["annotations"][1]["segmentation"]
     annotation_set = read_annotations(write(tmp_path / "b", data), tmp_path / "b")
     assert annotation_set.has_rle
+    decoded = to_detectron2_dicts(annotation_set)[0]["annotations"][0]["segmentation"]
+    assert mask_api.area(decoded) == 48 * 64
     assert annotation_set.annotation_without_mask() == 2
 
 
