@@ -17,7 +17,7 @@ from detectron2.engine import launch
 from detectron2.evaluation import verify_results
 from detectron2.utils import comm
 
-from lt_det.errors import UserError
+from lt_det.errors import ConfigError, UserError
 
 from .checkpoint import LTCheckpointer
 from .setup import setup
@@ -57,6 +57,9 @@ def train_or_evaluate(args: argparse.Namespace) -> CfgNode:
 def run(main: Callable[[argparse.Namespace], Any], args: argparse.Namespace) -> None:
     """Run ``main(args)`` in every process; a user's error is one line and exit code 2."""
     try:
+        gpus = torch.cuda.device_count()
+        if gpus and args.num_gpus > gpus:
+            raise ConfigError(f"--num-gpus: {args.num_gpus} asked for, this machine has {gpus}")
         if "LOCAL_RANK" in os.environ and "WORLD_SIZE" in os.environ:
             _run_under_torchrun(main, args)
         else:

@@ -3,12 +3,14 @@
 import argparse
 import logging
 import os
+from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 from detectron2.config import CfgNode, get_cfg
 from detectron2.engine import default_argument_parser, default_setup
+from detectron2.utils import comm
 
 from lt_det.config import add_lt_config
 from lt_det.data.catalog import CUSTOM_TRAIN, CUSTOM_VAL, register_from_config
@@ -89,6 +91,9 @@ def setup(args: argparse.Namespace) -> CfgNode:
     _log_like_detectron2()
     reference = register_from_config(cfg, training=not args.eval_only)
     fit_to_data(cfg, reference)
+    if comm.is_main_process():
+        # Again, for Detectron2 wrote it before the data filled it in.
+        Path(cfg.OUTPUT_DIR, "config.yaml").write_text(cfg.dump(), encoding="utf-8")
     cfg.freeze()
     return cfg
 

@@ -44,6 +44,7 @@ def test_own_data_fill_in_the_number_of_classes(own):
     assert cfg.DATASETS.TRAIN == ("custom_train",)
     assert cfg.DATASETS.TEST == ("custom_val",)
     assert cfg.MODEL.DEVICE in ("cpu", "cuda")
+    assert "NUM_CLASSES: 2" in (own / "out" / "config.yaml").read_text()
 
 
 def test_config_keys_name_own_data_as_the_flags_do(own):

@@ -1,0 +1,37 @@
+"""Means and spreads over seeds."""
+
+import json
+import math
+
+import pytest
+
+from lt_det.analysis.seed_study import collect, mean_and_spread, study_table
+
+
+def write_run(folder, ap):
+    folder.mkdir(parents=True)
+    keys = ("AP", "AP50", "APr", "APc", "APf")
+    row = {"name": "TDE", **{task: dict.fromkeys(keys, ap) for task in ("bbox", "segm")}}
+    (folder / "results.json").write_text(json.dumps([row]))
+    return folder
+
+
+def test_collect_and_table(tmp_path):
+    runs = {str(s): [write_run(tmp_path / str(s), 10.0 + s)] for s in (1, 2, 3)}
+    study = collect(runs)
+    assert study["TDE"]["2"]["segm"]["APr"] == 12.0
+    # Sample standard deviation of 11, 12, 13.
+    assert "12.0 ± 1.0" in study_table(study)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([1.0, 3.0], "2.0 ± 1.4"), ([5.0], "5.0"), ([math.nan], "–"), ([math.nan, 2.0], "2.0")],
+)
+def test_mean_and_spread(values, expected):
+    assert mean_and_spread(values) == expected
+
+
+def test_a_run_without_results(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        collect({"1": [tmp_path]})
