@@ -5,7 +5,13 @@ RUN := $(VENV)/bin/python
 
 .PHONY: install demo test lint format
 
+# make install DETECTRON2_SOURCE=… swaps Detectron2; without it, install does nothing twice.
+ifeq ($(DETECTRON2_SOURCE),)
 install: $(VENV)/.installed
+else
+install:
+	@$(PYTHON) tools/bootstrap.py --venv $(VENV) --detectron2 $(DETECTRON2_SOURCE)
+endif
 
 $(VENV)/.installed: setup.py tools/bootstrap.py
 	@$(PYTHON) tools/bootstrap.py --venv $(VENV)

@@ -26,7 +26,7 @@ def test_files_and_functions_are_short(root):
 
 
 def test_core_imports_torch_alone(root):
-    """Beside the standard library; the import contracts in pyproject.toml cannot say "nothing else"."""
+    """Beside the standard library; pyproject.toml's contracts cannot say "nothing else"."""
     allowed = {"math", "collections", "torch"}
     for path in root.glob("lt_det/core/*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -81,6 +81,9 @@ def install_detectron2(python, venv, source):
         print("Detectron2 is there already: %s" % found.stdout.strip())
         return
     if source:
+        # Both fill the same folder: what the wheel has and the source lacks must not stay.
+        remove = [python, "-m", "pip", "uninstall", "--quiet", "--yes", "sal-detectron2"]
+        subprocess.run(remove, check=False)
         pip(python, "install", "--no-build-isolation", source)
         return
     where = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
