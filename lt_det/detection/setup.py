@@ -89,6 +89,9 @@ def setup(args: argparse.Namespace) -> CfgNode:
     default_setup(cfg, args)
     # Detectron2 sets up its own logger alone.
     _log_like_detectron2()
+    if cfg.SOLVER.AMP.ENABLED and cfg.MODEL.DEVICE == "cpu":
+        logger.warning("SOLVER.AMP.ENABLED: mixed precision is Detectron2's on CUDA alone; off")
+        cfg.SOLVER.AMP.ENABLED = False
     reference = register_from_config(cfg, training=not args.eval_only)
     fit_to_data(cfg, reference)
     if comm.is_main_process():

@@ -77,6 +77,11 @@ def test_evaluation_without_training_file_needs_frequencies(own, tmp_path):
         setup(parsed)
 
 
+def test_mixed_precision_is_left_out_on_the_cpu(own):
+    options = ["SOLVER.AMP.ENABLED", "True", "MODEL.DEVICE", "cpu"]
+    assert not setup(flags(own, *options)).SOLVER.AMP.ENABLED
+
+
 def test_rle_masks_switch_the_mask_format(own):
     rle = {"size": [48, 64], "counts": [0, 3072]}
     change(own, "train", lambda data: data["annotations"][0].update(segmentation=rle))
