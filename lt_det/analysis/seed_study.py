@@ -36,6 +36,22 @@ def collect(runs: dict[str, list[Path]]) -> Study:
     return study
 
 
+def at_alpha(study: Study, alpha: float) -> Study:
+    """The papers' four methods, under the papers' names, with TDE at one α.
+
+    Raises:
+        KeyError: the study lacks one of them.
+    """
+    tde = f"De-confound-TDE α={alpha:g}"
+    names = {
+        "Baseline": "Baseline",
+        "De-confound": "De-confound",
+        "TDE without exemption": f"{tde} without exemption",
+        "TDE with exemption": f"{tde} with exemption",
+    }
+    return {shown: study[own] for shown, own in names.items()}
+
+
 def mean_and_spread(values: list[float]) -> str:
     """``mean ± sample standard deviation``; a dash where there is no figure."""
     known = [value for value in values if not math.isnan(value)]

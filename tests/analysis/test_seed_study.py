@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from lt_det.analysis.seed_study import collect, mean_and_spread, study_table
+from lt_det.analysis.seed_study import at_alpha, collect, mean_and_spread, study_table
 
 
 def write_run(folder, ap):
@@ -30,6 +30,17 @@ def test_collect_and_table(tmp_path):
 )
 def test_mean_and_spread(values, expected):
     assert mean_and_spread(values) == expected
+
+
+def test_the_four_methods_at_one_alpha():
+    rows = ["Baseline", "De-confound", "De-confound-TDE α=1.5 without exemption"]
+    rows += ["De-confound-TDE α=1.5 with exemption", "De-confound-TDE α=2 with exemption"]
+    study = {name: {"1": {"segm": {"AP": float(i)}}} for i, name in enumerate(rows)}
+    four = at_alpha(study, 1.5)
+    assert [by_seed["1"]["segm"]["AP"] for by_seed in four.values()] == [0, 1, 2, 3]
+    assert list(four)[2:] == ["TDE without exemption", "TDE with exemption"]
+    with pytest.raises(KeyError):
+        at_alpha(study, 2.0)
 
 
 def test_a_run_without_results(tmp_path):
