@@ -76,7 +76,9 @@ class NormalizedMaskPredictor(nn.Module):
             foreground: (R, S, S) bool, the ground-truth mask in each RoI.
         """
         weight = foreground.to(torch.float32)
-        total = torch.einsum("rdhw,rhw->d", x.float(), weight)
+        # Autocast would sum thousands of pixels in half precision.
+        with torch.autocast(x.device.type, enabled=False):
+            total = torch.einsum("rdhw,rhw->d", x.float(), weight)
         self.head_direction.update_from_sum(total, weight.sum())
 
 

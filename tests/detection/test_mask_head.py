@@ -141,6 +141,15 @@ def test_direction_is_the_mean_over_foreground_pixels(bitmasks):
     torch.testing.assert_close(head.predictor.head_direction.direction, expected)
 
 
+def test_direction_is_summed_in_float32_under_autocast():
+    head = make()
+    x, foreground = torch.rand(5, CHANNELS, 14, 14), torch.rand(5, 14, 14) < 0.5
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        head.predictor.update_direction(x, foreground)
+    expected = x.permute(0, 2, 3, 1)[foreground].mean(0)
+    torch.testing.assert_close(head.predictor.head_direction.direction, expected)
+
+
 def test_no_rois_in_training_and_inference():
     head = make()
     empty = [Instances((96, 96), gt_classes=torch.zeros(0, dtype=torch.long),
