@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+"""Show what the head direction of a trained detector favours, by frequency group.
+
+tools/show_direction.py --config-file … MODEL.WEIGHTS FILE
+"""
+
+import argparse
+
+from lt_det.data.catalog import registered_set
+from lt_det.detection.checkpoint import LTCheckpointer
+from lt_det.detection.direction_report import direction_shares, direction_table
+from lt_det.detection.run import run
+from lt_det.detection.setup import argument_parser, setup
+from lt_det.detection.trainer import LTTrainer
+
+
+def main(args: argparse.Namespace) -> None:
+    """Load the weights and print the table."""
+    args.eval_only = True
+    cfg = setup(args)
+    model = LTTrainer.build_model(cfg)
+    LTCheckpointer(model, complete=True).load(cfg.MODEL.WEIGHTS)
+    categories = registered_set(cfg.DATASETS.TEST[0]).categories
+    print(direction_table(direction_shares(model, [c["frequency"] for c in categories])))
+
+
+if __name__ == "__main__":
+    run(main, argument_parser().parse_args())
