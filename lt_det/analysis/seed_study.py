@@ -18,21 +18,22 @@ _COLUMNS = [
 ]
 
 
-def collect(runs: dict[str, list[Path]]) -> Study:
+def collect(runs: list[tuple[str, str, Path]]) -> Study:
     """Gather the rows of every run.
 
     Args:
-        runs: OUTPUT_DIRs by seed, each with a results.json; a row's name is its method.
+        runs: (seed, label, OUTPUT_DIR with a results.json); a row's name, and the label where it
+            is not empty, is its method.
 
     Raises:
         FileNotFoundError: a run without results.
     """
     study: Study = {}
-    for seed, folders in runs.items():
-        for folder in folders:
-            for row in json.loads((folder / "results.json").read_text(encoding="utf-8")):
-                figures = {task: row[task] for task in ("bbox", "segm") if task in row}
-                study.setdefault(row["name"], {})[seed] = figures
+    for seed, label, folder in runs:
+        for row in json.loads((folder / "results.json").read_text(encoding="utf-8")):
+            figures = {task: row[task] for task in ("bbox", "segm") if task in row}
+            name = f"{row['name']}, {label}" if label else row["name"]
+            study.setdefault(name, {})[seed] = figures
     return study
 
 

@@ -17,9 +17,11 @@ def write_run(folder, ap):
 
 
 def test_collect_and_table(tmp_path):
-    runs = {str(s): [write_run(tmp_path / str(s), 10.0 + s)] for s in (1, 2, 3)}
+    runs = [(str(s), "", write_run(tmp_path / str(s), 10.0 + s)) for s in (1, 2, 3)]
+    runs.append(("1", "normalized masks", write_run(tmp_path / "masks", 7.0)))
     study = collect(runs)
     assert study["TDE"]["2"]["segm"]["APr"] == 12.0
+    assert study["TDE, normalized masks"]["1"]["bbox"]["AP"] == 7.0
     # Sample standard deviation of 11, 12, 13.
     assert "12.0 ± 1.0" in study_table(study)
 
@@ -45,4 +47,4 @@ def test_the_four_methods_at_one_alpha():
 
 def test_a_run_without_results(tmp_path):
     with pytest.raises(FileNotFoundError):
-        collect({"1": [tmp_path]})
+        collect([("1", "", tmp_path)])

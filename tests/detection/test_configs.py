@@ -71,7 +71,10 @@ def test_recipe(version):
         (["MODEL.LT.HEAD_DIRECTION.MOMENTUM", 1.5], "MOMENTUM: must lie"),
         (["MODEL.LT.MASK.TDE", True, "MODEL.LT.MASK.NORMALIZATION", "linear"], "MASK.TDE"),
         (
-            ["MODEL.ROI_MASK_HEAD.CONV_DIM", 10, "MODEL.LT.CLASSIFIER.NUM_HEADS", 4],
+            [
+                *("MODEL.ROI_MASK_HEAD.CONV_DIM", 10, "MODEL.LT.CLASSIFIER.NUM_HEADS", 4),
+                *("MODEL.LT.MASK.NORMALIZATION", "deconfound"),
+            ],
             "CONV_DIM: 10 is not divisible",
         ),
     ],
