@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import math
 from collections import defaultdict
 from typing import Any
@@ -10,6 +11,8 @@ import hotcoco
 from pycocotools import mask as mask_api
 
 from lt_det.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 Record = dict[str, Any]
 
@@ -91,7 +94,7 @@ def prepare_results(
         if problem:
             raise DataError(f"results: detection {position}: {problem}")
         by_image[result["image_id"]].append(result)
-    prepared = []
+    prepared, empty = [], 0
     for detections in by_image.values():
         if len(detections) > max_detections:
             # A stable sort, as the official code's: ties keep the file's order.
@@ -100,6 +103,18 @@ def prepare_results(
             kept = {key: detection[key] for key in ("image_id", "category_id", "score", field)}
             if _has_area(kept[field]):
                 prepared.append(kept)
+            else:
+                empty += 1
+    over_limit = len(results) - len(prepared) - empty
+    if empty or over_limit:
+        logger.info(
+            "%s: of %d detections, %d over the limit of %d an image and %d of area 0 do not count",
+            iou_type,
+            len(results),
+            over_limit,
+            max_detections,
+            empty,
+        )
     return prepared
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import logging
 import math
 import warnings
 
@@ -118,7 +119,7 @@ def test_equals_the_official_package_on_random_input(iou_type, seed):
 
 
 @pytest.mark.parametrize("iou_type", ["bbox", "segm"])
-def test_limit_of_detections_and_empty_ones(iou_type):
+def test_limit_of_detections_and_empty_ones(iou_type, caplog):
     """Empty detections count towards the limit, then vanish: as the official code has it."""
     rng = np.random.default_rng(7)
     images, annotations, categories = random_truth(rng)
@@ -129,7 +130,9 @@ def test_limit_of_detections_and_empty_ones(iou_type):
         results[position] = result(
             results[position]["image_id"], results[position]["category_id"], [-50, 5, 0, 9], 0.95
         )
-    assert_equals_reference(truth, results, iou_type, max_detections=11)
+    with caplog.at_level(logging.INFO, logger="lt_det"):
+        assert_equals_reference(truth, results, iou_type, max_detections=11)
+    assert f"{iou_type}: of {len(results)} detections" in caplog.text
     assert_equals_reference(truth, results, iou_type)
 
 
