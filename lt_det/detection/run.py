@@ -56,24 +56,19 @@ def train_or_evaluate(args: argparse.Namespace) -> CfgNode:
 
 def run(main: Callable[[argparse.Namespace], Any], args: argparse.Namespace) -> None:
     """Run ``main(args)`` in every process; a user's error is one line and exit code 2."""
+    _said_in_one_line(_check_gpus, args)
+    if "LOCAL_RANK" in os.environ and "WORLD_SIZE" in os.environ:
+        _run_under_torchrun(main, args)
+        return
     try:
-        gpus = torch.cuda.device_count()
-        if gpus and args.num_gpus > gpus:
-            raise ConfigError(f"--num-gpus: {args.num_gpus} asked for, this machine has {gpus}")
-        if "LOCAL_RANK" in os.environ and "WORLD_SIZE" in os.environ:
-            _run_under_torchrun(main, args)
-        else:
-            launch(
-                _said_in_one_line if args.num_gpus * args.num_machines > 1 else main,
-                args.num_gpus,
-                num_machines=args.num_machines,
-                machine_rank=args.machine_rank,
-                dist_url=args.dist_url,
-                args=(main, args) if args.num_gpus * args.num_machines > 1 else (args,),
-            )
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(_USER_ERROR)
+        launch(
+            _said_in_one_line,
+            args.num_gpus,
+            num_machines=args.num_machines,
+            machine_rank=args.machine_rank,
+            dist_url=args.dist_url,
+            args=(main, args),
+        )
     except mp.ProcessExitedException as error:
         if error.exit_code != _USER_ERROR:
             raise
@@ -81,13 +76,19 @@ def run(main: Callable[[argparse.Namespace], Any], args: argparse.Namespace) -> 
 
 
 def _said_in_one_line(main: Callable[[argparse.Namespace], Any], args: argparse.Namespace) -> None:
-    """In a spawned process: all of them fail alike, one speaks."""
+    """Where there are several processes, all of them fail alike and one speaks."""
     try:
         main(args)
     except UserError as error:
         if comm.is_main_process():
             print(f"error: {error}", file=sys.stderr)
         sys.exit(_USER_ERROR)
+
+
+def _check_gpus(args: argparse.Namespace) -> None:
+    gpus = torch.cuda.device_count()
+    if gpus and args.num_gpus > gpus:
+        raise ConfigError(f"--num-gpus: {args.num_gpus} asked for, this machine has {gpus}")
 
 
 def _run_under_torchrun(
@@ -100,6 +101,6 @@ def _run_under_torchrun(
     dist.init_process_group("nccl" if on_gpu else "gloo")
     try:
         comm.create_local_process_group(int(os.environ["LOCAL_WORLD_SIZE"]))
-        main(args)
+        _said_in_one_line(main, args)
     finally:
         dist.destroy_process_group()
