@@ -1,6 +1,9 @@
 """Rules of the house that no linter has."""
 
 import ast
+import warnings
+
+import pytest
 
 MAX_FILE, MAX_FUNCTION = 300, 50
 
@@ -34,3 +37,11 @@ def test_core_imports_torch_alone(root):
             if isinstance(node, ast.ImportFrom) and node.level == 0:
                 names = [node.module]
             assert {name.split(".")[0] for name in names} <= allowed, path
+
+
+def test_warnings_from_lt_det_are_errors():
+    for module in ("lt_det", "lt_det.core.classifier"):
+        with pytest.raises(UserWarning, match="ours"):
+            warnings.warn_explicit("ours", UserWarning, "file.py", 1, module=module)
+    with pytest.warns(UserWarning, match="theirs"):
+        warnings.warn_explicit("theirs", UserWarning, "file.py", 1, module="elsewhere")
