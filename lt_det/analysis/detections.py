@@ -138,6 +138,6 @@ def _save(panels: dict[str, np.ndarray], path: Path) -> Path:
         axis.set_title("\n".join(textwrap.wrap(title, 36)), fontsize=9)
         axis.axis("off")
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, bbox_inches="tight")
     plt.close(figure)
     return path
