@@ -8,6 +8,7 @@ from collections import defaultdict
 from typing import Any
 
 import hotcoco
+import numpy as np
 from pycocotools import mask as mask_api
 
 from lt_det.errors import DataError
@@ -21,6 +22,8 @@ LVIS_FIGURES = (
     "AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf",
     "AR@300", "ARs@300", "ARm@300", "ARl@300",
 )  # fmt: skip
+# AP50 of the frequency groups: the official code has the precisions, but does not print them.
+GROUP_AP50 = ("AP50r", "AP50c", "AP50f")
 MAX_DETECTIONS = 300
 
 
@@ -43,7 +46,8 @@ def evaluate_lvis(
         per_category: add ``"per_category"``: {category id: AP}.
 
     Returns:
-        :data:`LVIS_FIGURES` in percent; NaN for a group or size without ground truth.
+        :data:`LVIS_FIGURES` and :data:`GROUP_AP50` in percent; NaN for a group or size without
+        ground truth.
 
     Raises:
         DataError: no results, or a result with an unknown id or without a needed field.
@@ -63,11 +67,30 @@ def evaluate_lvis(
         evaluation.summarize()
     found = evaluation.get_results(per_class=per_category)
     figures: dict[str, Any] = {key: _percent(found[key]) for key in LVIS_FIGURES}
+    # IoU thresholds x recalls x categories (by id) x areas x limits; IoU 0.5 comes first.
+    precision = np.asarray(evaluation.eval["precision"])[0, :, :, 0, -1]
+    figures.update(group_ap50(precision, ground_truth["categories"]))
     if per_category:
         figures["per_category"] = {
             category["id"]: _percent(found.get(f"AP/{category['name']}", -1))
             for category in ground_truth["categories"]
         }
+    return figures
+
+
+def group_ap50(precision: np.ndarray, categories: list[Record]) -> dict[str, float]:
+    """Mean precision at IoU 0.5 over each frequency group's categories, in percent.
+
+    Args:
+        precision: (recalls, categories by ascending id); −1 where there is no ground truth.
+        categories: with ``id`` and ``frequency``.
+    """
+    frequencies = [c["frequency"] for c in sorted(categories, key=lambda c: c["id"])]
+    figures = {}
+    for name in GROUP_AP50:
+        own = precision[:, [f == name[-1] for f in frequencies]]
+        known = own[own > -1]
+        figures[name] = 100 * float(known.mean()) if known.size else math.nan
     return figures
 
 
@@ -148,8 +171,8 @@ def zero_figures(ground_truth: Record, *, per_category: bool = False) -> dict[st
         "l": any(a >= 96**2 for a in areas),
     }
     figures: dict[str, Any] = {}
-    for key in LVIS_FIGURES:
-        letter = key[2:3]
+    for key in (*LVIS_FIGURES, *GROUP_AP50):
+        letter = key[-1] if key in GROUP_AP50 else key[2:3]
         exists = letter in groups if letter in "rcf" and letter else sizes.get(letter, bool(areas))
         figures[key] = 0.0 if exists else math.nan
     if per_category:

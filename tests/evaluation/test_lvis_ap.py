@@ -12,6 +12,7 @@ from pycocotools import mask as mask_api
 
 from lt_det.errors import DataError
 from lt_det.evaluation import (
+    GROUP_AP50,
     LVIS_FIGURES,
     evaluate_lvis,
     evaluate_lvis_reference,
@@ -20,6 +21,7 @@ from lt_det.evaluation import (
 )
 
 SIDE = 120
+FIGURES = (*LVIS_FIGURES, *GROUP_AP50)
 
 
 def random_truth(rng, num_images=8, num_categories=9, per_image=7):
@@ -98,7 +100,7 @@ def assert_equals_reference(truth, results, iou_type, **kwargs):
         warnings.simplefilter("ignore")
         reference = evaluate_lvis_reference(truth, results, iou_type, **kwargs)
     assert results == before
-    for figure in LVIS_FIGURES:
+    for figure in FIGURES:
         assert math.isnan(ours[figure]) == math.isnan(reference[figure]), figure
         if not math.isnan(ours[figure]):
             assert abs(ours[figure] - reference[figure]) <= 1e-10, figure
@@ -179,12 +181,13 @@ def test_group_without_ground_truth_is_nan_not_minus_100():
     assert math.isnan(evaluate_lvis(truth, results, "bbox")["APr"])
     nothing = zero_figures(truth, per_category=True)
     assert math.isnan(nothing["APr"])
+    assert math.isnan(nothing["AP50r"])
     assert math.isnan(nothing["APl"])
     assert nothing["AP"] == nothing["APc"] == nothing["APs"] == nothing["AR@300"] == 0
-    assert set(nothing) == {*LVIS_FIGURES, "per_category"}
+    assert set(nothing) == {*FIGURES, "per_category"}
     far = [result(0, truth["annotations"][0]["category_id"], [100.0, 100.0, 2.0, 2.0], 0.5)]
     missed = evaluate_lvis(truth, far, "bbox")
-    for figure in LVIS_FIGURES:
+    for figure in FIGURES:
         assert missed[figure] == nothing[figure] or math.isnan(nothing[figure]), figure
 
 
