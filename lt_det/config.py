@@ -43,7 +43,8 @@ def _add_classifier(cfg: CN) -> None:
     cfg.MODEL.LT.MASK = CN()
     # N(x, w) as above, per pixel; "linear" is Detectron2's 1x1 convolution.
     cfg.MODEL.LT.MASK.NORMALIZATION = "deconfound"
-    # TDE of the mask logits, too; the published models use ordinary masks.
+    # TDE of the mask logits, too, at MODEL.LT.TDE.ALPHA in every row of results; the published
+    # models use ordinary masks.
     cfg.MODEL.LT.MASK.TDE = False
 
 

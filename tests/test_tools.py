@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
+from pycocotools import mask as mask_api
 
 TINY = [
     "DATASETS.SYNTHETIC.NUM_CATEGORIES", "6", "DATASETS.SYNTHETIC.NUM_TRAIN", "16",
@@ -161,6 +163,47 @@ def test_a_user_error_in_two_processes_is_said_once(root, work, trained):
     flags = ["--num-gpus", "2", "--dist-url", "auto"]
     done = run(work, command(root, *config(root), *flags, *options), code=2)
     assert done.stderr.count("error: MODEL.ROI_BOX_HEAD.FC_DIM") == 1
+
+
+def to_coco_style(source, target):
+    """Without LVIS's fields; every third instance an uncompressed RLE, every ninth a crowd."""
+    data = json.loads(source.read_text())
+    data["images"] = [
+        {key: image[key] for key in ("id", "file_name", "width", "height")}
+        for image in data["images"]
+    ]
+    data["categories"] = [{key: c[key] for key in ("id", "name")} for c in data["categories"]]
+    for index, annotation in enumerate(data["annotations"]):
+        annotation["iscrowd"] = int(index % 9 == 0)
+        if index % 3 == 0:
+            rle = mask_api.merge(mask_api.frPyObjects(annotation["segmentation"], 96, 96))
+            pixels = mask_api.decode(rle).reshape(-1, order="F")
+            changes = np.flatnonzero(np.diff(np.concatenate([[0], pixels]))).tolist()
+            counts = np.diff([0, *changes, pixels.size]).tolist()
+            annotation["segmentation"] = {"size": [96, 96], "counts": counts}
+    target.write_text(json.dumps(data))
+
+
+def test_coco_style_files_with_rle_and_crowds(root, work, trained):
+    (folder,) = (work / "datasets" / "synthetic_lvis").glob("v*_c6_*")
+    flags = []
+    for split in ("train", "val"):
+        to_coco_style(folder / f"{split}.json", work / f"{split}.json")
+        flags += [f"--{split}-json", work / f"{split}.json", f"--{split}-images", folder / split]
+    options = ["SOLVER.MAX_ITER", "1", "MODEL.TIMM.WEIGHTS", "", "OUTPUT_DIR", work / "coco"]
+    options += ["INPUT.MIN_SIZE_TRAIN", "(96,)", "INPUT.MIN_SIZE_TEST", "96"]
+    done = run(
+        work, command(root, *config(root, "custom/cascade_lite0_tde.yaml"), *flags, *options)
+    )
+    for said in (
+        "12 of 12 images have no neg_category_ids: taken as exhaustively annotated",
+        "frequency groups derived from the training set",
+        "holds RLE masks: INPUT.MASK_FORMAT bitmask",
+        "crowd or ignored regions: their category is not exhaustive there",
+    ):
+        assert said in done.stdout, said
+    (row,) = json.loads((work / "coco" / "results.json").read_text())
+    assert not math.isnan(row["segm"]["APr"])
 
 
 def test_real_photographs_without_code(root, work, shared_data):
