@@ -131,8 +131,13 @@ def _locate(name: str, cfg: CfgNode) -> tuple[Any, Any]:
         split = name.removeprefix(SYNTHETIC_PREFIX)
         return folder / f"{split}.json", folder / split
     if name in LVIS_SETS:
-        json_file, image_root = LVIS_SETS[name]
-        return datasets_root() / json_file, datasets_root() / image_root
+        json_file, image_root = (datasets_root() / part for part in LVIS_SETS[name])
+        if not json_file.is_file():
+            raise DataError(
+                f"{json_file}: missing; datasets/README.md says where to get {name}, "
+                "DETECTRON2_DATASETS where it lies"
+            )
+        return json_file, image_root
     known = [*LVIS_SETS, SYNTHETIC_PREFIX + "train", SYNTHETIC_PREFIX + "val"]
     known += [CUSTOM_TRAIN, CUSTOM_VAL]
     raise DataError(f"DATASETS: unknown data set {name!r}; known: {', '.join(known)}")

@@ -143,5 +143,5 @@ def test_other_configuration_errors(own):
 def test_lvis_that_is_not_there_names_the_file(own, monkeypatch):
     monkeypatch.setenv("DETECTRON2_DATASETS", str(own))
     config = str(CONFIGS / "lvis_v0.5" / "cascade_r101_tde.yaml")
-    with pytest.raises(DataError, match=r"lvis_v0\.5_val\.json: cannot be read"):
+    with pytest.raises(DataError, match=r"lvis_v0\.5_val\.json: missing; datasets/README"):
         setup(flags(own, splits=(), config=config))
