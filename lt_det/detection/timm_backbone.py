@@ -1,5 +1,6 @@
 """Any timm model as the bottom-up network of Detectron2's FPN."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from detectron2.modeling import BACKBONE_REGISTRY, Backbone
 from detectron2.modeling.backbone.fpn import FPN, LastLevelMaxPool
 from torch import Tensor, nn
 
-from lt_det.errors import DataError
+from lt_det.errors import ConfigError, DataError
 
 _PACKAGED = "package:efficientnet_lite0"
 
@@ -28,6 +29,7 @@ class TimmBackbone(Backbone):
 
     Raises:
         DataError: timm or the weights' package is not installed, or the weights do not fit.
+        ConfigError: more frozen levels than the model has.
     """
 
     def __init__(
@@ -51,6 +53,11 @@ class TimmBackbone(Backbone):
         kept = {k: v for k, v in classifier.state_dict().items() if k in body.state_dict()}
         body.load_state_dict(kept)
         info = body.feature_info
+        if num_frozen_levels > len(info.info):
+            raise ConfigError(
+                f"MODEL.TIMM.NUM_FROZEN_LEVELS: {num_frozen_levels}, but {name} has "
+                f"{len(info.info)} levels"
+            )
         if num_frozen_levels:
             _freeze_up_to(body, info.info[num_frozen_levels - 1]["module"])
         if weights and freeze_batch_norm:
@@ -88,6 +95,8 @@ def _freeze_up_to(body: nn.Module, last_module: str) -> None:
 
 
 def _load(classifier: nn.Module, weights: str, name: str) -> None:
+    if weights != _PACKAGED and not Path(weights).is_file():
+        raise DataError(f"MODEL.TIMM.WEIGHTS: no such file: {weights}")
     state = torch.load(_packaged_file() if weights == _PACKAGED else weights, weights_only=True)
     if weights == _PACKAGED:
         # The package names layers in its own way but lists the same tensors in the same order.
