@@ -10,8 +10,8 @@ from .normalization import (
     full_precision,
     normalize_features,
     normalize_weights,
+    project_heads,
     split_heads,
-    unit,
 )
 
 Alpha = float | Tensor
@@ -138,10 +138,8 @@ class MultiHeadNormalizedClassifier(nn.Module):
             )
         with torch.autocast(x.device.type, enabled=False):
             features, weight = self.normalized_features(x), self.normalized_weight()
-            unit_direction = unit(split_heads(direction.to(features.dtype), self.num_heads))
-            projection = torch.einsum("nkd,kd->nk", features, unit_direction)
-            table = torch.einsum("ckd,kd->ck", weight, unit_direction)
-            return self._te_logits(features, weight), projection @ table.T
+            share = project_heads(features, direction) @ project_heads(weight, direction).T
+            return self._te_logits(features, weight), share
 
     def tde(self, x: Tensor, direction: Tensor, alpha: Alpha) -> Tensor:
         """Total-direct-effect logits z − α (τ/K) Σ_k cos(x_k, d_k) d̂_kᵀ ŵ_{c,k}.

@@ -39,6 +39,20 @@ def unit(vectors: Tensor) -> Tensor:
     return vectors / _divisors(vectors)
 
 
+def project_heads(heads: Tensor, direction: Tensor) -> Tensor:
+    """Length of each head along its chunk of a direction: v_kᵀ d̂_k.
+
+    Args:
+        heads: (..., K, D/K).
+        direction: (D,), of any length; a zero chunk gives 0.
+
+    Returns:
+        (..., K).
+    """
+    unit_direction = unit(split_heads(direction.to(heads.dtype), heads.shape[-2]))
+    return torch.einsum("...kd,kd->...k", heads, unit_direction)
+
+
 def full_precision(values: Tensor) -> Tensor:
     """Half and bfloat16 become float32, anything else stays as it is.
 

@@ -90,7 +90,8 @@ def register_from_config(cfg: CfgNode, *, training: bool) -> AnnotationSet:
                 "frequency): give --train-json FILE"
             )
         for name in train_names:
-            read.setdefault(name, _read(name, cfg, check_pictures=training))
+            if name not in read:
+                read[name] = _read(name, cfg, check_pictures=training)
     if not read:
         raise DataError("DATASETS.TEST: no data set named")
     reference = read[train_names[0]] if needs_train else next(iter(read.values()))

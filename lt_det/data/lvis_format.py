@@ -2,7 +2,7 @@
 
 import logging
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -238,8 +238,6 @@ def with_frequencies(
     Raises:
         DataError: the two files disagree on a category.
     """
-    if annotation_set is training_set and annotation_set.has_frequency:
-        return annotation_set
     _refuse_other_categories(annotation_set, training_set)
     if annotation_set.has_frequency:
         return annotation_set
@@ -257,14 +255,7 @@ def with_frequencies(
         rare_max,
         common_max,
     )
-    return AnnotationSet(
-        annotation_set.json_file,
-        annotation_set.image_root,
-        annotation_set.images,
-        annotation_set.annotations,
-        derived,
-        has_frequency=True,
-    )
+    return replace(annotation_set, categories=derived, has_frequency=True)
 
 
 def _refuse_other_categories(annotation_set: AnnotationSet, training_set: AnnotationSet) -> None:

@@ -117,15 +117,11 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
     @classmethod
     def from_config(cls, cfg: CfgNode, input_shape: ShapeSpec) -> dict[str, Any]:
         """Read MODEL.LT and Detectron2's own keys."""
-        classifier, tde = cfg.MODEL.LT.CLASSIFIER, cfg.MODEL.LT.TDE
+        tde = cfg.MODEL.LT.TDE
         return {
             **super().from_config(cfg, input_shape),
-            "normalization": classifier.NORMALIZATION,
-            "num_heads": classifier.NUM_HEADS,
-            "temperature": classifier.TEMPERATURE,
-            "weight_norm_offset": classifier.WEIGHT_NORM_OFFSET,
-            "weight_norm_power": classifier.WEIGHT_NORM_POWER,
-            "direction_momentum": cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM,
+            **classifier_options(cfg),
+            "normalization": cfg.MODEL.LT.CLASSIFIER.NORMALIZATION,
             "inference_setting": TDEInference(
                 alpha=tde.ALPHA if tde.ENABLED else 0.0, background_exempt=tde.BACKGROUND_EXEMPT
             ),
@@ -184,6 +180,18 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
     ) -> list[Tensor]:
         """As Detectron2's."""
         return super().predict_boxes_for_gt_classes(predictions[:2], proposals)
+
+
+def classifier_options(cfg: CfgNode) -> dict[str, Any]:
+    """K, τ, γ, p and μ, which box and mask predictors share."""
+    classifier = cfg.MODEL.LT.CLASSIFIER
+    return {
+        "num_heads": classifier.NUM_HEADS,
+        "temperature": classifier.TEMPERATURE,
+        "weight_norm_offset": classifier.WEIGHT_NORM_OFFSET,
+        "weight_norm_power": classifier.WEIGHT_NORM_POWER,
+        "direction_momentum": cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM,
+    }
 
 
 def build_box_predictor(

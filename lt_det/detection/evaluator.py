@@ -29,7 +29,7 @@ class LTEvaluator(DatasetEvaluator):
         dataset_name: registered by lt_det.
         rows: heads of the rows: ``name``, ``alpha``, ``background_exempt``, ``slug``.
         tasks: ``("bbox",)`` or ``("bbox", "segm")``.
-        folder: where detections go; ``None`` to write none.
+        folder: where detections go.
         per_category: report AP per category, too.
         max_detections: detections an image that count; LVIS's is 300.
     """
@@ -39,7 +39,7 @@ class LTEvaluator(DatasetEvaluator):
         dataset_name: str,
         rows: list[Record],
         tasks: tuple[str, ...],
-        folder: Path | None,
+        folder: Path,
         *,
         per_category: bool = False,
         max_detections: int = 300,
@@ -78,9 +78,8 @@ class LTEvaluator(DatasetEvaluator):
         if not comm.is_main_process():
             return []
         merged = [list(itertools.chain(*parts)) for parts in zip(*gathered, strict=True)]
-        if self._folder is not None:
-            for row, results in zip(self._rows, merged, strict=True):
-                save_json(results, self._file(row))
+        for row, results in zip(self._rows, merged, strict=True):
+            save_json(results, self._file(row))
         if not self._set.annotations:
             logger.info("%s has no annotations: detections only", self._dataset_name)
             return []
@@ -94,13 +93,12 @@ class LTEvaluator(DatasetEvaluator):
         ]
 
     def _file(self, head: Record) -> Path:
-        assert self._folder is not None
         return self._folder / str(head["slug"]) / "lvis_results.json"
 
     def _row(self, head: Record, results: list[Record], truth: Record) -> Record:
         row = {key: head[key] for key in ("name", "alpha", "background_exempt")}
         row["dataset"] = self._dataset_name
-        row["detections"] = str(self._file(head)) if self._folder is not None else None
+        row["detections"] = str(self._file(head))
         for task in self._tasks:
             if not results:
                 logger.warning("%s: %s: no detection at all", self._dataset_name, head["name"])

@@ -19,9 +19,10 @@ from detectron2.structures import Instances
 from torch import Tensor, nn
 
 from lt_det.core import HeadDirection, MultiHeadNormalizedClassifier
-from lt_det.core.normalization import split_heads, unit
+from lt_det.core.classifier import subtract_share
+from lt_det.core.normalization import project_heads
 
-from .box_predictor import LINEAR
+from .box_predictor import LINEAR, classifier_options
 
 
 class NormalizedMaskPredictor(nn.Module):
@@ -60,11 +61,10 @@ class NormalizedMaskPredictor(nn.Module):
             weight = self.classifier.normalized_weight()[classes]  # (R, K, D/K)
             logits = torch.einsum("rpkd,rkd->rp", features, weight)
             if self.alpha and not self.training:
-                direction = self.head_direction.direction.to(features.dtype)
-                unit_direction = unit(split_heads(direction, self.classifier.num_heads))
-                projection = torch.einsum("rpkd,kd->rpk", features, unit_direction)
-                table = torch.einsum("rkd,kd->rk", weight, unit_direction)
-                logits = logits - self.alpha * torch.einsum("rpk,rk->rp", projection, table)
+                direction = self.head_direction.direction
+                projection, table = (project_heads(v, direction) for v in (features, weight))
+                share = torch.einsum("rpk,rk->rp", projection, table)
+                logits = subtract_share(logits, share, self.alpha)
         return logits.unflatten(1, x.shape[2:]).unsqueeze(1)
 
     @torch.no_grad()
@@ -118,6 +118,7 @@ class LTMaskHead(MaskRCNNConvUpsampleHead):
             predictor: further arguments of :class:`NormalizedMaskPredictor`.
         """
         super().__init__(input_shape, num_classes=num_classes, conv_dims=conv_dims, **kwargs)
+        self.class_agnostic = num_classes == 1
         if normalization == LINEAR:
             replaced: nn.Module = LinearMaskPredictor(conv_dims[-1], num_classes, kernel_size=1)
             replaced.load_state_dict(self.predictor.state_dict())
@@ -130,16 +131,11 @@ class LTMaskHead(MaskRCNNConvUpsampleHead):
     @classmethod
     def from_config(cls, cfg: CfgNode, input_shape: ShapeSpec) -> dict[str, Any]:
         """Read MODEL.LT and Detectron2's own keys."""
-        classifier = cfg.MODEL.LT.CLASSIFIER
         return {
             **super().from_config(cfg, input_shape),
             "normalization": cfg.MODEL.LT.MASK.NORMALIZATION,
             "predictor": {
-                "num_heads": classifier.NUM_HEADS,
-                "temperature": classifier.TEMPERATURE,
-                "weight_norm_offset": classifier.WEIGHT_NORM_OFFSET,
-                "weight_norm_power": classifier.WEIGHT_NORM_POWER,
-                "direction_momentum": cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM,
+                **classifier_options(cfg),
                 "alpha": cfg.MODEL.LT.TDE.ALPHA if cfg.MODEL.LT.MASK.TDE else 0.0,
             },
         }
@@ -147,10 +143,9 @@ class LTMaskHead(MaskRCNNConvUpsampleHead):
     def forward(self, x: Tensor, instances: list[Instances]) -> Any:
         """As Detectron2's: a dict of losses in training, else the instances with ``pred_masks``."""
         x = self.pixel_features(x)
-        class_agnostic = self._num_masks() == 1
         field = "gt_classes" if self.training else "pred_classes"
         classes = cat([getattr(i, field) for i in instances]).to(torch.int64)
-        logits = self.predictor(x, torch.zeros_like(classes) if class_agnostic else classes)
+        logits = self.predictor(x, torch.zeros_like(classes) if self.class_agnostic else classes)
         if not self.training:
             # One channel: Detectron2 takes it as the instance's own mask.
             mask_rcnn_inference(logits, instances)
@@ -167,11 +162,6 @@ class LTMaskHead(MaskRCNNConvUpsampleHead):
             if layer is not self.predictor:
                 x = layer(x)
         return x
-
-    def _num_masks(self) -> int:
-        predictor = self.predictor
-        weight = getattr(predictor, "classifier", predictor).weight
-        return int(weight.shape[0])
 
 
 class _RasterizedMasks:

@@ -46,12 +46,13 @@ class TimmBackbone(Backbone):
             import timm
         except ImportError as error:
             raise DataError("MODEL.BACKBONE: timm is not installed: pip install timm") from error
-        classifier = timm.create_model(name)
-        if weights:
-            _load(classifier, weights, name)
         body = timm.create_model(name, features_only=True, out_indices=list(out_levels))
-        kept = {k: v for k, v in classifier.state_dict().items() if k in body.state_dict()}
-        body.load_state_dict(kept)
+        if weights:
+            # Weights are the classification model's: it says whether they fit.
+            classifier = timm.create_model(name)
+            _load(classifier, weights, name)
+            own = body.state_dict()
+            body.load_state_dict({k: v for k, v in classifier.state_dict().items() if k in own})
         info = body.feature_info
         if num_frozen_levels > len(info.info):
             raise ConfigError(

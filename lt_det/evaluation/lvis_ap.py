@@ -55,9 +55,9 @@ def evaluate_lvis(
     if iou_type not in ("bbox", "segm"):
         raise DataError(f"iou_type must be 'bbox' or 'segm', got {iou_type!r}")
     prepared = prepare_results(ground_truth, results, iou_type, max_detections)
-    truth = hotcoco.COCO(ground_truth)
     if not prepared:
         return zero_figures(ground_truth, per_category=per_category)
+    truth = hotcoco.COCO(ground_truth)
     # Capped above: None says "as it is" (the official max_dets = -1).
     detections = truth.load_res(prepared).cap_detections_per_image(None)
     evaluation = hotcoco.COCOeval(truth, detections, iou_type, lvis_style=True)
@@ -66,13 +66,13 @@ def evaluate_lvis(
     with contextlib.redirect_stdout(io.StringIO()):  # it prints a table of its own
         evaluation.summarize()
     found = evaluation.get_results(per_class=per_category)
-    figures: dict[str, Any] = {key: _percent(found[key]) for key in LVIS_FIGURES}
+    figures: dict[str, Any] = {key: percent(found[key]) for key in LVIS_FIGURES}
     # IoU thresholds x recalls x categories (by id) x areas x limits; IoU 0.5 comes first.
     precision = np.asarray(evaluation.eval["precision"])[0, :, :, 0, -1]
     figures.update(group_ap50(precision, ground_truth["categories"]))
     if per_category:
         figures["per_category"] = {
-            category["id"]: _percent(found.get(f"AP/{category['name']}", -1))
+            category["id"]: percent(found.get(f"AP/{category['name']}", -1))
             for category in ground_truth["categories"]
         }
     return figures
@@ -182,6 +182,6 @@ def zero_figures(ground_truth: Record, *, per_category: bool = False) -> dict[st
     return figures
 
 
-def _percent(value: float) -> float:
+def percent(value: float) -> float:
     """hotcoco and the official code say −1 for a group with no ground truth."""
     return math.nan if value < 0 else 100 * float(value)

@@ -2,12 +2,11 @@
 
 import copy
 import logging
-import math
 from typing import Any
 
 import numpy as np
 
-from .lvis_ap import LVIS_FIGURES, MAX_DETECTIONS, group_ap50, prepare_results
+from .lvis_ap import LVIS_FIGURES, MAX_DETECTIONS, group_ap50, percent, prepare_results
 
 
 def evaluate_lvis_reference(
@@ -39,7 +38,4 @@ def evaluate_lvis_reference(
     evaluation.run()
     found = evaluation.get_results()
     by_group = group_ap50(evaluation.eval["precision"][0, :, :, 0], ground_truth["categories"])
-    official = {
-        key: math.nan if found[key] < 0 else 100 * float(found[key]) for key in LVIS_FIGURES
-    }
-    return {**official, **by_group}
+    return {**{key: percent(found[key]) for key in LVIS_FIGURES}, **by_group}
