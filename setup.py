@@ -25,6 +25,9 @@ setup(
         "pycocotools>=2.0.7",
         "lvis==0.5.3",
         "hotcoco==1.3.0",
+        # Classification: digits and t-SNE, class activation maps.
+        "scikit-learn",
+        "torchcam",
         # What Detectron2 asks for; its wheel is installed without its own list.
         "fvcore",
         "iopath",

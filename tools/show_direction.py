@@ -7,11 +7,10 @@ tools/show_direction.py --config-file … MODEL.WEIGHTS FILE
 import argparse
 
 from lt_det.data.catalog import registered_set
-from lt_det.detection.checkpoint import LTCheckpointer
 from lt_det.detection.direction_report import direction_shares, direction_table
-from lt_det.detection.run import run
 from lt_det.detection.setup import argument_parser, setup
 from lt_det.detection.trainer import LTTrainer
+from lt_det.engine import LTCheckpointer, run
 
 
 def main(args: argparse.Namespace) -> None:

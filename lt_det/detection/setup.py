@@ -4,10 +4,7 @@ import argparse
 import logging
 import os
 from pathlib import Path
-from typing import Any
 
-import torch
-import yaml
 from detectron2.config import CfgNode, get_cfg
 from detectron2.engine import default_argument_parser, default_setup
 from detectron2.utils import comm
@@ -15,6 +12,7 @@ from detectron2.utils import comm
 from lt_det.config import add_lt_config
 from lt_det.data.catalog import CUSTOM_TRAIN, CUSTOM_VAL, register_from_config
 from lt_det.data.lvis_format import AnnotationSet
+from lt_det.engine import log_like_detectron2, merge_config
 from lt_det.errors import ConfigError, DataError
 
 from .config_checks import check_config
@@ -43,17 +41,7 @@ def load_config(config_file: str, overrides: list[str], args: argparse.Namespace
     """
     cfg = get_cfg()
     add_lt_config(cfg)
-    try:
-        if config_file:
-            cfg.merge_from_file(config_file)
-        _apply_own_data(cfg, args)
-        cfg.merge_from_list(overrides)
-    except (KeyError, AssertionError, ValueError, OSError, yaml.YAMLError) as error:
-        text = " ".join(str(error).strip("'\"").split())
-        raise ConfigError(f"{config_file or 'command line'}: {text}") from error
-    if cfg.MODEL.DEVICE == "cuda" and not torch.cuda.is_available():
-        cfg.MODEL.DEVICE = "cpu"
-    return cfg
+    return merge_config(cfg, config_file, overrides, lambda cfg: _apply_own_data(cfg, args))
 
 
 def _apply_own_data(cfg: CfgNode, args: argparse.Namespace) -> None:
@@ -87,8 +75,7 @@ def setup(args: argparse.Namespace) -> CfgNode:
     if weights and "://" not in weights and not os.path.isfile(weights):
         raise ConfigError(f"MODEL.WEIGHTS: no such file: {weights}")
     default_setup(cfg, args)
-    # Detectron2 sets up its own logger alone.
-    _log_like_detectron2()
+    log_like_detectron2()
     if cfg.SOLVER.AMP.ENABLED and cfg.MODEL.DEVICE == "cpu":
         logger.warning("SOLVER.AMP.ENABLED: mixed precision is Detectron2's on CUDA alone; off")
         cfg.SOLVER.AMP.ENABLED = False
@@ -128,11 +115,3 @@ def fit_to_data(cfg: CfgNode, reference: AnnotationSet) -> None:
     if reference.has_rle and cfg.INPUT.MASK_FORMAT == "polygon":
         logger.info("%s holds RLE masks: INPUT.MASK_FORMAT bitmask", reference.json_file)
         cfg.INPUT.MASK_FORMAT = "bitmask"
-
-
-def _log_like_detectron2() -> None:
-    ours: Any = logging.getLogger("lt_det")
-    theirs = logging.getLogger("detectron2")
-    ours.setLevel(logging.INFO)
-    ours.propagate = False
-    ours.handlers = list(theirs.handlers)

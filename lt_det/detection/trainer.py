@@ -1,24 +1,18 @@
 """Detectron2's trainer with lt_det's data, checkpoints and evaluation."""
 
 import logging
-import weakref
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 from detectron2.config import CfgNode
-from detectron2.engine import DefaultTrainer, defaults
 from detectron2.evaluation import inference_on_dataset
 from detectron2.utils import comm
 from torch import nn
 
+from lt_det.engine import LTTrainerBase
 from lt_det.evaluation import results_table, write_results
 
-from .checkpoint import LTCheckpointer
 from .evaluator import LTEvaluator
 from .result_rows import inference_settings, row_head
 from .tde_sweep import TDESweep
@@ -26,19 +20,8 @@ from .tde_sweep import TDESweep
 logger = logging.getLogger(__name__)
 
 
-class LTTrainer(DefaultTrainer):
-    """Detectron2's DefaultTrainer; an evaluation leaves OUTPUT_DIR/results.json, .md and .csv."""
-
-    def __init__(self, cfg: CfgNode) -> None:
-        with _ddp_device(cfg):
-            super().__init__(cfg)
-
-    def build_hooks(self) -> list[Any]:
-        """Detectron2's hooks, on a checkpointer that refuses what does not fit."""
-        self.checkpointer = LTCheckpointer(
-            self._trainer.model, self.cfg.OUTPUT_DIR, trainer=weakref.proxy(self)
-        )
-        return list(super().build_hooks())
+class LTTrainer(LTTrainerBase):
+    """Detectron2's trainer of detectors; an evaluation leaves OUTPUT_DIR/results.json, .md and .csv."""
 
     @classmethod
     def test(cls, cfg: CfgNode, model: nn.Module, evaluators: Any = None) -> Any:
@@ -88,14 +71,3 @@ def _as_detectron2_results(rows: list[dict[str, Any]]) -> OrderedDict[str, Any]:
         }
         nested[f"{row['dataset']}/{row['name']}"] = figures
     return OrderedDict(next(iter(nested.values()))) if len(nested) == 1 else nested
-
-
-@contextmanager
-def _ddp_device(cfg: CfgNode) -> Iterator[None]:
-    """Let DefaultTrainer wrap a model on the CPU; it always names a GPU to DDP otherwise."""
-    if cfg.MODEL.DEVICE != "cpu":
-        yield
-        return
-    on_cpu = partial(defaults.create_ddp_model, device_ids=None)
-    with mock.patch.object(defaults, "create_ddp_model", on_cpu):
-        yield

@@ -5,7 +5,7 @@ import torch
 from detectron2.modeling import build_model
 from detectron2.utils.events import EventStorage
 
-from lt_det.detection.checkpoint import LTCheckpointer
+from lt_det.engine import LTCheckpointer
 from lt_det.errors import WeightsError
 
 from .helpers import batch, small_config

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from lt_det.detection.run import run
 from lt_det.detection.setup import argument_parser, setup
+from lt_det.engine import run
 from lt_det.errors import ConfigError, DataError, UserError
 
 from ..data.helpers import valid, write

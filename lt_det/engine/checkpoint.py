@@ -6,7 +6,8 @@ from detectron2.checkpoint import DetectionCheckpointer
 
 from lt_det.errors import WeightsError
 
-_HEADS = "roi_heads."
+# Modules whose sizes follow the number of classes.
+_HEADS = ("roi_heads.", "classifier.")
 
 
 class LTCheckpointer(DetectionCheckpointer):

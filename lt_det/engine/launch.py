@@ -1,0 +1,69 @@
+"""Starting a job: one process or many, by Detectron2's launcher or by torchrun."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from detectron2.engine import launch
+from detectron2.utils import comm
+
+from lt_det.errors import ConfigError, UserError
+
+_USER_ERROR = 2
+
+
+def run(main: Callable[[argparse.Namespace], Any], args: argparse.Namespace) -> None:
+    """Run ``main(args)`` in every process; a user's error is one line and exit code 2."""
+    _said_in_one_line(_check_gpus, args)
+    if "LOCAL_RANK" in os.environ and "WORLD_SIZE" in os.environ:
+        _run_under_torchrun(main, args)
+        return
+    try:
+        launch(
+            _said_in_one_line,
+            args.num_gpus,
+            num_machines=args.num_machines,
+            machine_rank=args.machine_rank,
+            dist_url=args.dist_url,
+            args=(main, args),
+        )
+    except mp.ProcessExitedException as error:
+        if error.exit_code != _USER_ERROR:
+            raise
+        sys.exit(_USER_ERROR)
+
+
+def _said_in_one_line(main: Callable[[argparse.Namespace], Any], args: argparse.Namespace) -> None:
+    """Where there are several processes, all of them fail alike and one speaks."""
+    try:
+        main(args)
+    except UserError as error:
+        if comm.is_main_process():
+            print(f"error: {error}", file=sys.stderr)
+        sys.exit(_USER_ERROR)
+
+
+def _check_gpus(args: argparse.Namespace) -> None:
+    gpus = torch.cuda.device_count()
+    if gpus and args.num_gpus > gpus:
+        raise ConfigError(f"--num-gpus: {args.num_gpus} asked for, this machine has {gpus}")
+
+
+def _run_under_torchrun(
+    main: Callable[[argparse.Namespace], Any], args: argparse.Namespace
+) -> None:
+    local_rank = int(os.environ["LOCAL_RANK"])
+    on_gpu = torch.cuda.is_available()
+    if on_gpu:
+        torch.cuda.set_device(local_rank)
+    dist.init_process_group("nccl" if on_gpu else "gloo")
+    try:
+        comm.create_local_process_group(int(os.environ["LOCAL_WORLD_SIZE"]))
+        _said_in_one_line(main, args)
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,66 @@
+"""What every job does before and after its work."""
+
+import logging
+import resource
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import yaml
+from detectron2.config import CfgNode
+
+from lt_det.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+
+def merge_config(
+    cfg: CfgNode,
+    config_file: str,
+    overrides: list[str],
+    apply_flags: Callable[[CfgNode], None] = lambda cfg: None,
+) -> CfgNode:
+    """Merge a config file, what the command line's flags set, and KEY VALUE pairs, in that order.
+
+    MODEL.DEVICE becomes "cpu" where there is no GPU.
+
+    Raises:
+        ConfigError: file or key that does not exist, or a value that does not fit.
+    """
+    try:
+        if config_file:
+            cfg.merge_from_file(config_file)
+        apply_flags(cfg)
+        cfg.merge_from_list(overrides)
+    except (KeyError, AssertionError, ValueError, OSError, yaml.YAMLError) as error:
+        text = " ".join(str(error).strip("'\"").split())
+        raise ConfigError(f"{config_file or 'command line'}: {text}") from error
+    if cfg.MODEL.DEVICE == "cuda" and not torch.cuda.is_available():
+        cfg.MODEL.DEVICE = "cpu"
+    return cfg
+
+
+def log_like_detectron2() -> None:
+    """Detectron2 sets up its own logger alone; ours writes where it does."""
+    ours: Any = logging.getLogger("lt_det")
+    theirs = logging.getLogger("detectron2")
+    ours.setLevel(logging.INFO)
+    ours.propagate = False
+    ours.handlers = list(theirs.handlers)
+
+
+@contextmanager
+def report_cost(output_dir: str) -> Iterator[None]:
+    """Log what the work inside took, and where its results are."""
+    started = time.monotonic()
+    yield
+    # ru_maxrss is in KiB on Linux.
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    logger.info(
+        "took %.0f s, peak memory %.0f MiB; results and log in %s",
+        time.monotonic() - started,
+        peak,
+        output_dir,
+    )
