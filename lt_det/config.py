@@ -9,6 +9,8 @@ def add_lt_config(cfg: CN) -> None:
     _add_datasets(cfg)
     _add_test(cfg)
     _add_timm_backbone(cfg)
+    _add_xerm(cfg)
+    _add_classification(cfg)
 
 
 def _add_classifier(cfg: CN) -> None:
@@ -30,6 +32,9 @@ def _add_classifier(cfg: CN) -> None:
     cfg.MODEL.LT.HEAD_DIRECTION = CN()
     # μ in d ← μ d + mean(x): 1 − 0.1 · lr/10 in the published detector (lr 0.02).
     cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM = 0.9998
+    # Let μ follow the learning rate instead, μ = 1 − 0.1 · min(50 · lr, 1): classification outside
+    # CIFAR. Classification only.
+    cfg.MODEL.LT.HEAD_DIRECTION.FOLLOW_LR = False
 
     cfg.MODEL.LT.TDE = CN()
     # Inference by the Total Direct Effect; training is the same either way.
@@ -101,3 +106,96 @@ def _add_timm_backbone(cfg: CN) -> None:
     cfg.MODEL.TIMM.FREEZE_BATCH_NORM = True
     # So many levels of timm's pyramid, from stride 2 on, stay as loaded, the stem included.
     cfg.MODEL.TIMM.NUM_FROZEN_LEVELS = 0
+
+
+def _add_xerm(cfg: CN) -> None:
+    # xERM: learn from the labels and from a balanced teacher, weighted per sample. Classification.
+    cfg.MODEL.LT.XERM = CN()
+    cfg.MODEL.LT.XERM.ENABLED = False
+    # g in w_ba = CE(balanced)^g / (CE(balanced)^g + CE(imbalanced)^g); 0 gives ½.
+    cfg.MODEL.LT.XERM.EXPONENT = 1.5
+    # The balanced teacher: "tde" (the head direction taken off, α = MODEL.LT.TDE.ALPHA) or "pc"
+    # (logits − log prior).
+    cfg.MODEL.LT.XERM.BALANCED = "tde"
+    # w_ba for every sample instead, in [0, 1]; -1: per sample.
+    cfg.MODEL.LT.XERM.CONSTANT_WEIGHT = -1.0
+    # The trained teacher, and its config; "": the config.yaml beside the weights.
+    cfg.MODEL.LT.XERM.TEACHER_WEIGHTS = ""
+    cfg.MODEL.LT.XERM.TEACHER_CONFIG = ""
+    # Start the student from the teacher's weights instead of from scratch.
+    cfg.MODEL.LT.XERM.INIT_FROM_TEACHER = False
+
+
+def _add_classification(cfg: CN) -> None:
+    cfg.MODEL.CLASSIFICATION = CN()
+    # What the trained classifier is called in results.
+    cfg.MODEL.CLASSIFICATION.METHOD = "XE"
+    # The network: "resnet32" (CIFAR's form), torchvision's "resnet50", "resnet101", "resnet152",
+    # "resnext50_32x4d", "resnext101_32x4d", or "timm/NAME".
+    cfg.MODEL.CLASSIFICATION.BACKBONE = "resnet32"
+    # File of the backbone's ImageNet weights, as torchvision and timm publish them; "": none.
+    cfg.MODEL.CLASSIFICATION.BACKBONE_WEIGHTS = ""
+    # Keep the backbone as loaded from MODEL.WEIGHTS and train the classifier alone (cRT, LWS).
+    cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE = False
+    # C; -1: from the data.
+    cfg.MODEL.CLASSIFICATION.NUM_CLASSES = -1
+    # "channels_last" or "channels_first".
+    cfg.MODEL.CLASSIFICATION.MEMORY_FORMAT = "channels_last"
+
+    cfg.DATASETS.IMAGES = CN()
+    # "imagenet_lt", "places_lt", "inat18" (lists), "cifar10_lt", "cifar100_lt", "digits_lt",
+    # "folder_lt": a folder or zip with a folder per class, or "list_lt".
+    cfg.DATASETS.IMAGES.NAME = "folder_lt"
+    # Folder or zip; of the list sets, the folder of pictures. "": where datasets/README.md says.
+    cfg.DATASETS.IMAGES.PATH = ""
+    # "list_lt": one's own lists, lines "path label"; VAL_LIST may be left out.
+    cfg.DATASETS.IMAGES.TRAIN_LIST = ""
+    cfg.DATASETS.IMAGES.VAL_LIST = ""
+    cfg.DATASETS.IMAGES.TEST_LIST = ""
+    # Cut the training set to this ratio of the first class's pictures to the last one's; 1: don't.
+    cfg.DATASETS.IMAGES.IMBALANCE = 1.0
+    # Of the cut and of what is held out: not of training (SEED).
+    cfg.DATASETS.IMAGES.SUBSET_SEED = 0
+    # So many training pictures a class become the set "val", before the cut.
+    cfg.DATASETS.IMAGES.HOLD_OUT = 0
+    # Test share of a folder that has neither test/ nor val/.
+    cfg.DATASETS.IMAGES.TEST_FRACTION = 0.2
+    # Shot groups: many above the first, few below the second, in training pictures.
+    cfg.DATASETS.IMAGES.MANY = 100
+    cfg.DATASETS.IMAGES.FEW = 20
+
+    cfg.INPUT.IMAGES = CN()
+    # Side, in pixels.
+    cfg.INPUT.IMAGES.SIZE = 32
+    # Decode once and augment whole batches (crop of the padded picture, flip), for small pictures;
+    # else decode as needed: random resized crop, flip, colour jitter.
+    cfg.INPUT.IMAGES.IN_MEMORY = True
+    cfg.INPUT.IMAGES.PADDING = 4
+    cfg.INPUT.IMAGES.FLIP = True
+    cfg.INPUT.IMAGES.COLOR_JITTER = 0.4
+
+    # "instance", "class_balanced" or "square_root".
+    cfg.DATALOADER.IMAGE_SAMPLER = "instance"
+
+    # The schedule in epochs, from which MAX_ITER, STEPS, WARMUP_ITERS, CHECKPOINT_PERIOD and
+    # TEST.EVAL_PERIOD are made. MAX 0: those keys as they are.
+    cfg.SOLVER.EPOCHS = CN()
+    cfg.SOLVER.EPOCHS.MAX = 0
+    cfg.SOLVER.EPOCHS.STEPS = []
+    cfg.SOLVER.EPOCHS.WARMUP = 0
+    cfg.SOLVER.EPOCHS.CHECKPOINT = 10
+    cfg.SOLVER.EPOCHS.EVAL = 0
+    # Learning rate of the backbone over that of the classifier.
+    cfg.SOLVER.BACKBONE_LR_FACTOR = 1.0
+
+    cfg.TEST.IMAGES = CN()
+    # "test", or "val": the pictures held out, to choose α, τ, p and g on.
+    cfg.TEST.IMAGES.SPLIT = "test"
+    # Long-tailed cuts of it at these imbalances, and the same reversed.
+    cfg.TEST.IMAGES.IMBALANCES = [50.0, 10.0, 5.0]
+    cfg.TEST.IMAGES.REVERSED = True
+    # τ of logit adjustment (1: PC), swept from one pass. A linear classifier's.
+    cfg.TEST.IMAGES.LA_TAUS = []
+    # p of τ-norm, likewise.
+    cfg.TEST.IMAGES.TAU_NORM_POWERS = []
+    cfg.TEST.IMAGES.BATCH_SIZE = 256

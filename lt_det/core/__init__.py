@@ -9,6 +9,7 @@ Shape legend used throughout:
 from .background_exemption import background_exempt_log_probs
 from .classifier import MultiHeadNormalizedClassifier
 from .head_direction import HeadDirection
+from .logit_adjustment import adjust_logits
 from .long_tail import long_tailed_counts, shot_groups
 from .normalization import NORMALIZATIONS
 from .xerm import xerm_loss, xerm_weights
@@ -17,6 +18,7 @@ __all__ = [
     "NORMALIZATIONS",
     "HeadDirection",
     "MultiHeadNormalizedClassifier",
+    "adjust_logits",
     "background_exempt_log_probs",
     "long_tailed_counts",
     "shot_groups",

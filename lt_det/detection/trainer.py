@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class LTTrainer(LTTrainerBase):
-    """Detectron2's trainer of detectors; an evaluation leaves OUTPUT_DIR/results.json, .md and .csv."""
+    """Trains detectors; an evaluation leaves OUTPUT_DIR/results.json, .md and .csv."""
 
     @classmethod
     def test(cls, cfg: CfgNode, model: nn.Module, evaluators: Any = None) -> Any:

@@ -1,0 +1,159 @@
+"""Networks that turn pictures (N, 3, H, W) into features (N, D)."""
+
+from collections import OrderedDict
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.models.resnet import Bottleneck, ResNet
+
+from lt_det.errors import ConfigError, WeightsError
+
+# (blocks a stage, groups, width of a group)
+_TORCHVISION: dict[str, tuple[list[int], int, int]] = {
+    "resnet50": ([3, 4, 6, 3], 1, 64),
+    "resnet101": ([3, 4, 23, 3], 1, 64),
+    "resnet152": ([3, 8, 36, 3], 1, 64),
+    "resnext50_32x4d": ([3, 4, 6, 3], 32, 4),
+    # torchvision has no builder for this one, its class does.
+    "resnext101_32x4d": ([3, 4, 23, 3], 32, 4),
+}
+_TIMM = "timm/"
+BACKBONES = ("resnet32", *_TORCHVISION, _TIMM + "NAME")
+
+
+class ImageBackbone(nn.Module):
+    """A network without its classifier.
+
+    Args:
+        body: pictures (N, 3, H, W), normalized → the last feature map (N, D, h, w).
+        num_features: D.
+
+    Attributes:
+        num_features: D.
+        body: its output is what class activation maps are taken from.
+    """
+
+    def __init__(self, body: nn.Module, num_features: int) -> None:
+        super().__init__()
+        self.body = body
+        self.num_features = num_features
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Pictures → features (N, D), averaged over the map."""
+        pooled: Tensor = self.body(images).mean(dim=(2, 3))
+        return pooled
+
+
+def build_backbone(name: str, weights: str = "") -> ImageBackbone:
+    """Build a network by name; see :data:`BACKBONES`.
+
+    Args:
+        name: ``resnet32``, one of torchvision's, or ``timm/NAME`` for any convolutional timm model.
+        weights: file of the classification model's state dict; its last layer is not used.
+
+    Raises:
+        ConfigError: unknown name, or timm is not installed.
+        WeightsError: the file is absent or does not fit.
+    """
+    if name == "resnet32":
+        backbone = ImageBackbone(CifarResNet(num_blocks=5), 64)
+    elif name in _TORCHVISION:
+        blocks, groups, width = _TORCHVISION[name]
+        network = ResNet(Bottleneck, blocks, groups=groups, width_per_group=width)
+        layers = [(n, m) for n, m in network.named_children() if n not in ("avgpool", "fc")]
+        backbone = ImageBackbone(nn.Sequential(OrderedDict(layers)), network.fc.in_features)
+    elif name.startswith(_TIMM):
+        backbone = _timm_backbone(name.removeprefix(_TIMM))
+    else:
+        raise ConfigError(
+            f"MODEL.CLASSIFICATION.BACKBONE: unknown {name!r}; known: {', '.join(BACKBONES)}"
+        )
+    if weights:
+        _load(backbone.body, weights, name)
+    return backbone
+
+
+def _timm_backbone(name: str) -> ImageBackbone:
+    try:
+        import timm
+    except ImportError as error:
+        raise ConfigError("MODEL.CLASSIFICATION.BACKBONE: pip install timm first") from error
+    try:
+        network = timm.create_model(name, num_classes=0, global_pool="")
+    except RuntimeError as error:
+        raise ConfigError(f"MODEL.CLASSIFICATION.BACKBONE: timm: {error}") from error
+    size = network.default_cfg["input_size"]
+    with torch.no_grad():
+        shape = network.eval()(torch.zeros(1, *size)).shape
+    if len(shape) != 4:
+        raise ConfigError(
+            f"MODEL.CLASSIFICATION.BACKBONE: timm's {name} gives no feature map (N, D, h, w)"
+        )
+    return ImageBackbone(network.train(), shape[1])
+
+
+def _load(body: nn.Module, weights: str, name: str) -> None:
+    if not Path(weights).is_file():
+        raise WeightsError(f"MODEL.CLASSIFICATION.BACKBONE_WEIGHTS: no such file: {weights}")
+    state = torch.load(weights, map_location="cpu", weights_only=True)
+    own = body.state_dict()
+    missing = sorted(set(own) - set(state))
+    if missing:
+        raise WeightsError(
+            f"{weights}: lacks {missing[0]} and {len(missing) - 1} more of {name}'s tensors"
+        )
+    for key, tensor in own.items():
+        if state[key].shape != tensor.shape:
+            raise WeightsError(
+                f"{weights}: {key} has shape {tuple(state[key].shape)}, {name} needs "
+                f"{tuple(tensor.shape)}"
+            )
+    body.load_state_dict({key: state[key] for key in own})
+
+
+class CifarResNet(nn.Sequential):
+    """ResNet for 32 × 32 pictures (He et al., 2016, section 4.2): 6n + 2 layers, 64 features.
+
+    Shortcuts without parameters (option A), as there.
+
+    Args:
+        num_blocks: n; 5 gives ResNet-32.
+    """
+
+    def __init__(self, num_blocks: int) -> None:
+        layers: list[nn.Module] = [
+            nn.Conv2d(3, 16, 3, padding=1, bias=False),
+            nn.BatchNorm2d(16),
+            nn.ReLU(inplace=True),
+        ]
+        channels = 16
+        for width in (16, 32, 64):
+            for _ in range(num_blocks):
+                layers.append(_BasicBlock(channels, width))
+                channels = width
+        super().__init__(*layers)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight)
+
+
+class _BasicBlock(nn.Module):
+    """Two 3 × 3 convolutions and a shortcut; halves the map where it widens."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.stride = 1 if channels == width else 2
+        self.added = width - channels
+        self.conv1 = nn.Conv2d(channels, width, 3, self.stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)), inplace=True)))
+        if self.added:
+            x = x[:, :, ::2, ::2]
+            x = F.pad(x, (0, 0, 0, 0, self.added // 2, self.added - self.added // 2))
+        return F.relu(y + x, inplace=True)

@@ -1,0 +1,115 @@
+"""Models from configs: the plain classifier, and the student with its teacher."""
+
+import logging
+from pathlib import Path
+
+import torch
+from detectron2.config import CfgNode, get_cfg
+from torch import Tensor
+
+from lt_det.config import add_lt_config
+from lt_det.engine import LTCheckpointer, merge_config
+from lt_det.errors import ConfigError, WeightsError
+
+from .model import ImageClassifier
+from .xerm import Teacher, XERMClassifier
+
+logger = logging.getLogger(__name__)
+
+
+def build_model(cfg: CfgNode, class_counts: Tensor) -> ImageClassifier:
+    """Build the classifier of a config on its device.
+
+    Args:
+        cfg: with MODEL.CLASSIFICATION.NUM_CLASSES filled in.
+        class_counts: (C,) training pictures per class, which PC's prior is made of.
+
+    Raises:
+        ConfigError, WeightsError: the teacher is absent or does not fit.
+    """
+    xerm = cfg.MODEL.LT.XERM
+    if not xerm.ENABLED:
+        model = ImageClassifier(cfg).to(cfg.MODEL.DEVICE)
+        if cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE and cfg.MODEL.WEIGHTS:
+            load_first_stage(model, cfg.MODEL.WEIGHTS)
+        return model
+    student = XERMClassifier(cfg).to(cfg.MODEL.DEVICE)
+    teacher = load_teacher(cfg, class_counts)
+    constant = xerm.CONSTANT_WEIGHT if xerm.CONSTANT_WEIGHT >= 0 else None
+    student.learn_from(teacher, xerm.EXPONENT, constant)
+    if xerm.INIT_FROM_TEACHER:
+        _start_from(student, teacher.model, xerm.TEACHER_WEIGHTS)
+    return student
+
+
+def load_teacher(cfg: CfgNode, class_counts: Tensor) -> Teacher:
+    """The frozen teacher MODEL.LT.XERM names, with its weights.
+
+    Raises:
+        ConfigError: no config beside the weights.
+        WeightsError: another number of classes, or weights that are not the config's model's.
+    """
+    xerm = cfg.MODEL.LT.XERM
+    weights = Path(xerm.TEACHER_WEIGHTS)
+    config_file = Path(xerm.TEACHER_CONFIG or weights.with_name("config.yaml"))
+    if not config_file.is_file():
+        raise ConfigError(
+            f"MODEL.LT.XERM.TEACHER_CONFIG: no such file: {config_file} (every training leaves one "
+            "beside its weights)"
+        )
+    teacher_cfg = get_cfg()
+    add_lt_config(teacher_cfg)
+    merge_config(teacher_cfg, str(config_file), [])
+    teacher_cfg.MODEL.DEVICE = cfg.MODEL.DEVICE
+    teacher_cfg.SOLVER.AMP.ENABLED = cfg.SOLVER.AMP.ENABLED
+    teacher_cfg.MODEL.CLASSIFICATION.BACKBONE_WEIGHTS = ""
+    classes = cfg.MODEL.CLASSIFICATION.NUM_CLASSES
+    if classes != teacher_cfg.MODEL.CLASSIFICATION.NUM_CLASSES:
+        raise WeightsError(
+            f"{weights}: the teacher has {teacher_cfg.MODEL.CLASSIFICATION.NUM_CLASSES} classes, "
+            f"the data {classes}"
+        )
+    model = ImageClassifier(teacher_cfg).to(cfg.MODEL.DEVICE)
+    LTCheckpointer(model, complete=True).load(str(weights))
+    if xerm.BALANCED == "tde" and not model.head_direction.direction.any():
+        raise WeightsError(f"{weights}: the head direction is zero: the teacher was not trained")
+    logger.info(
+        "teacher: %s (%s), balanced by %s",
+        weights,
+        teacher_cfg.MODEL.CLASSIFICATION.METHOD,
+        f"TDE, α={cfg.MODEL.LT.TDE.ALPHA:g}" if xerm.BALANCED == "tde" else "PC",
+    )
+    return Teacher(model, xerm.BALANCED, cfg.MODEL.LT.TDE.ALPHA, class_counts.to(model.device))
+
+
+def _start_from(student: ImageClassifier, teacher: ImageClassifier, weights: str) -> None:
+    own, found = student.state_dict(), teacher.state_dict()
+    for key, tensor in own.items():
+        if key not in found or found[key].shape != tensor.shape:
+            raise WeightsError(
+                f"{weights}: MODEL.LT.XERM.INIT_FROM_TEACHER: the student's {key} has shape "
+                f"{tuple(tensor.shape)}, the teacher has no such tensor"
+            )
+    student.load_state_dict({key: found[key] for key in own})
+
+
+def load_first_stage(model: ImageClassifier, weights: str) -> None:
+    """Load what a second stage keeps of the first: the backbone, and for LWS the class weights.
+
+    Raises:
+        WeightsError: names the file and the tensor.
+    """
+    state = torch.load(weights, map_location="cpu", weights_only=True)["model"]
+    kept = [key for key in model.state_dict() if key.startswith("backbone.")]
+    if getattr(model.classifier, "normalization", None) == "lws":
+        kept.append("classifier.weight")
+    for key in kept:
+        needed = tuple(model.state_dict()[key].shape)
+        if key not in state:
+            raise WeightsError(f"{weights}: lacks {key}: not a checkpoint of this backbone")
+        if tuple(state[key].shape) != needed:
+            raise WeightsError(
+                f"{weights}: {key} has shape {tuple(state[key].shape)}, the model needs {needed}"
+            )
+    model.load_state_dict({key: state[key] for key in kept}, strict=False)
+    logger.info("first stage: %s; %d of its tensors are kept", weights, len(kept))

@@ -1,0 +1,97 @@
+"""What can be wrong with a config, found before anything is read."""
+
+from collections.abc import Sequence
+
+from detectron2.config import CfgNode
+
+from lt_det.core import NORMALIZATIONS
+from lt_det.data.images import SAMPLERS
+from lt_det.errors import ConfigError
+
+from .datasets import DATASETS
+from .model import LINEAR
+from .xerm import BALANCED_TEACHERS
+
+# What SOLVER.EPOCHS fills in.
+ITERATION_KEYS = (
+    *("SOLVER.MAX_ITER", "SOLVER.STEPS", "SOLVER.WARMUP_ITERS", "SOLVER.CHECKPOINT_PERIOD"),
+    "TEST.EVAL_PERIOD",
+)
+
+
+def check_config(cfg: CfgNode, overrides: Sequence[str] = ()) -> None:
+    """Refuse settings that cannot work.
+
+    Args:
+        cfg: merged.
+        overrides: KEY VALUE pairs of the command line.
+
+    Raises:
+        ConfigError: names the key.
+    """
+    choices = [
+        ("MODEL.LT.CLASSIFIER.NORMALIZATION", (LINEAR, *NORMALIZATIONS)),
+        ("MODEL.LT.XERM.BALANCED", BALANCED_TEACHERS),
+        ("MODEL.CLASSIFICATION.MEMORY_FORMAT", ("channels_last", "channels_first")),
+        ("DATASETS.IMAGES.NAME", DATASETS),
+        ("DATASETS.ON_INVALID", ("error", "skip")),
+        ("DATALOADER.IMAGE_SAMPLER", tuple(SAMPLERS)),
+        ("TEST.IMAGES.SPLIT", ("test", "val")),
+    ]
+    for key, known in choices:
+        value = _value(cfg, key)
+        if value not in known:
+            raise ConfigError(f"{key}: unknown {value!r}; known: {', '.join(known)}")
+    positive = ["SOLVER.IMS_PER_BATCH", "TEST.IMAGES.BATCH_SIZE", "INPUT.IMAGES.SIZE"]
+    positive += ["MODEL.LT.CLASSIFIER.NUM_HEADS", "MODEL.LT.CLASSIFIER.TEMPERATURE"]
+    for key in positive:
+        if not _value(cfg, key) > 0:
+            raise ConfigError(f"{key}: must be positive, got {_value(cfg, key)}")
+    if not 0 <= cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM <= 1:
+        raise ConfigError("MODEL.LT.HEAD_DIRECTION.MOMENTUM: must lie in [0, 1]")
+    if cfg.DATASETS.IMAGES.IMBALANCE < 1 or min([1, *cfg.TEST.IMAGES.IMBALANCES]) < 1:
+        raise ConfigError("DATASETS.IMAGES.IMBALANCE, TEST.IMAGES.IMBALANCES: at least 1")
+    _check_inference(cfg)
+    _check_xerm(cfg)
+    _check_schedule(cfg, overrides)
+
+
+def _value(cfg: CfgNode, key: str) -> object:
+    node = cfg
+    for part in key.split("."):
+        node = node[part]
+    return node
+
+
+def _check_inference(cfg: CfgNode) -> None:
+    linear = cfg.MODEL.LT.CLASSIFIER.NORMALIZATION == LINEAR
+    if linear and (cfg.MODEL.LT.TDE.ENABLED or any(cfg.TEST.TDE_ALPHAS)):
+        raise ConfigError(
+            "MODEL.LT.TDE: a linear classifier tracks no head direction; set "
+            "MODEL.LT.CLASSIFIER.NORMALIZATION deconfound"
+        )
+    if not linear and cfg.TEST.IMAGES.TAU_NORM_POWERS:
+        raise ConfigError(
+            "TEST.IMAGES.TAU_NORM_POWERS: τ-norm rescales a linear classifier; this one is "
+            f"{cfg.MODEL.LT.CLASSIFIER.NORMALIZATION}"
+        )
+
+
+def _check_xerm(cfg: CfgNode) -> None:
+    weight = cfg.MODEL.LT.XERM.CONSTANT_WEIGHT
+    if weight != -1 and not 0 <= weight <= 1:
+        raise ConfigError(
+            f"MODEL.LT.XERM.CONSTANT_WEIGHT: must lie in [0, 1], or be -1; got {weight:g}"
+        )
+
+
+def _check_schedule(cfg: CfgNode, overrides: Sequence[str]) -> None:
+    epochs = cfg.SOLVER.EPOCHS
+    for key in ITERATION_KEYS:
+        if epochs.MAX and key in overrides:
+            raise ConfigError(
+                f"{key}: the schedule is in epochs: set SOLVER.EPOCHS, or SOLVER.EPOCHS.MAX 0"
+            )
+    late = [step for step in epochs.STEPS if step >= epochs.MAX]
+    if epochs.MAX and late:
+        raise ConfigError(f"SOLVER.EPOCHS.STEPS: {late[0]} is not before SOLVER.EPOCHS.MAX")

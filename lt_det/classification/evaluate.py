@@ -1,0 +1,98 @@
+"""Evaluation on every test distribution, from one pass over the pictures."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from detectron2.config import CfgNode
+from detectron2.utils import comm
+from torch import Tensor, nn
+
+from lt_det.data.images.cutting import cut_to_counts, imbalance_counts
+from lt_det.data.json_file import save_json
+from lt_det.evaluation.class_tables import group_table, top1_table
+from lt_det.evaluation.shot_metrics import class_bias, expected_calibration_error, shot_metrics
+
+from .datasets import ImageData
+from .inference import collect_features, readings
+
+logger = logging.getLogger(__name__)
+
+# {method: {test: figures}}
+Results = dict[str, dict[str, dict[str, Any]]]
+
+
+def test_distributions(
+    labels: Tensor, rank_order: Tensor, imbalances: list[float], *, reverse: bool, seed: int
+) -> dict[str, Tensor]:
+    """Positions in the test set of each test distribution.
+
+    Args:
+        labels: (N,) of the test set.
+        rank_order: (C,) classes from the most frequent in training to the least.
+        imbalances: of the long-tailed cuts; head classes keep most pictures.
+        reverse: also cut so that tail classes keep most.
+        seed: of the cuts.
+
+    Returns:
+        ``{"balanced": all of it, "imbalance_50": …, "imbalance_50_reversed": …}``; the whole set is
+        ``"full"`` where its classes differ in size.
+    """
+    counts = torch.bincount(labels, minlength=len(rank_order))
+    whole = "balanced" if len(set(counts.tolist())) == 1 else "full"
+    found = {whole: torch.arange(len(labels))}
+    for imbalance in imbalances:
+        orders = {"": rank_order, "_reversed": rank_order.flip(0)}
+        for suffix, order in orders.items() if reverse else [("", rank_order)]:
+            kept = imbalance_counts(counts, imbalance, order)
+            found[f"imbalance_{imbalance:g}{suffix}"] = cut_to_counts(labels, kept, seed)
+    return found
+
+
+test_distributions.__test__ = False  # type: ignore[attr-defined]
+
+
+def evaluate(cfg: CfgNode, model: nn.Module, data: ImageData) -> dict[str, dict[str, float]]:
+    """Evaluate every reading on every test distribution; writes and prints the results.
+
+    Leaves OUTPUT_DIR/results.json (``{method: {test: figures}}``, see
+    :func:`~lt_det.evaluation.shot_metrics.shot_metrics`) and results.md.
+
+    Returns:
+        ``{method: {test: top-1 in percent}}``; empty off the main process.
+    """
+    plain: Any = model.module if hasattr(model, "module") else model
+    features, labels = collect_features(plain, data.test, cfg)
+    if not comm.is_main_process():
+        return {}
+    options = cfg.DATASETS.IMAGES
+    tests = test_distributions(
+        labels,
+        data.rank_order,
+        list(cfg.TEST.IMAGES.IMBALANCES),
+        reverse=cfg.TEST.IMAGES.REVERSED,
+        seed=options.SUBSET_SEED,
+    )
+    limits = {"many": options.MANY, "few": options.FEW}
+    results: Results = {}
+    for reading in readings(plain, features, data.class_counts, cfg):
+        probs = reading.logits.softmax(dim=1).cpu()
+        predictions = probs.argmax(dim=1)
+        of_tests = {}
+        for name, at in tests.items():
+            figures = shot_metrics(predictions[at], labels[at], data.class_counts, **limits)
+            figures["ece"] = expected_calibration_error(probs[at], labels[at])
+            figures["bias"] = class_bias(predictions[at], labels[at], data.class_counts, **limits)
+            figures["parameter"] = reading.parameter
+            of_tests[name] = figures
+        results[reading.name] = of_tests
+    written = Path(cfg.OUTPUT_DIR, "results.json")
+    save_json(results, written, indent=1)
+    whole = next(iter(tests))
+    shown = f"{group_table(results, whole)}\n\n{top1_table(results)}"
+    written.with_suffix(".md").write_text(shown + "\n", encoding="utf-8")
+    logger.info(
+        "%s, %d pictures, in percent (%s):\n%s", data.test.name, len(labels), written, shown
+    )
+    return {m: {t: f["top1"] for t, f in tests.items()} for m, tests in results.items()}

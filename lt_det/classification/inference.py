@@ -1,0 +1,131 @@
+"""One pass over the test pictures, and every way of reading it: TE, TDE, PC, τ-norm."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from detectron2.config import CfgNode
+from detectron2.utils import comm
+from detectron2.utils.logger import log_every_n_seconds
+from torch import Tensor, nn
+
+from lt_det.core import MultiHeadNormalizedClassifier, adjust_logits
+from lt_det.data.images import ImageSet, decode_all
+from lt_det.data.images.augment import test_transform
+from lt_det.data.images.loaders import file_test_batches, in_memory_test_batches
+
+from .model import ImageClassifier
+
+logger = logging.getLogger(__name__)
+
+
+@torch.no_grad()
+def collect_features(
+    model: ImageClassifier, image_set: ImageSet, cfg: CfgNode
+) -> tuple[Tensor, Tensor]:
+    """Features and labels of a set, each picture once, shared out among the processes.
+
+    Returns:
+        (N, D) float32 and (N,) on the CPU; on the main process in the set's order without broken
+        pictures that were asked to be left out, empty on the others.
+    """
+    own = torch.arange(comm.get_rank(), len(image_set), comm.get_world_size())
+    part, options = image_set.select(own), cfg.INPUT.IMAGES
+    batches: Any
+    if options.IN_MEMORY:
+        part, pictures = decode_all(part, options.SIZE, cfg.DATASETS.ON_INVALID)
+        batches = in_memory_test_batches(pictures, part.labels, cfg.TEST.IMAGES.BATCH_SIZE)
+    else:
+        batches = file_test_batches(
+            part,
+            test_transform(options.SIZE),
+            cfg.TEST.IMAGES.BATCH_SIZE,
+            cfg.DATALOADER.NUM_WORKERS,
+        )
+    training = model.training
+    model.eval()
+    features, labels = [], []
+    for number, batch in enumerate(batches, 1):
+        features.append(model.features(batch["images"]).cpu())
+        labels.append(batch["labels"])
+        log_every_n_seconds(
+            logging.INFO, f"{image_set.name}: features of batch {number}/{len(batches)}", n=5
+        )
+    model.train(training)
+    width = model.backbone.num_features
+    found = torch.cat(features) if features else torch.zeros(0, width)
+    truth = torch.cat(labels) if labels else torch.zeros(0, dtype=torch.int64)
+    if comm.get_world_size() == 1:
+        return found, truth
+    gathered = comm.gather((part.indices, found, truth), dst=0)
+    if not gathered:
+        return torch.zeros(0, width), truth[:0]
+    order = torch.cat([g[0] for g in gathered]).argsort()
+    return torch.cat([g[1] for g in gathered])[order], torch.cat([g[2] for g in gathered])[order]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way of turning features into logits.
+
+    Attributes:
+        name: of the method, in results.
+        parameter: ``{"alpha": …}``, ``{"tau": …}``, ``{"p": …}`` or ``{}``.
+        logits: (N, C), float32.
+    """
+
+    name: str
+    parameter: dict[str, float]
+    logits: Tensor
+
+
+@torch.no_grad()
+def readings(
+    model: ImageClassifier, features: Tensor, class_counts: Tensor, cfg: CfgNode
+) -> Iterator[Reading]:
+    """Every reading a config asks for, of features (N, D).
+
+    The classifier's own logits first, under MODEL.CLASSIFICATION.METHOD; then TDE at
+    TEST.TDE_ALPHAS (or MODEL.LT.TDE.ALPHA where it is enabled), logit adjustment at
+    TEST.IMAGES.LA_TAUS (1 is PC) and τ-norm at TEST.IMAGES.TAU_NORM_POWERS.
+    """
+    method, classifier = cfg.MODEL.CLASSIFICATION.METHOD, model.classifier
+    features = features.to(model.device)
+    te_logits = classifier(features).float()
+    yield Reading(method, {}, te_logits)
+    alphas = list(cfg.TEST.TDE_ALPHAS)
+    if not alphas and cfg.MODEL.LT.TDE.ENABLED:
+        alphas = [cfg.MODEL.LT.TDE.ALPHA]
+    alphas = [alpha for alpha in alphas if alpha]
+    if alphas:
+        assert model.head_direction is not None
+        _, share = classifier.effects(features, model.head_direction.direction)
+        for alpha in alphas:
+            name = f"{method}-TDE α={alpha:g}"
+            yield Reading(name, {"alpha": alpha}, te_logits - alpha * share)
+    for tau in cfg.TEST.IMAGES.LA_TAUS:
+        name = f"{method}, PC" if tau == 1 else f"{method}, LA τ={tau:g}"
+        yield Reading(name, {"tau": tau}, adjust_logits(te_logits, class_counts, tau))
+    for power in cfg.TEST.IMAGES.TAU_NORM_POWERS:
+        rescaled = tau_normalized(classifier, power)
+        yield Reading(f"{method}, τ-norm p={power:g}", {"p": power}, rescaled(features))
+
+
+def tau_normalized(classifier: nn.Module, power: float) -> MultiHeadNormalizedClassifier:
+    """A linear classifier's weights over their norms to a power, without its bias.
+
+    Kang et al., "Decoupling Representation and Classifier", ICLR 2020 (their τ is p here).
+    """
+    num_classes, width = classifier.weight.shape
+    rescaled = MultiHeadNormalizedClassifier(
+        width,
+        num_classes,
+        num_heads=1,
+        temperature=1.0,
+        normalization="tau_norm",
+        weight_norm_power=power,
+    )
+    rescaled.weight.data = classifier.weight.data.clone()
+    return rescaled

@@ -1,0 +1,137 @@
+"""The long-tailed image classifier: a network, a classifier, and the head direction beside it."""
+
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from detectron2.config import CfgNode, configurable
+from torch import Tensor, nn
+
+from lt_det.core import HeadDirection, MultiHeadNormalizedClassifier
+
+from .backbones import ImageBackbone, build_backbone
+
+LINEAR = "linear"
+_MEMORY_FORMATS = {
+    "channels_last": torch.channels_last,
+    "channels_first": torch.contiguous_format,
+}
+
+
+class ImageClassifier(nn.Module):
+    """Pictures → logits; in training, the cross-entropy and the head direction's update.
+
+    Shapes: pictures (N, 3, H, W) uint8, features (N, D), logits (N, C), labels in [0, C).
+    """
+
+    @configurable
+    def __init__(
+        self,
+        backbone: ImageBackbone,
+        classifier: nn.Module,
+        *,
+        pixel_mean: list[float],
+        pixel_std: list[float],
+        direction_momentum: float = 0.9,
+        freeze_backbone: bool = False,
+        memory_format: torch.memory_format = torch.channels_last,
+        cpu_bfloat16: bool = False,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            backbone: pictures → features.
+            classifier: features → logits; ``nn.Linear`` or a MultiHeadNormalizedClassifier.
+            pixel_mean, pixel_std: of the three channels, red first, in [0, 255].
+            direction_momentum: μ; a linear classifier has no head direction.
+            freeze_backbone: train the classifier alone; batch norms keep their statistics.
+            memory_format: of pictures and network.
+            cpu_bfloat16: train in bfloat16 autocast on the CPU; evaluation is in float32.
+        """
+        super().__init__()
+        self.memory_format = memory_format
+        self.backbone = backbone.to(memory_format=memory_format)  # type: ignore[call-overload]
+        self.classifier = classifier
+        self.head_direction = (
+            HeadDirection(backbone.num_features, direction_momentum)
+            if isinstance(classifier, MultiHeadNormalizedClassifier)
+            else None
+        )
+        self.cpu_bfloat16 = cpu_bfloat16
+        self.freeze_backbone = freeze_backbone
+        if freeze_backbone:
+            self.backbone.requires_grad_(False)
+            # What LWS learns is the scale alone.
+            if getattr(classifier, "normalization", None) == "lws":
+                classifier.weight.requires_grad_(False)
+        for name, values in (("pixel_mean", pixel_mean), ("pixel_std", pixel_std)):
+            tensor = torch.tensor(values).view(1, 3, 1, 1)
+            self.register_buffer(name, tensor, persistent=False)
+
+    @classmethod
+    def from_config(cls, cfg: CfgNode) -> dict[str, Any]:
+        """Arguments from lt_det's keys."""
+        options = cfg.MODEL.CLASSIFICATION
+        backbone = build_backbone(options.BACKBONE, options.BACKBONE_WEIGHTS)
+        return {
+            "backbone": backbone,
+            "classifier": build_classifier(cfg, backbone.num_features),
+            "pixel_mean": cfg.MODEL.PIXEL_MEAN,
+            "pixel_std": cfg.MODEL.PIXEL_STD,
+            "direction_momentum": cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM,
+            "freeze_backbone": options.FREEZE_BACKBONE,
+            "memory_format": _MEMORY_FORMATS[options.MEMORY_FORMAT],
+            "cpu_bfloat16": cfg.SOLVER.AMP.ENABLED and cfg.MODEL.DEVICE == "cpu",
+        }
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.pixel_mean.device
+
+    def train(self, mode: bool = True) -> "ImageClassifier":
+        """A frozen backbone stays in eval mode: its batch norms' statistics are kept."""
+        super().train(mode)
+        if self.freeze_backbone:
+            self.backbone.eval()
+        return self
+
+    def features(self, images: Tensor) -> Tensor:
+        """Pictures (N, 3, H, W), uint8 or float in [0, 255] → features (N, D), float32."""
+        images = (images.to(self.device).float() - self.pixel_mean) / self.pixel_std
+        images = images.contiguous(memory_format=self.memory_format)
+        bfloat16 = self.cpu_bfloat16 and self.training and images.device.type == "cpu"
+        # No context otherwise: a caller's autocast, AMPTrainer's say, stays on.
+        with torch.autocast("cpu", torch.bfloat16) if bfloat16 else nullcontext():
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_backbone):
+                found: Tensor = self.backbone(images)
+            return found.float()
+
+    def forward(self, batch: dict[str, Tensor]) -> Any:
+        """``{"images", "labels"}`` → ``{"loss_cls"}`` in training, logits (N, C) otherwise."""
+        features = self.features(batch["images"])
+        if not self.training:
+            return self.classifier(features)
+        labels = batch["labels"].to(self.device)
+        logits = self.classifier(features)
+        if self.head_direction is not None and not self.freeze_backbone:
+            self.head_direction.update(features)
+        return {"loss_cls": F.cross_entropy(logits.float(), labels)}
+
+
+def build_classifier(cfg: CfgNode, in_features: int) -> nn.Module:
+    """The classifier MODEL.LT.CLASSIFIER describes, D → C."""
+    num_classes = cfg.MODEL.CLASSIFICATION.NUM_CLASSES
+    options = cfg.MODEL.LT.CLASSIFIER
+    if options.NORMALIZATION == LINEAR:
+        return nn.Linear(in_features, num_classes)
+    return MultiHeadNormalizedClassifier(
+        in_features,
+        num_classes,
+        num_heads=options.NUM_HEADS,
+        temperature=options.TEMPERATURE,
+        normalization=options.NORMALIZATION,
+        weight_norm_offset=options.WEIGHT_NORM_OFFSET,
+        weight_norm_power=options.WEIGHT_NORM_POWER,
+    )

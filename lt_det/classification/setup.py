@@ -1,0 +1,123 @@
+"""From the command line to a checked config and its data."""
+
+import argparse
+import logging
+import os
+from pathlib import Path
+
+from detectron2.config import CfgNode, get_cfg
+from detectron2.engine import default_argument_parser, default_setup
+from detectron2.utils import comm
+
+from lt_det.config import add_lt_config
+from lt_det.engine import log_like_detectron2, merge_config
+from lt_det.errors import ConfigError, DataError
+
+from .config_checks import check_config
+from .datasets import ImageData, load_image_data
+
+logger = logging.getLogger(__name__)
+
+FROM_DATA = -1
+
+
+def argument_parser() -> argparse.ArgumentParser:
+    """Detectron2's flags, and those for one's own pictures."""
+    parser = default_argument_parser()
+    own = parser.add_argument_group("your own pictures, and xERM")
+    own.add_argument("--data", default="", metavar="PATH", help="folder or zip, a folder per class")
+    own.add_argument("--imbalance", type=float, metavar="R", help="cut the training set to it")
+    own.add_argument("--teacher", default="", metavar="FILE", help="xERM's trained teacher")
+    return parser
+
+
+def load_config(args: argparse.Namespace) -> CfgNode:
+    """Config file, flags and KEY VALUE pairs, in that order. Raises ConfigError."""
+    cfg = get_cfg()
+    add_lt_config(cfg)
+
+    def apply_flags(cfg: CfgNode) -> None:
+        if args.data:
+            cfg.DATASETS.IMAGES.PATH = args.data
+        if args.imbalance is not None:
+            cfg.DATASETS.IMAGES.IMBALANCE = args.imbalance
+        if args.teacher:
+            cfg.MODEL.LT.XERM.TEACHER_WEIGHTS = args.teacher
+
+    return merge_config(cfg, args.config_file, args.opts, apply_flags)
+
+
+def setup(args: argparse.Namespace) -> tuple[CfgNode, ImageData]:
+    """Config, data and logging of a run; everything is checked before any work starts.
+
+    Raises:
+        ConfigError, DataError: one line each.
+    """
+    cfg = load_config(args)
+    check_config(cfg, args.opts)
+    _check_weights(cfg, args)
+    if cfg.SEED < 0:
+        # Every batch is a function of the seed, so there is one; the log and config.yaml have it.
+        cfg.SEED = comm.shared_random_seed() % 2**31
+    default_setup(cfg, args)
+    log_like_detectron2()
+    data = load_image_data(cfg, training=not args.eval_only)
+    fit_to_data(cfg, data)
+    if comm.is_main_process():
+        # Again, for Detectron2 wrote it before the data filled it in.
+        Path(cfg.OUTPUT_DIR, "config.yaml").write_text(cfg.dump(), encoding="utf-8")
+    cfg.freeze()
+    return cfg, data
+
+
+def _check_weights(cfg: CfgNode, args: argparse.Namespace) -> None:
+    weights = cfg.MODEL.WEIGHTS
+    if args.eval_only and not weights and not args.resume:
+        raise ConfigError("--eval-only: name the weights to evaluate: MODEL.WEIGHTS FILE")
+    if weights and not os.path.isfile(weights):
+        raise ConfigError(f"MODEL.WEIGHTS: no such file: {weights}")
+    if args.eval_only:
+        # The student is tested without its teacher.
+        cfg.MODEL.LT.XERM.ENABLED = False
+        return
+    if cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE and not weights and not args.resume:
+        raise ConfigError(
+            "MODEL.WEIGHTS: a frozen backbone must be a trained one: name its checkpoint"
+        )
+    xerm = cfg.MODEL.LT.XERM
+    if xerm.ENABLED:
+        if not xerm.TEACHER_WEIGHTS:
+            raise ConfigError("MODEL.LT.XERM.TEACHER_WEIGHTS: name the teacher: --teacher FILE")
+        if not os.path.isfile(xerm.TEACHER_WEIGHTS):
+            raise ConfigError(
+                f"MODEL.LT.XERM.TEACHER_WEIGHTS: no such file: {xerm.TEACHER_WEIGHTS}"
+            )
+
+
+def fit_to_data(cfg: CfgNode, data: ImageData) -> None:
+    """Fill in or check the number of classes, and turn epochs into iterations.
+
+    Raises:
+        DataError: NUM_CLASSES disagrees with the data.
+    """
+    options = cfg.MODEL.CLASSIFICATION
+    if options.NUM_CLASSES == FROM_DATA:
+        options.NUM_CLASSES = data.train.num_classes
+    elif data.train.num_classes != options.NUM_CLASSES:
+        raise DataError(
+            f"{data.train.name}: has {data.train.num_classes} classes, but "
+            f"MODEL.CLASSIFICATION.NUM_CLASSES is {options.NUM_CLASSES} ({FROM_DATA} takes the "
+            "data's)"
+        )
+    epochs = cfg.SOLVER.EPOCHS
+    if not epochs.MAX:
+        return
+
+    def iterations(count: float) -> int:
+        return max(1, round(count * len(data.train) / cfg.SOLVER.IMS_PER_BATCH))
+
+    cfg.SOLVER.MAX_ITER = iterations(epochs.MAX)
+    cfg.SOLVER.STEPS = tuple(iterations(step) for step in epochs.STEPS)
+    cfg.SOLVER.WARMUP_ITERS = iterations(epochs.WARMUP) if epochs.WARMUP else 0
+    cfg.SOLVER.CHECKPOINT_PERIOD = iterations(epochs.CHECKPOINT)
+    cfg.TEST.EVAL_PERIOD = iterations(epochs.EVAL) if epochs.EVAL else 0

@@ -1,0 +1,151 @@
+"""Training of classifiers on Detectron2's engine."""
+
+import logging
+from typing import Any
+
+import torch
+from detectron2.config import CfgNode
+from detectron2.engine import HookBase
+from detectron2.solver.build import (
+    get_default_optimizer_params,
+    maybe_add_gradient_clipping,
+)
+from detectron2.utils import comm
+from torch import nn
+
+from lt_det.core import HeadDirection
+from lt_det.data.images import IndexStream, decode_all
+from lt_det.data.images.augment import training_transform
+from lt_det.data.images.loaders import FileLoader, InMemoryLoader, Share
+from lt_det.engine import LTTrainerBase
+
+from .building import build_model
+from .datasets import ImageData
+from .evaluate import evaluate
+
+logger = logging.getLogger(__name__)
+
+
+class LTClassifierTrainer(LTTrainerBase):
+    """Detectron2's trainer of image classifiers; an evaluation leaves OUTPUT_DIR/results.json.
+
+    Every step's pictures, augmentation and other randomness are functions of SEED, iteration and
+    rank, so a resumed run goes on as the uninterrupted one would have.
+
+    Args:
+        cfg: frozen, of :func:`~lt_det.classification.setup.setup`.
+        data: as set up.
+    """
+
+    def __init__(self, cfg: CfgNode, data: ImageData) -> None:
+        self._run_cfg, self._data = cfg, data
+        engine_cfg = cfg.clone()
+        engine_cfg.defrost()
+        if cfg.MODEL.DEVICE == "cpu":
+            # AMPTrainer is for CUDA: on the CPU the model opens its autocast itself.
+            engine_cfg.SOLVER.AMP.ENABLED = False
+        if cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE:
+            # Loaded in part, when the model is built.
+            engine_cfg.MODEL.WEIGHTS = ""
+        super().__init__(engine_cfg)
+
+    def build_model(self, cfg: CfgNode) -> nn.Module:
+        """The config's classifier, with its teacher under xERM."""
+        model = build_model(self._run_cfg, self._data.class_counts)
+        logger.info(
+            "%s on %s, %.2f M parameters",
+            self._run_cfg.MODEL.CLASSIFICATION.METHOD,
+            self._run_cfg.MODEL.CLASSIFICATION.BACKBONE,
+            sum(p.numel() for p in model.parameters()) / 1e6,
+        )
+        return model
+
+    @classmethod
+    def build_optimizer(cls, cfg: CfgNode, model: nn.Module) -> torch.optim.Optimizer:
+        """Detectron2's SGD, with the backbone's learning rate scaled."""
+        factor = cfg.SOLVER.BACKBONE_LR_FACTOR
+        groups = get_default_optimizer_params(
+            model,
+            base_lr=cfg.SOLVER.BASE_LR,
+            weight_decay_norm=cfg.SOLVER.WEIGHT_DECAY_NORM,
+            bias_lr_factor=cfg.SOLVER.BIAS_LR_FACTOR,
+            weight_decay_bias=cfg.SOLVER.WEIGHT_DECAY_BIAS,
+            lr_factor_func=lambda name: factor if name.startswith("backbone.") else 1.0,
+        )
+        optimizer: Any = maybe_add_gradient_clipping(cfg, torch.optim.SGD)
+        built: torch.optim.Optimizer = optimizer(
+            groups,
+            lr=cfg.SOLVER.BASE_LR,
+            momentum=cfg.SOLVER.MOMENTUM,
+            nesterov=cfg.SOLVER.NESTEROV,
+            weight_decay=cfg.SOLVER.WEIGHT_DECAY,
+        )
+        return built
+
+    def build_train_loader(self, cfg: CfgNode) -> Any:
+        """Endless batches, from iteration 0; :meth:`resume_or_load` moves the start."""
+        options = cfg.INPUT.IMAGES
+        train = self._data.train
+        self._share = Share(
+            cfg.SOLVER.IMS_PER_BATCH, comm.get_rank(), comm.get_world_size(), cfg.SEED
+        )
+        if options.IN_MEMORY:
+            train, pictures = decode_all(train, options.SIZE, cfg.DATASETS.ON_INVALID)
+            return InMemoryLoader(
+                pictures,
+                train.labels,
+                IndexStream(train.labels, cfg.DATALOADER.IMAGE_SAMPLER, cfg.SEED),
+                self._share,
+                padding=options.PADDING,
+                flip=options.FLIP,
+            )
+        return FileLoader(
+            train,
+            IndexStream(train.labels, cfg.DATALOADER.IMAGE_SAMPLER, cfg.SEED),
+            self._share,
+            training_transform(options.SIZE, options.COLOR_JITTER),
+            cfg.DATALOADER.NUM_WORKERS,
+        )
+
+    def resume_or_load(self, resume: bool = True) -> None:
+        """Load a checkpoint, or MODEL.WEIGHTS; batches go on where the checkpoint stopped."""
+        super().resume_or_load(resume)
+        self._share.start_iter = self.start_iter
+
+    def build_hooks(self) -> list[Any]:
+        """Detectron2's, after ours."""
+        ours: list[HookBase] = [_StepSeed(self._share)]
+        if self._run_cfg.MODEL.LT.HEAD_DIRECTION.FOLLOW_LR:
+            ours.append(_DirectionFollowsLR())
+        return [*ours, *super().build_hooks()]
+
+    def test(self, cfg: CfgNode, model: nn.Module, evaluators: Any = None) -> Any:  # type: ignore[override]
+        """Evaluate on every test distribution; returns top-1 by method and test, in percent."""
+        return evaluate(self._run_cfg, model, self._data)
+
+
+class _StepSeed(HookBase):
+    """Seeds whatever draws from torch's own generator in a step (dropout, drop path)."""
+
+    def __init__(self, share: Share) -> None:
+        self._share = share
+
+    def before_step(self) -> None:
+        """Before each iteration."""
+        torch.manual_seed(self._share.seed_of(self.trainer.iter) % 2**63)
+
+
+class _DirectionFollowsLR(HookBase):
+    """μ = 1 − 0.1 · min(50 · lr, 1): as the published classifier outside CIFAR has it."""
+
+    def before_step(self) -> None:
+        """Before each iteration."""
+        rate = self.trainer.optimizer.param_groups[-1]["lr"]
+        for module in self.trainer.model.modules():
+            if isinstance(module, HeadDirection):
+                module.momentum = direction_momentum(rate)
+
+
+def direction_momentum(learning_rate: float) -> float:
+    """μ of the head direction at a learning rate (Tang et al., NeurIPS 2020, published code)."""
+    return 1 - 0.1 * min(50 * learning_rate, 1)

@@ -1,0 +1,23 @@
+"""Labelled pictures for classification: reading, long-tailed cuts, samplers, batches."""
+
+from .cutting import cut_to_counts, hold_out, imbalance_counts
+from .folder import read_folder, split_by_seed
+from .image_set import ImageSet, decode_all
+from .lists import read_list
+from .published import read_cifar, read_digits
+from .samplers import SAMPLERS, IndexStream
+
+__all__ = [
+    "SAMPLERS",
+    "ImageSet",
+    "IndexStream",
+    "cut_to_counts",
+    "decode_all",
+    "hold_out",
+    "imbalance_counts",
+    "read_cifar",
+    "read_digits",
+    "read_folder",
+    "read_list",
+    "split_by_seed",
+]

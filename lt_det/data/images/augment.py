@@ -1,0 +1,49 @@
+"""Augmentation: whole batches of small pictures at once, larger ones each on its own."""
+
+import torch
+from torch import Tensor
+from torchvision.transforms import v2
+
+
+def crop_and_flip(pictures: Tensor, padding: int, flip: bool, generator: torch.Generator) -> Tensor:
+    """Random crop of the zero-padded picture and random horizontal flip (CIFAR's augmentation).
+
+    Args:
+        pictures: (N, 3, H, W).
+        padding: pixels of zeros on each side.
+        flip: flip each picture with probability ½.
+        generator: where the randomness comes from.
+
+    Returns:
+        (N, 3, H, W), channels last in memory.
+    """
+    n, channels, height, width = pictures.shape
+    padded = torch.nn.functional.pad(pictures, (padding,) * 4)
+    offsets = torch.randint(2 * padding + 1, (2, n, 1), generator=generator)
+    rows = offsets[0] + torch.arange(height)
+    columns = torch.arange(width).expand(n, width)
+    if flip:
+        flipped = torch.rand(n, 1, generator=generator) < 0.5
+        columns = torch.where(flipped, columns.flip(1), columns)
+    columns = offsets[1] + columns
+    picture, channel = torch.arange(n)[:, None, None, None], torch.arange(channels)
+    # Indexed in the order N, H, W, C: that is channels last.
+    cropped = padded[picture, channel, rows[:, :, None, None], columns[:, None, :, None]]
+    return cropped.permute(0, 3, 1, 2)
+
+
+def training_transform(size: int, color_jitter: float) -> v2.Compose:
+    """ImageNet-LT's: random resized crop, flip, colour jitter; PIL → (3, size, size) uint8."""
+    steps = [v2.RandomResizedCrop(size), v2.RandomHorizontalFlip()]
+    if color_jitter:
+        steps.append(v2.ColorJitter(color_jitter, color_jitter, color_jitter, 0.0))
+    return v2.Compose([*steps, v2.PILToTensor()])
+
+
+def test_transform(size: int) -> v2.Compose:
+    """Shorter side to 256/224 of ``size``, central crop; PIL → (3, size, size) uint8."""
+    return v2.Compose([v2.Resize(round(size * 256 / 224)), v2.CenterCrop(size), v2.PILToTensor()])
+
+
+# pytest would collect it.
+test_transform.__test__ = False  # type: ignore[attr-defined]

@@ -1,0 +1,172 @@
+"""Batches ``{"images": (B, 3, S, S) uint8, "labels": (B,) int64}`` for training and for testing.
+
+A training batch is a function of seed, iteration and rank: a loader is told where to start.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+from .augment import crop_and_flip
+from .image_set import ImageSet
+from .samplers import IndexStream
+
+Batch = dict[str, Tensor]
+
+
+@dataclass
+class Share:
+    """What one of several processes takes of each batch.
+
+    Attributes:
+        batch_size: pictures an iteration, over all processes.
+        rank, world_size: this process, of how many.
+        seed: of the augmentation.
+        start_iter: iteration to begin with.
+    """
+
+    batch_size: int
+    rank: int
+    world_size: int
+    seed: int
+    start_iter: int = 0
+
+    def positions(self, stream: IndexStream, iteration: int) -> Tensor:
+        """This process's part of the iteration's batch."""
+        own = self.batch_size // self.world_size
+        return stream.take(iteration * self.batch_size + self.rank * own, own)
+
+    def seed_of(self, iteration: int) -> int:
+        """Seed of this process in an iteration."""
+        return (self.seed * 1_000_003 + iteration) * 4_099 + self.rank
+
+
+class InMemoryLoader:
+    """Endless augmented batches of pictures that are all in memory.
+
+    Args:
+        pictures: (N, 3, S, S) uint8.
+        labels: (N,).
+        stream: order of the pictures.
+        share: of this process.
+        padding: of the random crop; 0 for none.
+        flip: random horizontal flip.
+    """
+
+    def __init__(
+        self,
+        pictures: Tensor,
+        labels: Tensor,
+        stream: IndexStream,
+        share: Share,
+        *,
+        padding: int,
+        flip: bool,
+    ) -> None:
+        self._pictures, self._labels = pictures, labels
+        self._stream, self.share = stream, share
+        self._padding, self._flip = padding, flip
+
+    def __iter__(self) -> Iterator[Batch]:
+        iteration = self.share.start_iter
+        while True:
+            positions = self.share.positions(self._stream, iteration)
+            generator = torch.Generator().manual_seed(self.share.seed_of(iteration))
+            images = crop_and_flip(self._pictures[positions], self._padding, self._flip, generator)
+            yield {"images": images, "labels": self._labels[positions]}
+            iteration += 1
+
+
+class FileLoader:
+    """Endless augmented batches of pictures decoded as they are needed, by worker processes.
+
+    Args:
+        image_set: what to read.
+        stream: order of the pictures.
+        share: of this process.
+        transform: PIL → (3, S, S) uint8; its randomness is torch's.
+        num_workers: worker processes; 0 reads in this one.
+    """
+
+    def __init__(
+        self,
+        image_set: ImageSet,
+        stream: IndexStream,
+        share: Share,
+        transform: v2.Transform,
+        num_workers: int,
+    ) -> None:
+        self._set, self._stream, self.share = image_set, stream, share
+        self._transform, self._num_workers = transform, num_workers
+
+    def __iter__(self) -> Iterator[Batch]:
+        loader = DataLoader(
+            _Pictures(self._set, self._transform),
+            batch_sampler=_Requests(self._stream, self.share),  # type: ignore[arg-type]
+            num_workers=self._num_workers,
+            collate_fn=_collate,
+        )
+        return iter(loader)
+
+
+class _Requests:
+    """(position, seed) of each picture, batch by batch."""
+
+    def __init__(self, stream: IndexStream, share: Share) -> None:
+        self._stream, self._share = stream, share
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        iteration = self._share.start_iter
+        while True:
+            first = self._share.seed_of(iteration) * 65_537
+            positions = self._share.positions(self._stream, iteration).tolist()
+            yield [(position, first + i) for i, position in enumerate(positions)]
+            iteration += 1
+
+
+class _Pictures(Dataset[tuple[Tensor, int]]):
+    def __init__(self, image_set: ImageSet, transform: v2.Transform) -> None:
+        self._set, self._transform = image_set, transform
+
+    def __len__(self) -> int:
+        return len(self._set)
+
+    def __getitem__(self, request: Any) -> tuple[Tensor, int]:
+        position, seed = request
+        picture = self._set.image(position)
+        # Forked: with no worker processes, the trainer's own randomness stays as it is.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed % 2**63)
+            return self._transform(picture), int(self._set.labels[position])
+
+
+def _collate(samples: list[tuple[Tensor, int]]) -> Batch:
+    images = torch.stack([image for image, _ in samples])
+    return {"images": images, "labels": torch.tensor([label for _, label in samples])}
+
+
+def in_memory_test_batches(pictures: Tensor, labels: Tensor, batch_size: int) -> list[Batch]:
+    """A set in order, each picture once; views, not copies."""
+    return [
+        {"images": pictures[i : i + batch_size], "labels": labels[i : i + batch_size]}
+        for i in range(0, len(labels), batch_size)
+    ]
+
+
+def file_test_batches(
+    image_set: ImageSet, transform: v2.Transform, batch_size: int, num_workers: int
+) -> DataLoader[tuple[Tensor, int]]:
+    """A set in order, each picture once."""
+    requests = [(position, 0) for position in range(len(image_set))]
+    batches = [requests[i : i + batch_size] for i in range(0, len(requests), batch_size)]
+    return DataLoader(
+        _Pictures(image_set, transform),
+        batch_sampler=batches,  # type: ignore[arg-type]
+        num_workers=num_workers,
+        collate_fn=_collate,
+    )

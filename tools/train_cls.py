@@ -1,0 +1,24 @@
+#!/usr/bin/env python3
+"""Train or evaluate a long-tailed image classifier.
+
+tools/train_cls.py --config-file configs/classification/imagenet_lt/resnext50_tde.yaml \
+                   [--num-gpus N] [--resume] [KEY VALUE]
+tools/train_cls.py --config-file … --eval-only MODEL.WEIGHTS FILE
+tools/train_cls.py --config-file configs/classification/folder_lt/resnet32_tde.yaml \
+                   --data FOLDER_OR_ZIP --imbalance 100 [--teacher CHECKPOINT]
+"""
+
+import argparse
+
+from lt_det.classification.run import train_or_evaluate
+from lt_det.classification.setup import argument_parser
+from lt_det.engine import run
+
+
+def main(args: argparse.Namespace) -> None:
+    """One process of the job."""
+    train_or_evaluate(args)
+
+
+if __name__ == "__main__":
+    run(main, argument_parser().parse_args())
