@@ -92,6 +92,11 @@ def _check_schedule(cfg: CfgNode, overrides: Sequence[str]) -> None:
             raise ConfigError(
                 f"{key}: the schedule is in epochs: set SOLVER.EPOCHS, or SOLVER.EPOCHS.MAX 0"
             )
+    if epochs.MAX and min([epochs.MAX, *epochs.STEPS]) <= epochs.WARMUP:
+        raise ConfigError(
+            f"SOLVER.EPOCHS.WARMUP: {epochs.WARMUP} epochs do not end before the first step or "
+            "the end of training"
+        )
     late = [step for step in epochs.STEPS if step >= epochs.MAX]
     if epochs.MAX and late:
         raise ConfigError(f"SOLVER.EPOCHS.STEPS: {late[0]} is not before SOLVER.EPOCHS.MAX")
