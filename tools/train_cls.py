@@ -10,6 +10,7 @@ tools/train_cls.py --config-file configs/classification/folder_lt/resnet32_tde.y
 
 import argparse
 
+from lt_det.analysis.class_run import draw_class_run
 from lt_det.classification.run import train_or_evaluate
 from lt_det.classification.setup import argument_parser
 from lt_det.engine import run
@@ -17,7 +18,7 @@ from lt_det.engine import run
 
 def main(args: argparse.Namespace) -> None:
     """One process of the job."""
-    train_or_evaluate(args)
+    draw_class_run(train_or_evaluate(args).OUTPUT_DIR)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,8 @@ def evaluate(cfg: CfgNode, model: nn.Module, data: ImageData) -> dict[str, dict[
     """Evaluate every reading on every test distribution; writes and prints the results.
 
     Leaves OUTPUT_DIR/results.json (``{method: {test: figures}}``, see
-    :func:`~lt_det.evaluation.shot_metrics.shot_metrics`) and results.md.
+    :func:`~lt_det.evaluation.shot_metrics.shot_metrics`), results.md, and weight_norms.json
+    (``{method: [C norms, most frequent class first]}``).
 
     Returns:
         ``{method: {test: top-1 in percent}}``; empty off the main process.
@@ -87,6 +88,10 @@ def evaluate(cfg: CfgNode, model: nn.Module, data: ImageData) -> dict[str, dict[
             figures["parameter"] = reading.parameter
             of_tests[name] = figures
         results[reading.name] = of_tests
+    norms = plain.classifier.weight.detach().float().norm(dim=1).cpu()[data.rank_order]
+    save_json(
+        {cfg.MODEL.CLASSIFICATION.METHOD: norms.tolist()}, Path(cfg.OUTPUT_DIR, "weight_norms.json")
+    )
     written = Path(cfg.OUTPUT_DIR, "results.json")
     save_json(results, written, indent=1)
     whole = next(iter(tests))

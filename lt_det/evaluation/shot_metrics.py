@@ -99,7 +99,7 @@ def class_bias(
     """What is predicted against what is there (Zhu et al., AAAI 2022, Fig. 1).
 
     Returns:
-        ``{"predicted": [C counts], "true": [C counts], "true_positives": {group: count},
+        ``{"train": [C counts], "predicted": …, "true": …, "true_positives": {group: count},
         "false_positives": {group: count}}``; a group's false positives are pictures given one of
         its classes while they are of another class.
     """
@@ -108,6 +108,7 @@ def class_bias(
     groups = shot_groups(class_counts, many=many, few=few)
     of_group = {name: mask[predictions.cpu()] for name, mask in groups.items()}
     return {
+        "train": class_counts.tolist(),
         "predicted": predictions.cpu().bincount(minlength=num_classes).tolist(),
         "true": labels.cpu().bincount(minlength=num_classes).tolist(),
         "true_positives": {n: int((m & hit.cpu()).sum()) for n, m in of_group.items()},
