@@ -5,12 +5,9 @@ tools/study_synthetic.py --output output/study [--seeds 1 2 3] [--jobs 2]
 """
 
 import argparse
-import os
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from lt_det.analysis.runs import Run, run_all
 from lt_det.analysis.seed_study import at_alpha, collect, study_table
 from lt_det.data.json_file import save_json
 
@@ -27,21 +24,12 @@ SWEEP = [*ALPHAS, "TEST.NUM_PICTURES", "0"]
 RUNS = [("baseline", [], ""), ("tde", SWEEP, ""), ("tde_masks", SWEEP, "normalized masks")]
 
 
-def train(method: str, options: list[str], seed: int, output: Path, threads: int) -> Path:
-    """One run, unless it is there already; its log lies beside its results."""
+def training(method: str, options: list[str], seed: int, output: Path) -> Run:
+    """One method with one seed."""
     folder = output / f"{method}_seed{seed}"
-    if (folder / "results.json").is_file():
-        return folder
-    folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, str(ROOT / "tools" / "train_net.py")]
-    command += ["--config-file", str(ROOT / f"configs/synthetic/cascade_small_{method}.yaml")]
-    command += ["SEED", str(seed), "OUTPUT_DIR", str(folder), *options]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    print(f"{method}, seed {seed}: log in {folder / 'console.txt'}", flush=True)
-    with open(folder / "console.txt", "w", encoding="utf-8") as log:
-        subprocess.run(command, stdout=log, stderr=log, check=True, env=environment)
-    print(f"{method}, seed {seed}: done", flush=True)
-    return folder
+    config = ROOT / f"configs/synthetic/cascade_small_{method}.yaml"
+    arguments = ["--config-file", str(config), "SEED", str(seed), "OUTPUT_DIR", str(folder)]
+    return Run(folder.name, folder, (*arguments, *options))
 
 
 def main() -> None:
@@ -51,14 +39,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time; they share the cores")
     args = parser.parse_args()
-    threads = max(1, (os.cpu_count() or 1) // args.jobs)
-    with ThreadPoolExecutor(args.jobs) as pool:
-        started = [
-            (str(seed), label, pool.submit(train, method, options, seed, args.output, threads))
-            for seed in args.seeds
-            for method, options, label in RUNS
-        ]
-        study = collect([(seed, label, future.result()) for seed, label, future in started])
+    runs = [
+        (str(seed), label, training(method, options, seed, args.output))
+        for seed in args.seeds
+        for method, options, label in RUNS
+    ]
+    run_all(ROOT / "tools" / "train_net.py", [run for _, _, run in runs], args.jobs)
+    study = collect([(seed, label, run.folder) for seed, label, run in runs])
     four = at_alpha(study, PUBLISHED_ALPHA)
     save_json(four, args.output / "synthetic_lvis.json", indent=1)
     save_json(study, args.output / "synthetic_lvis_alphas.json", indent=1)

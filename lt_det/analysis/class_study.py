@@ -1,11 +1,11 @@
-"""The comparison of classification methods on one data set, from tuning to tables."""
+"""The comparison of classification methods on one data set, from choices to figures."""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .runs import Run
+from .runs import Run, run_all
 
 Results = dict[str, dict[str, dict[str, Any]]]
 
@@ -31,50 +31,54 @@ class Study:
     """Where a study's runs go and what they share.
 
     Attributes:
+        tool: ``tools/train_cls.py``.
         configs: folder of the data set's configs, with ``resnet32_<method>.yaml``.
         data: folder or zip of pictures.
         output: folder of the runs.
         imbalance: of the training cut.
         epochs: of every first-stage and xERM training.
-        tuning_epochs: of the trainings choices are made on.
-        hold_out: pictures a class they are made on, kept out of those trainings.
+        tuning_epochs: of the trainings α and p are chosen on.
+        variant_epochs: of the trainings that compare xERM's variants.
+        hold_out: pictures a class that choices are made on, kept out of those trainings.
+        jobs: runs at a time.
     """
 
+    tool: Path
     configs: Path
     data: str
     output: Path
     imbalance: float = 100.0
     epochs: int = 100
     tuning_epochs: int = 50
+    variant_epochs: int = 30
     hold_out: int = 50
+    jobs: int = 1
 
-    def training(self, method: str, seed: int, *options: str, name: str = "") -> Run:
-        """A training of the comparison itself."""
-        folder = self.output / f"{name or method}_seed{seed}"
-        schedule = [] if method in ("crt", "lws") else _schedule(self.epochs)
-        return self._run(method, folder, [*schedule, "SEED", str(seed), *options])
+    @property
+    def held_out(self) -> list[str]:
+        """Options of a run that is tested on held-out training pictures."""
+        return ["DATASETS.IMAGES.HOLD_OUT", str(self.hold_out), "TEST.IMAGES.SPLIT", "val"]
 
-    def tuning(self, method: str, *options: str, name: str = "", epochs: int = 0) -> Run:
-        """A training without the held-out pictures, tested on them."""
-        folder = self.output / f"tuning_{name or method}"
-        held = ["DATASETS.IMAGES.HOLD_OUT", str(self.hold_out), "TEST.IMAGES.SPLIT", "val"]
-        schedule = _schedule(epochs or self.tuning_epochs)
-        return self._run(method, folder, [*schedule, *held, "SEED", "1", *options])
+    def training(self, method: str, name: str, epochs: int, seed: int, *options: str) -> Run:
+        """A training; 0 epochs leaves the config's schedule."""
+        schedule = _schedule(epochs) if epochs else []
+        return self.run(method, name, *schedule, "SEED", str(seed), *options)
 
-    def evaluation(self, trained: Run, method: str, *options: str, held_out: bool = False) -> Run:
+    def evaluation(self, trained: Run, method: str, *options: str) -> Run:
         """An evaluation of a training with other options."""
-        folder = trained.folder.with_name(trained.folder.name + "_sweep")
-        weights = ["MODEL.WEIGHTS", str(trained.folder / "model_final.pth")]
-        held = ["DATASETS.IMAGES.HOLD_OUT", str(self.hold_out), "TEST.IMAGES.SPLIT", "val"]
-        return self._run(
-            method, folder, [*weights, *(held if held_out else []), *options], "--eval-only"
-        )
+        loaded = ["MODEL.WEIGHTS", weights(trained)]
+        return self.run(method, f"{trained.name}_sweep", *loaded, *options, flags=("--eval-only",))
 
-    def _run(self, method: str, folder: Path, options: list[str], *flags: str) -> Run:
-        config = self.configs / f"resnet32_{method}.yaml"
-        arguments = ["--config-file", str(config), "--data", self.data]
-        arguments += ["--imbalance", f"{self.imbalance:g}", *flags]
-        return Run(folder.name, folder, (*arguments, "OUTPUT_DIR", str(folder), *options))
+    def run(self, method: str, name: str, *options: str, flags: tuple[str, ...] = ()) -> Run:
+        """Any run of one of the configs."""
+        folder = self.output / name
+        arguments = ["--config-file", str(self.configs / f"resnet32_{method}.yaml")]
+        arguments += ["--data", self.data, "--imbalance", f"{self.imbalance:g}", *flags]
+        return Run(name, folder, (*arguments, "OUTPUT_DIR", str(folder), *options))
+
+    def finish(self, runs: list[Run]) -> None:
+        """Run those that are not done."""
+        run_all(self.tool, runs, self.jobs)
 
 
 def _schedule(epochs: int) -> list[str]:
@@ -85,6 +89,11 @@ def _schedule(epochs: int) -> list[str]:
         *("SOLVER.EPOCHS.MAX", str(epochs), "SOLVER.EPOCHS.STEPS", steps),
         *("SOLVER.EPOCHS.WARMUP", warmup),
     ]
+
+
+def weights(run: Run) -> str:
+    """A run's last checkpoint."""
+    return str(run.folder / "model_final.pth")
 
 
 def read_results(run: Run) -> Results:
@@ -99,6 +108,7 @@ def best_parameter(results: Results, key: str, test: str = "balanced") -> float:
     Args:
         results: of a sweep.
         key: ``"alpha"``, ``"tau"`` or ``"p"``.
+        test: on which.
 
     Raises:
         ValueError: none was swept.
@@ -113,12 +123,99 @@ def best_parameter(results: Results, key: str, test: str = "balanced") -> float:
     return float(max(swept, key=lambda value: swept[value]))
 
 
-def compact(figures: dict[str, Any]) -> dict[str, Any]:
-    """Top-1, recall, both precisions, F1 and ECE of one test, without what is per class."""
-    kept = {name: figures[name] for name in ("top1", "ece")}
-    for name in ("recall", "precision", "precision_zero", "f1"):
-        kept[name] = figures[name]
-    return kept
+def tune(study: Study) -> dict[str, Any]:
+    """Train without the held-out pictures and choose on them, by top-1.
+
+    Returns:
+        ``{"alpha", "p", "xerm": name of the variant, "swept": {…: top-1 of each candidate}}``.
+    """
+    held = study.held_out
+    te = study.training("tde", "tuning_tde", study.tuning_epochs, 1, *held)
+    xe = study.training("xe", "tuning_xe", study.tuning_epochs, 1, *held)
+    study.finish([te, xe])
+    of_te = study.evaluation(te, "tde", *held, "TEST.TDE_ALPHAS", str(ALPHAS))
+    la, tau_norm = ["TEST.IMAGES.LA_TAUS", str(LA_TAUS)], ["TEST.IMAGES.TAU_NORM_POWERS"]
+    of_xe = study.evaluation(xe, "xe", *held, *la, *tau_norm, str(TAU_NORM_POWERS))
+    study.finish([of_te, of_xe])
+    alpha = best_parameter(read_results(of_te), "alpha")
+    teacher = ["MODEL.LT.XERM.TEACHER_WEIGHTS", weights(te), "MODEL.LT.TDE.ALPHA", str(alpha)]
+    variants = {
+        name: study.training(
+            "xerm_tde",
+            f"tuning_xerm_tde_{name}",
+            study.variant_epochs,
+            1,
+            *(*held, *teacher, *options),
+        )
+        for name, options in XERM_VARIANTS.items()
+    }
+    study.finish(list(variants.values()))
+    swept = {
+        name: figures["balanced"]["top1"]
+        for run in (of_te, of_xe)
+        for name, figures in read_results(run).items()
+    }
+    top1 = {
+        name: read_results(run)["xERM_TDE"]["balanced"]["top1"] for name, run in variants.items()
+    }
+    return {
+        "alpha": alpha,
+        "p": best_parameter(read_results(of_xe), "p"),
+        "xerm": max(top1, key=lambda name: top1[name]),
+        "swept": {**swept, **{f"xERM_TDE {name}": value for name, value in top1.items()}},
+    }
+
+
+def compare(study: Study, seed: int, chosen: dict[str, Any]) -> Results:
+    """All methods with one seed, on every test distribution.
+
+    Args:
+        study: where and how.
+        seed: of every training.
+        chosen: of :func:`tune`.
+    """
+    xe = study.training("xe", f"xe_seed{seed}", study.epochs, seed)
+    te = study.training("tde", f"tde_seed{seed}", study.epochs, seed)
+    study.finish([xe, te])
+    student, key = XERM_VARIANTS[chosen["xerm"]], "MODEL.LT.XERM.TEACHER_WEIGHTS"
+    alpha = str(chosen["alpha"])
+    options = {
+        "xerm_tde": [key, weights(te), "MODEL.LT.TDE.ALPHA", alpha, *student],
+        "xerm_pc": [key, weights(xe), *student],
+        "crt": ["MODEL.WEIGHTS", weights(xe)],
+        "lws": ["MODEL.WEIGHTS", weights(xe)],
+    }
+    second = {
+        method: study.training(
+            method,
+            f"{method}_seed{seed}",
+            study.epochs if method.startswith("xerm") else 0,
+            seed,
+            *own,
+        )
+        for method, own in options.items()
+    }
+    study.finish(list(second.values()))
+    of_te = study.evaluation(te, "tde", "TEST.TDE_ALPHAS", f"[{alpha}]")
+    post_hoc = ["TEST.IMAGES.LA_TAUS", "[1.0]", "TEST.IMAGES.TAU_NORM_POWERS", f"[{chosen['p']}]"]
+    of_xe = study.evaluation(xe, "xe", *post_hoc)
+    study.finish([of_te, of_xe])
+    linear, deconfound = (list(read_results(run).values()) for run in (of_xe, of_te))
+    last = {method: next(iter(read_results(run).values())) for method, run in second.items()}
+    return {
+        **{"XE": linear[0], "De-confound": deconfound[0], "TDE": deconfound[1], "PC": linear[1]},
+        **{"τ-norm": linear[2], "cRT": last["crt"], "LWS": last["lws"]},
+        **{"xERM_TDE": last["xerm_tde"], "xERM_PC": last["xerm_pc"]},
+    }
+
+
+def compact(results: Results) -> Results:
+    """Top-1, recall, both precisions, F1 and ECE, without what is per class."""
+    kept = ("top1", "recall", "precision", "precision_zero", "f1", "ece")
+    return {
+        method: {test: {name: f[name] for name in kept} for test, f in tests.items()}
+        for method, tests in results.items()
+    }
 
 
 def mean_over_seeds(of_seeds: list[Results]) -> Results:

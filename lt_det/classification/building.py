@@ -50,36 +50,60 @@ def load_teacher(cfg: CfgNode, class_counts: Tensor) -> Teacher:
         WeightsError: another number of classes, or weights that are not the config's model's.
     """
     xerm = cfg.MODEL.LT.XERM
-    weights = Path(xerm.TEACHER_WEIGHTS)
-    config_file = Path(xerm.TEACHER_CONFIG or weights.with_name("config.yaml"))
-    if not config_file.is_file():
-        raise ConfigError(
-            f"MODEL.LT.XERM.TEACHER_CONFIG: no such file: {config_file} (every training leaves one "
-            "beside its weights)"
-        )
-    teacher_cfg = get_cfg()
-    add_lt_config(teacher_cfg)
-    merge_config(teacher_cfg, str(config_file), [])
+    weights = xerm.TEACHER_WEIGHTS
+    teacher_cfg = read_trained_config(weights, xerm.TEACHER_CONFIG)
     teacher_cfg.MODEL.DEVICE = cfg.MODEL.DEVICE
     teacher_cfg.SOLVER.AMP.ENABLED = cfg.SOLVER.AMP.ENABLED
-    teacher_cfg.MODEL.CLASSIFICATION.BACKBONE_WEIGHTS = ""
     classes = cfg.MODEL.CLASSIFICATION.NUM_CLASSES
     if classes != teacher_cfg.MODEL.CLASSIFICATION.NUM_CLASSES:
         raise WeightsError(
             f"{weights}: the teacher has {teacher_cfg.MODEL.CLASSIFICATION.NUM_CLASSES} classes, "
             f"the data {classes}"
         )
-    model = ImageClassifier(teacher_cfg).to(cfg.MODEL.DEVICE)
-    LTCheckpointer(model, complete=True).load(str(weights))
+    model = load_trained(teacher_cfg, weights)
+    teacher = Teacher(model, xerm.BALANCED, cfg.MODEL.LT.TDE.ALPHA, class_counts.to(model.device))
     if xerm.BALANCED == "tde" and not model.head_direction.direction.any():
         raise WeightsError(f"{weights}: the head direction is zero: the teacher was not trained")
     logger.info(
         "teacher: %s (%s), balanced by %s",
         weights,
         teacher_cfg.MODEL.CLASSIFICATION.METHOD,
-        f"TDE, α={cfg.MODEL.LT.TDE.ALPHA:g}" if xerm.BALANCED == "tde" else "PC",
+        f"TDE, α={teacher.alpha:g}" if xerm.BALANCED == "tde" else "PC",
     )
-    return Teacher(model, xerm.BALANCED, cfg.MODEL.LT.TDE.ALPHA, class_counts.to(model.device))
+    return teacher
+
+
+def read_trained_config(weights: str, config_file: str = "") -> CfgNode:
+    """The config a checkpoint was trained by: ``config.yaml`` beside it, unless named.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    file = Path(config_file or Path(weights).with_name("config.yaml"))
+    if not file.is_file():
+        raise ConfigError(
+            f"{file}: no such file: the config of {weights} (every training leaves one beside its "
+            "weights)"
+        )
+    cfg = get_cfg()
+    add_lt_config(cfg)
+    merge_config(cfg, str(file), [])
+    cfg.MODEL.CLASSIFICATION.BACKBONE_WEIGHTS = ""
+    cfg.MODEL.LT.XERM.ENABLED = False
+    return cfg
+
+
+def load_trained(cfg: CfgNode, weights: str) -> ImageClassifier:
+    """A trained classifier in eval mode.
+
+    Raises:
+        WeightsError: the weights are not the config's model's.
+    """
+    if not Path(weights).is_file():
+        raise WeightsError(f"{weights}: no such file")
+    model = ImageClassifier(cfg).to(cfg.MODEL.DEVICE)
+    LTCheckpointer(model, complete=True).load(weights)
+    return model.eval()
 
 
 def _start_from(student: ImageClassifier, teacher: ImageClassifier, weights: str) -> None:

@@ -9,7 +9,9 @@ import torch
 from detectron2.config import CfgNode
 from detectron2.utils import comm
 from detectron2.utils.logger import log_every_n_seconds
+from PIL import Image
 from torch import Tensor, nn
+from torchvision.transforms.functional import pil_to_tensor
 
 from lt_det.core import MultiHeadNormalizedClassifier, adjust_logits
 from lt_det.data.images import ImageSet, decode_all
@@ -111,6 +113,41 @@ def readings(
     for power in cfg.TEST.IMAGES.TAU_NORM_POWERS:
         rescaled = tau_normalized(classifier, power)
         yield Reading(f"{method}, τ-norm p={power:g}", {"p": power}, rescaled(features))
+
+
+class PictureLogits(nn.Module):
+    """Pictures (N, 3, H, W) in [0, 255] → logits (N, C), for tools that take one module.
+
+    Args:
+        model: trained.
+        alpha: α of TDE; 0 gives the classifier's own logits.
+    """
+
+    def __init__(self, model: ImageClassifier, alpha: float = 0.0) -> None:
+        super().__init__()
+        self.model = model
+        self.alpha = alpha
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits."""
+        features = self.model.features(images)
+        direction = self.model.head_direction
+        found: Tensor
+        if direction is None or not self.alpha:
+            found = self.model.classifier(features)
+        else:
+            found = self.model.classifier.tde(features, direction.direction, self.alpha)
+        return found
+
+
+def picture_tensor(picture: Image.Image, cfg: CfgNode) -> Tensor:
+    """A picture as the config's models take it: (3, S, S) uint8."""
+    options = cfg.INPUT.IMAGES
+    if not options.IN_MEMORY:
+        cropped: Tensor = test_transform(options.SIZE)(picture)
+        return cropped
+    resized = picture.resize((options.SIZE, options.SIZE), Image.Resampling.BILINEAR)
+    return pil_to_tensor(resized)
 
 
 def tau_normalized(classifier: nn.Module, power: float) -> MultiHeadNormalizedClassifier:

@@ -22,8 +22,8 @@ def group_table(results: Results, test: str) -> str:
     rows = []
     for method, tests in results.items():
         figures = tests[test]
-        cells = [_cell(figures["top1"]), *(_cell(figures[f][g]) for f, g in columns)]
-        rows.append([method, *cells, _cell(figures.get("ece", math.nan))])
+        cells = [figure_cell(figures["top1"]), *(figure_cell(figures[f][g]) for f, g in columns)]
+        rows.append([method, *cells, figure_cell(figures.get("ece", math.nan))])
     return markdown_table(heading, rows)
 
 
@@ -31,11 +31,12 @@ def top1_table(results: Results) -> str:
     """Top-1 on every test, a row a method (xERM, Table 4)."""
     tests = list(next(iter(results.values())))
     rows = [
-        [method, *(_cell(of_tests[test]["top1"]) for test in tests)]
+        [method, *(figure_cell(of_tests[test]["top1"]) for test in tests)]
         for method, of_tests in results.items()
     ]
     return markdown_table(["top-1", *tests], rows)
 
 
-def _cell(value: float) -> str:
+def figure_cell(value: float) -> str:
+    """One decimal; a dash for NaN."""
     return "–" if math.isnan(value) else f"{value:.1f}"

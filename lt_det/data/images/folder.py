@@ -21,8 +21,9 @@ Tree = dict[str, dict[str, list[str]]]
 def read_folder(path: str | os.PathLike[str]) -> dict[str, ImageSet]:
     """Read ``[train|val|test/]CLASS/PICTURE`` from a folder or a zip file.
 
-    Class names are the folders', sorted. Pictures may lie deeper in their class. A ``classes.txt``
-    and whatever else is no picture is left alone.
+    Classes are the folders, sorted by name. Pictures may lie deeper in their class. Where a
+    ``classes.txt`` beside the splits names every class (``FOLDER<tab>NAME`` a line), those names
+    are shown. Whatever else is no picture is left alone.
 
     Returns:
         sets by split; the only one is ``"all"`` where there are no splits.
@@ -42,6 +43,7 @@ def read_folder(path: str | os.PathLike[str]) -> dict[str, ImageSet]:
     if not tree:
         raise DataError(f"{path}: no picture in [train|val|test/]CLASS/PICTURE")
     classes = sorted(tree.get("train", next(iter(tree.values()))))
+    shown = _display_names(root, classes)
     sets = {}
     for split, by_class in tree.items():
         unknown = sorted(set(by_class) - set(classes))
@@ -57,8 +59,22 @@ def read_folder(path: str | os.PathLike[str]) -> dict[str, ImageSet]:
             source = ZipSource(prefix, [name for name, _ in pictures])
         labels = [label for _, label in pictures]
         name = f"{root.name}/{split}" if split else root.name
-        sets[split or "all"] = ImageSet.of(name, classes, labels, source)
+        sets[split or "all"] = ImageSet.of(name, shown, labels, source)
     return sets
+
+
+def _display_names(root: Path, classes: list[str]) -> list[str]:
+    try:
+        if root.is_dir():
+            text = (root / "classes.txt").read_text(encoding="utf-8")
+        else:
+            with zipfile.ZipFile(root) as archive:
+                text = archive.read("classes.txt").decode("utf-8")
+    except (OSError, KeyError, UnicodeDecodeError):
+        return classes
+    named = dict(line.split("\t", 1) for line in text.splitlines() if "\t" in line)
+    # "goldfish, Carassius auratus": the first name is enough.
+    return [named[c].split(",")[0] for c in classes] if set(classes) <= set(named) else classes
 
 
 def _files(root: Path) -> list[str]:

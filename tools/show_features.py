@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""Pictures of what trained classifiers see, each by the config.yaml beside its weights.
+
+tools/show_features.py tsne --models XE=FILE xERM_TDE=FILE --output tsne.png [--classes 4]
+tools/show_features.py cam --models XE=FILE TDE=FILE --pictures A.jpg B.jpg --output cam.png
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from lt_det.analysis.features import draw_activation_maps, draw_tsne
+from lt_det.classification.building import load_trained, read_trained_config
+from lt_det.classification.datasets import load_image_data
+from lt_det.classification.inference import PictureLogits, collect_features, picture_tensor
+from lt_det.core import shot_groups
+from lt_det.data.images.image_set import FileSource
+from lt_det.engine import run
+
+
+def named_files(pairs: list[str]) -> dict[str, str]:
+    """``NAME=FILE`` each."""
+    return {name: file for name, _, file in (pair.partition("=") for pair in pairs)}
+
+
+def tsne(args: argparse.Namespace) -> None:
+    """Test features of the first classes of each shot group."""
+    features = {}
+    for name, file in named_files(args.models).items():
+        cfg = read_trained_config(file)
+        data = load_image_data(cfg, training=False)
+        groups = shot_groups(data.class_counts, cfg.DATASETS.IMAGES.MANY, cfg.DATASETS.IMAGES.FEW)
+        shown = {
+            label: f"{group}: {data.train.class_names[label]}"
+            for group, mask in groups.items()
+            for label in mask.nonzero().flatten()[: args.classes].tolist()
+        }
+        at = torch.isin(data.test.labels, torch.tensor(list(shown))).nonzero().flatten()
+        features[name], labels = collect_features(
+            load_trained(cfg, file), data.test.select(at), cfg
+        )
+    positions = {label: position for position, label in enumerate(shown)}
+    places = torch.tensor([positions[label] for label in labels.tolist()])
+    draw_tsne(features, places, list(shown.values()), args.output)
+    print(args.output)
+
+
+def cam(args: argparse.Namespace) -> None:
+    """Heat maps of each model's answer on each picture."""
+    models = {}
+    for name, file in named_files(args.models).items():
+        cfg = read_trained_config(file)
+        alpha = args.alpha if cfg.MODEL.LT.TDE.ENABLED else 0.0
+        model = load_trained(cfg, file)
+        models[name] = (PictureLogits(model, alpha), model.backbone.body)
+    names = load_image_data(cfg, training=False).train.class_names
+    source = FileSource(args.pictures)
+    opened = [source.image(i) for i in range(len(source))]
+    pictures = [
+        (Path(file).name, picture, picture_tensor(picture, cfg))
+        for file, picture in zip(args.pictures, opened, strict=True)
+    ]
+    draw_activation_maps(models, pictures, names, args.output)
+    print(args.output)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The two pictures."""
+    top = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = top.add_subparsers(required=True)
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--models", nargs="+", required=True, metavar="NAME=FILE")
+    shared.add_argument("--output", type=Path, required=True, metavar="PNG")
+    one = commands.add_parser("tsne", parents=[shared])
+    one.add_argument("--classes", type=int, default=4, help="of each shot group")
+    one.set_defaults(main=tsne)
+    one = commands.add_parser("cam", parents=[shared])
+    one.add_argument("--pictures", nargs="+", required=True, metavar="FILE")
+    one.add_argument("--alpha", type=float, default=1.0, help="of TDE, where the config enables it")
+    one.set_defaults(main=cam)
+    return top
+
+
+if __name__ == "__main__":
+    arguments = parser().parse_args()
+    # One process; errors of the input are one line, as everywhere.
+    arguments.num_gpus = arguments.num_machines = 1
+    arguments.machine_rank, arguments.dist_url = 0, "auto"
+    run(arguments.main, arguments)
