@@ -1,0 +1,32 @@
+"""Small configs and models for tests of classification."""
+
+from pathlib import Path
+
+import torch
+from detectron2.config import get_cfg
+
+from lt_det.classification.setup import argument_parser
+from lt_det.config import add_lt_config
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "classification"
+
+
+def small_config(name="digits_lt/resnet32_tde.yaml", *overrides, num_classes=10):
+    cfg = get_cfg()
+    add_lt_config(cfg)
+    cfg.merge_from_file(str(CONFIGS / name))
+    cfg.MODEL.DEVICE = "cpu"
+    cfg.MODEL.CLASSIFICATION.NUM_CLASSES = num_classes
+    cfg.merge_from_list(list(overrides))
+    return cfg
+
+
+def arguments(name, *options):
+    """Parsed command line of tools/train_cls.py."""
+    return argument_parser().parse_args(["--config-file", str(CONFIGS / name), *map(str, options)])
+
+
+def batch(num_classes=10, size=8, count=6):
+    generator = torch.Generator().manual_seed(3)
+    images = torch.randint(256, (count, 3, size, size), dtype=torch.uint8, generator=generator)
+    return {"images": images, "labels": torch.arange(count) % num_classes}

@@ -1,0 +1,73 @@
+"""Networks: shapes, sizes, weights by path."""
+
+import pytest
+import torch
+import torchvision
+
+from lt_det.classification.backbones import build_backbone
+from lt_det.errors import ConfigError, WeightsError
+
+
+def test_resnet32_is_the_papers():
+    """He et al., 2016, table 6: ResNet-32 has 0.46 M parameters, its classifier of 10 included."""
+    built = build_backbone("resnet32")
+    parameters = sum(p.numel() for p in built.parameters()) + 64 * 10 + 10
+    assert round(parameters / 1e6, 2) == 0.46
+    assert len([m for m in built.modules() if isinstance(m, torch.nn.Conv2d)]) == 31
+    assert built.body(torch.zeros(1, 3, 32, 32)).shape == (1, 64, 8, 8)
+    assert built(torch.zeros(2, 3, 32, 32)).shape == (2, 64)
+
+
+@pytest.mark.parametrize("name", ["resnet50", "resnext50_32x4d"])
+def test_torchvisions_networks_give_torchvisions_features(name, tmp_path):
+    theirs = torchvision.models.get_model(name, weights=None).eval()
+    torch.save(theirs.state_dict(), tmp_path / "weights.pth")
+    ours = build_backbone(name, str(tmp_path / "weights.pth")).eval()
+    assert ours.num_features == 2048
+    images = torch.randn(1, 3, 64, 64)
+    theirs.fc = torch.nn.Identity()
+    with torch.no_grad():
+        torch.testing.assert_close(ours(images), theirs(images))
+
+
+@pytest.mark.parametrize(
+    ("name", "millions"), [("resnet101", 42.5), ("resnet152", 58.1), ("resnext101_32x4d", 42.1)]
+)
+def test_larger_networks_have_their_published_size(name, millions):
+    with torch.device("meta"):
+        built = build_backbone(name)
+    assert sum(p.numel() for p in built.parameters()) / 1e6 == pytest.approx(millions, abs=0.1)
+
+
+def test_timm_by_name(tmp_path):
+    timm = pytest.importorskip("timm")
+    theirs = timm.create_model("resnet10t", num_classes=7).eval()
+    torch.save(theirs.state_dict(), tmp_path / "weights.pth")
+    ours = build_backbone("timm/resnet10t", str(tmp_path / "weights.pth")).eval()
+    images = torch.randn(1, 3, 64, 64)
+    theirs.reset_classifier(0)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(images), theirs(images))
+
+
+def test_networks_that_cannot_be(tmp_path):
+    with pytest.raises(ConfigError, match=r"BACKBONE: unknown 'vgg'; known: resnet32, .*timm/NAME"):
+        build_backbone("vgg")
+    with pytest.raises(ConfigError, match="BACKBONE: timm: Unknown model"):
+        build_backbone("timm/no_such_model")
+    with pytest.raises(ConfigError, match="gives no feature map"):
+        build_backbone("timm/vit_tiny_patch16_224")
+    with pytest.raises(WeightsError, match=r"no such file: .*absent\.pth"):
+        build_backbone("resnet32", str(tmp_path / "absent.pth"))
+
+
+def test_weights_that_do_not_fit(tmp_path):
+    file = tmp_path / "weights.pth"
+    state = build_backbone("resnet32").body.state_dict()
+    torch.save({**state, "0.weight": torch.zeros(16, 1, 3, 3)}, file)
+    with pytest.raises(WeightsError, match=r"0\.weight has shape \(16, 1, 3, 3\), resnet32 needs"):
+        build_backbone("resnet32", str(file))
+    del state["0.weight"]
+    torch.save(state, file)
+    with pytest.raises(WeightsError, match=r"lacks 0\.weight and 0 more"):
+        build_backbone("resnet32", str(file))

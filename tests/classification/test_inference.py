@@ -1,0 +1,121 @@
+"""One pass, many readings; test distributions."""
+
+import pytest
+import torch
+
+from lt_det.classification import ImageClassifier
+from lt_det.classification.evaluate import test_distributions as distributions
+from lt_det.classification.inference import (
+    PictureLogits,
+    collect_features,
+    picture_tensor,
+    readings,
+    tau_normalized,
+)
+from lt_det.core import adjust_logits
+from lt_det.data.images import read_digits
+
+from .helpers import batch, small_config
+
+COUNTS = torch.arange(100, 0, -10)
+
+
+@pytest.fixture
+def deconfound():
+    cfg = small_config(
+        "digits_lt/resnet32_tde.yaml",
+        "SOLVER.AMP.ENABLED",
+        False,
+        "TEST.TDE_ALPHAS",
+        [0.0, 0.5, 2.0],
+    )
+    model = ImageClassifier(cfg)
+    model(batch())
+    return model.eval(), cfg
+
+
+@torch.no_grad()
+def test_readings_equal_the_model_asked_each_way(deconfound):
+    model, cfg = deconfound
+    features = model.features(batch()["images"])
+    found = {r.name: r for r in readings(model, features, COUNTS, cfg)}
+    assert list(found) == ["De-confound", "De-confound-TDE α=0.5", "De-confound-TDE α=2"]
+    torch.testing.assert_close(found["De-confound"].logits, model(batch()))
+    direction = model.head_direction.direction
+    for alpha in (0.5, 2.0):
+        reading = found[f"De-confound-TDE α={alpha:g}"]
+        assert reading.parameter == {"alpha": alpha}
+        torch.testing.assert_close(reading.logits, model.classifier.tde(features, direction, alpha))
+        torch.testing.assert_close(reading.logits, PictureLogits(model, alpha)(batch()["images"]))
+
+
+@torch.no_grad()
+def test_readings_of_a_linear_classifier():
+    cfg = small_config(
+        "digits_lt/resnet32_xe.yaml",
+        *("TEST.IMAGES.LA_TAUS", [0.5, 1.0], "TEST.IMAGES.TAU_NORM_POWERS", [1.0]),
+    )
+    model = ImageClassifier(cfg).eval()
+    features = torch.randn(4, 64)
+    found = {r.name: r.logits for r in readings(model, features, COUNTS, cfg)}
+    assert list(found) == ["XE", "XE, LA τ=0.5", "XE, PC", "XE, τ-norm p=1"]
+    linear = model.classifier
+    torch.testing.assert_close(found["XE"], linear(features))
+    torch.testing.assert_close(found["XE, PC"], adjust_logits(linear(features), COUNTS))
+    by_hand = features @ (linear.weight / linear.weight.norm(dim=1, keepdim=True)).T
+    torch.testing.assert_close(found["XE, τ-norm p=1"], by_hand)
+    torch.testing.assert_close(tau_normalized(linear, 0.0)(features), features @ linear.weight.T)
+
+
+def test_tde_where_enabled_and_nothing_is_swept():
+    cfg = small_config("digits_lt/resnet32_tde.yaml", "MODEL.LT.TDE.ALPHA", 0.7)
+    model = ImageClassifier(cfg)
+    found = list(readings(model, torch.randn(3, 64), COUNTS, cfg))
+    assert [r.parameter for r in found] == [{}, {"alpha": 0.7}]
+    # Nothing tracked yet: TDE is TE.
+    assert torch.equal(found[0].logits, found[1].logits)
+
+
+def test_features_of_each_picture_once_in_order(deconfound):
+    model, cfg = deconfound
+    digits = read_digits()["test"].select(torch.arange(40))
+    cfg.TEST.IMAGES.BATCH_SIZE = 7
+    features, labels = collect_features(model.train(), digits, cfg)
+    assert model.training
+    assert torch.equal(labels, digits.labels)
+    single = model.eval().features(picture_tensor(digits.image(23), cfg)[None])
+    torch.testing.assert_close(features[23], single[0].detach(), rtol=1e-4, atol=1e-5)
+
+
+def test_files_give_the_features_memory_gives(deconfound, tmp_path):
+    """224-pixel pictures through the transform of large sets: same picture, same feature."""
+    model, _ = deconfound
+    cfg = small_config(
+        "digits_lt/resnet32_tde.yaml",
+        *("INPUT.IMAGES.IN_MEMORY", False, "DATALOADER.NUM_WORKERS", 0, "INPUT.IMAGES.SIZE", 14),
+    )
+    digits = read_digits()["test"].select(torch.arange(5))
+    features, labels = collect_features(model, digits, cfg)
+    assert torch.equal(labels, digits.labels)
+    single = model.features(picture_tensor(digits.image(2), cfg)[None])
+    torch.testing.assert_close(features[2], single[0].detach(), rtol=1e-4, atol=1e-5)
+
+
+def test_distributions_by_hand():
+    labels = torch.arange(4).repeat_interleave(20)
+    # Class 2 was the most frequent in training.
+    order = torch.tensor([2, 0, 3, 1])
+    found = distributions(labels, order, [8.0, 2.0], reverse=True, seed=0)
+    assert list(found) == [
+        *("balanced", "imbalance_8", "imbalance_8_reversed", "imbalance_2", "imbalance_2_reversed"),
+    ]
+    assert torch.equal(found["balanced"], torch.arange(80))
+    # 20, 20/2, 20/4, 20/8 over the ranks.
+    assert torch.bincount(labels[found["imbalance_8"]]).tolist() == [10, 2, 20, 5]
+    assert torch.bincount(labels[found["imbalance_8_reversed"]]).tolist() == [5, 20, 2, 10]
+    assert set(found["imbalance_8"].tolist()) <= set(range(80))
+
+
+def test_unbalanced_test_set_is_not_called_balanced():
+    found = distributions(torch.tensor([0, 0, 1]), torch.arange(2), [], reverse=True, seed=0)
+    assert list(found) == ["full"]

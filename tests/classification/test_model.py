@@ -1,0 +1,103 @@
+"""The image classifier: what it computes, and what it leaves alone."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from lt_det.classification import ImageClassifier
+
+from .helpers import batch, small_config
+
+FULL = ("SOLVER.AMP.ENABLED", False)
+
+
+def model(name="digits_lt/resnet32_tde.yaml", *overrides):
+    return ImageClassifier(small_config(name, *FULL, *overrides))
+
+
+def test_loss_is_cross_entropy_of_the_logits():
+    built, inputs = model(), batch()
+    loss = built(inputs)["loss_cls"]
+    # In training mode again, so that the batch norms see the same batch.
+    logits = built.classifier(built.features(inputs["images"]))
+    torch.testing.assert_close(loss, F.cross_entropy(logits, inputs["labels"]))
+
+
+def test_pictures_are_normalized_by_channel():
+    built = model()
+    seen = []
+    built.backbone.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    images = torch.full((1, 3, 8, 8), 200, dtype=torch.uint8)
+    built.eval().features(images)
+    torch.testing.assert_close(seen[0], torch.full((1, 3, 8, 8), (200 - 77.9) / 95.9))
+
+
+def test_direction_is_the_moving_sum_of_mean_features():
+    built, inputs = model(), batch()
+    with torch.no_grad():
+        mean = built.features(inputs["images"]).mean(0)
+    built(inputs)
+    torch.testing.assert_close(built.head_direction.direction, mean)
+    built(inputs)
+    torch.testing.assert_close(built.head_direction.direction, 1.9 * mean)
+    built.eval()(inputs)
+    torch.testing.assert_close(built.head_direction.direction, 1.9 * mean)
+
+
+def test_direction_travels_with_the_weights():
+    assert "head_direction.direction" in model().state_dict()
+    linear = model("digits_lt/resnet32_xe.yaml")
+    assert linear.head_direction is None
+    assert "pixel_mean" not in linear.state_dict()
+
+
+def test_frozen_backbone_learns_nothing_and_keeps_its_statistics():
+    built = model("digits_lt/resnet32_crt.yaml").train()
+    before = {name: value.clone() for name, value in built.backbone.state_dict().items()}
+    built(batch())["loss_cls"].backward()
+    assert built.classifier.weight.grad.abs().sum() > 0
+    assert all(p.grad is None for p in built.backbone.parameters())
+    after = built.backbone.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_lws_learns_the_scale_alone():
+    built = model("digits_lt/resnet32_lws.yaml").train()
+    built(batch())["loss_cls"].backward()
+    learning = {name for name, p in built.named_parameters() if p.grad is not None}
+    assert learning == {"classifier.class_scale"}
+
+
+def test_bfloat16_on_the_cpu_is_for_training():
+    mixed = model("digits_lt/resnet32_tde.yaml", "SOLVER.AMP.ENABLED", True)
+    full = model()
+    full.load_state_dict(mixed.state_dict())
+    kinds = []
+    hook = lambda module, args, output: kinds.append(output.dtype)  # noqa: E731
+    mixed.backbone.body[0].register_forward_hook(hook)
+    inputs = batch()
+    mixed(inputs)
+    full(inputs)
+    assert mixed.features(inputs["images"]).dtype == torch.float32
+    mixed.load_state_dict(full.state_dict())
+    torch.testing.assert_close(mixed.eval()(inputs), full.eval()(inputs))
+    assert kinds == [torch.bfloat16, torch.bfloat16, torch.float32]
+
+
+def test_memory_format_does_not_change_the_answer():
+    last = model().eval()
+    first = model("digits_lt/resnet32_tde.yaml", "MODEL.CLASSIFICATION.MEMORY_FORMAT",
+                  "channels_first").eval()  # fmt: skip
+    first.load_state_dict(last.state_dict())
+    torch.testing.assert_close(first(batch()), last(batch()), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.gpu
+def test_cuda_gives_the_cpus_answer():
+    on_cpu, inputs = model().eval(), batch()
+    on_gpu = model().cuda().eval()
+    on_gpu.load_state_dict(on_cpu.state_dict())
+    torch.testing.assert_close(on_gpu(inputs).cpu(), on_cpu(inputs), rtol=1e-3, atol=1e-3)
+    with torch.autocast("cuda"):
+        loss = on_gpu.train()(inputs)["loss_cls"]
+    assert torch.isfinite(loss)
