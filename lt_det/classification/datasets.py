@@ -12,6 +12,7 @@ from lt_det.data.catalog import datasets_root
 from lt_det.data.images import (
     ImageSet,
     cut_to_counts,
+    decode_all,
     hold_out,
     imbalance_counts,
     read_cifar,
@@ -19,6 +20,7 @@ from lt_det.data.images import (
     read_folder,
     read_list,
     split_by_seed,
+    without_broken,
 )
 from lt_det.errors import ConfigError, DataError
 
@@ -81,10 +83,12 @@ class ImageData:
     Attributes:
         train: long-tailed, as trained on.
         test: the balanced (or published) test set, TEST.IMAGES.SPLIT.
+        train_pictures: (N, 3, S, S) uint8 under INPUT.IMAGES.IN_MEMORY, where they are needed.
     """
 
     train: ImageSet
     test: ImageSet
+    train_pictures: Tensor | None = None
 
     @property
     def class_counts(self) -> Tensor:
@@ -128,13 +132,29 @@ def load_image_data(cfg: CfgNode, *, training: bool) -> ImageData:
             f"{', '.join(s for s in sets if s != 'train')}; DATASETS.IMAGES.HOLD_OUT makes a val"
         )
     test = sets[split]
+    train, pictures = _checked(train, cfg, needed=training)
+    test, _ = _checked(test, cfg, needed=False)
+    train.check_classes()
     counts = train.counts()
     logger.info(
         "%s: %d training pictures, %d classes, %d to %d a class; %s: %d pictures",
         *(train.name, len(train), train.num_classes, counts.max(), counts.min()),
         *(test.name, len(test)),
     )
-    return ImageData(train, test)
+    return ImageData(train, test, pictures)
+
+
+def _checked(image_set: ImageSet, cfg: CfgNode, *, needed: bool) -> tuple[ImageSet, Tensor | None]:
+    """Decode what is kept in memory; leave broken pictures out, where that is asked for.
+
+    What is left out must count nowhere: not in the classes' counts, not in priors and groups.
+    """
+    options, on_invalid = cfg.INPUT.IMAGES, cfg.DATASETS.ON_INVALID
+    if needed and options.IN_MEMORY:
+        return decode_all(image_set, options.SIZE, on_invalid)
+    if on_invalid == "skip":
+        return without_broken(image_set), None
+    return image_set, None
 
 
 def cut(train: ImageSet, imbalance: float, seed: int) -> ImageSet:

@@ -14,7 +14,7 @@ from detectron2.utils import comm
 from torch import nn
 
 from lt_det.core import HeadDirection
-from lt_det.data.images import IndexStream, decode_all
+from lt_det.data.images import IndexStream
 from lt_det.data.images.augment import training_transform
 from lt_det.data.images.loaders import FileLoader, InMemoryLoader, Share
 from lt_det.engine import LTTrainerBase
@@ -89,19 +89,19 @@ class LTClassifierTrainer(LTTrainerBase):
         self._share = Share(
             cfg.SOLVER.IMS_PER_BATCH, comm.get_rank(), comm.get_world_size(), cfg.SEED
         )
-        if options.IN_MEMORY:
-            train, pictures = decode_all(train, options.SIZE, cfg.DATASETS.ON_INVALID)
+        stream = IndexStream(train.labels, cfg.DATALOADER.IMAGE_SAMPLER, cfg.SEED)
+        if self._data.train_pictures is not None:
             return InMemoryLoader(
-                pictures,
+                self._data.train_pictures,
                 train.labels,
-                IndexStream(train.labels, cfg.DATALOADER.IMAGE_SAMPLER, cfg.SEED),
+                stream,
                 self._share,
                 padding=options.PADDING,
                 flip=options.FLIP,
             )
         return FileLoader(
             train,
-            IndexStream(train.labels, cfg.DATALOADER.IMAGE_SAMPLER, cfg.SEED),
+            stream,
             self._share,
             training_transform(options.SIZE, options.COLOR_JITTER),
             cfg.DATALOADER.NUM_WORKERS,

@@ -2,7 +2,7 @@
 
 from .cutting import cut_to_counts, hold_out, imbalance_counts
 from .folder import read_folder, split_by_seed
-from .image_set import ImageSet, decode_all
+from .image_set import ImageSet, decode_all, without_broken
 from .lists import read_list
 from .published import read_cifar, read_digits
 from .samplers import SAMPLERS, IndexStream
@@ -20,4 +20,5 @@ __all__ = [
     "read_folder",
     "read_list",
     "split_by_seed",
+    "without_broken",
 ]

@@ -3,7 +3,7 @@
 import logging
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -195,30 +195,43 @@ def decode_all(image_set: ImageSet, size: int, on_invalid: str) -> tuple[ImageSe
     Raises:
         DataError: a missing or broken picture, named, under ``"error"``.
     """
-    kept, pictures = [], []
+    pictures = []
+
+    def keep(picture: Image.Image) -> None:
+        if picture.size != (size, size):
+            picture = picture.resize((size, size), Image.Resampling.BILINEAR)
+        pictures.append(np.asarray(picture).transpose(2, 0, 1))
+
+    image_set = _decoded_one_by_one(image_set, keep, on_invalid)
+    stacked = np.stack(pictures) if pictures else np.zeros((0, 3, size, size), np.uint8)
+    return image_set, torch.from_numpy(stacked)
+
+
+def without_broken(image_set: ImageSet) -> ImageSet:
+    """Decode every picture and leave those out that are missing or broken; logs how many."""
+    return _decoded_one_by_one(image_set, lambda picture: None, "skip")
+
+
+def _decoded_one_by_one(
+    image_set: ImageSet, keep: Callable[[Image.Image], None], on_invalid: str
+) -> ImageSet:
+    kept = []
     for position in range(len(image_set)):
         try:
-            picture = image_set.image(position)
+            keep(image_set.image(position))
         except DataError as error:
             if on_invalid == "error":
                 raise
             logger.warning("left out: %s", error)
             continue
-        if picture.size != (size, size):
-            picture = picture.resize((size, size), Image.Resampling.BILINEAR)
-        pictures.append(np.asarray(picture).transpose(2, 0, 1))
         kept.append(position)
         log_every_n_seconds(
             logging.INFO, f"{image_set.name}: {position + 1}/{len(image_set)} decoded", n=5
         )
     left_out = len(image_set) - len(kept)
-    if left_out:
-        logger.warning(
-            "%s: %d of %d pictures are broken and left out",
-            image_set.name,
-            left_out,
-            len(image_set),
-        )
-        image_set = image_set.select(torch.tensor(kept, dtype=torch.int64))
-    stacked = np.stack(pictures) if pictures else np.zeros((0, 3, size, size), np.uint8)
-    return image_set, torch.from_numpy(stacked)
+    if not left_out:
+        return image_set
+    logger.warning(
+        "%s: %d of %d pictures are broken and left out", image_set.name, left_out, len(image_set)
+    )
+    return image_set.select(torch.tensor(kept, dtype=torch.int64))

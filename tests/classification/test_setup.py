@@ -1,0 +1,162 @@
+"""From a command line to data and schedule; what is wrong is one line before any work."""
+
+import pytest
+import torch
+
+from lt_det.classification.run import train_or_evaluate
+from lt_det.classification.setup import setup
+from lt_det.data.images.cutting import imbalance_counts
+from lt_det.engine import run
+from lt_det.errors import ConfigError, DataError, UserError
+
+from ..data.images.helpers import picture_bytes, tree, write_folder, write_zip
+from .helpers import arguments
+from .test_xerm import saved_teacher
+
+FOLDER = "folder_lt/resnet32_tde.yaml"
+SMALL = ("INPUT.IMAGES.SIZE", 8, "MODEL.DEVICE", "cpu")
+
+
+@pytest.fixture
+def data(tmp_path):
+    return write_folder(tmp_path / "set", tree([20, 20, 20, 20], test_count=4))
+
+
+def options(data, tmp_path, *more):
+    return ("--data", data, "--imbalance", 4, *SMALL, "OUTPUT_DIR", tmp_path / "out", *more)
+
+
+def test_own_pictures_are_cut_and_counted(data, tmp_path):
+    cfg, found = setup(arguments(FOLDER, *options(data, tmp_path)))
+    assert found.class_counts.tolist() == [20, 12, 7, 5]
+    assert found.class_counts.tolist() == imbalance_counts(torch.full((4,), 20), 4, torch.arange(4))
+    assert cfg.MODEL.CLASSIFICATION.NUM_CLASSES == 4
+    assert len(found.test) == 16
+    assert found.rank_order.tolist() == [0, 1, 2, 3]
+    dumped = (tmp_path / "out" / "config.yaml").read_text()
+    assert "NUM_CLASSES: 4" in dumped
+
+
+def test_epochs_become_iterations(data, tmp_path):
+    more = ("SOLVER.IMS_PER_BATCH", 11, "SOLVER.EPOCHS.MAX", 10, "SOLVER.EPOCHS.STEPS", [6, 8])
+    cfg, _ = setup(arguments(FOLDER, *options(data, tmp_path, *more)))
+    # 44 pictures: 4 iterations an epoch.
+    assert (cfg.SOLVER.MAX_ITER, cfg.SOLVER.STEPS) == (40, (24, 32))
+    assert (cfg.SOLVER.WARMUP_ITERS, cfg.SOLVER.CHECKPOINT_PERIOD) == (20, 40)
+    assert cfg.TEST.EVAL_PERIOD == 0
+
+
+def test_held_out_before_the_cut(data, tmp_path):
+    more = ("DATASETS.IMAGES.HOLD_OUT", 5, "TEST.IMAGES.SPLIT", "val")
+    _, found = setup(arguments(FOLDER, *options(data, tmp_path, *more)))
+    assert found.test.counts().tolist() == [5] * 4
+    assert found.class_counts.tolist() == [15, 9, 5, 3]
+    trained = {found.train.image_name(i) for i in range(len(found.train))}
+    assert not trained & {found.test.image_name(i) for i in range(20)}
+
+
+def test_subset_follows_its_own_seed(data, tmp_path):
+    def chosen(*more):
+        _, found = setup(arguments(FOLDER, *options(data, tmp_path, *more)))
+        return found.train.indices.tolist()
+
+    assert chosen("SEED", 1) == chosen("SEED", 2)
+    assert chosen() != chosen("DATASETS.IMAGES.SUBSET_SEED", 1)
+
+
+def test_a_zip_and_a_folder_without_splits(tmp_path):
+    flat = {n.removeprefix("train/"): b for n, b in tree([10, 10], splits=("train",)).items()}
+    path = write_zip(tmp_path / "flat.zip", flat)
+    _, found = setup(arguments(FOLDER, *options(path, tmp_path)))
+    assert found.test.counts().tolist() == [2, 2]
+    assert found.class_counts.tolist() == [8, 2]
+
+
+def test_a_random_seed_is_written_down(data, tmp_path):
+    cfg, _ = setup(arguments(FOLDER, *options(data, tmp_path, "SEED", -1)))
+    assert cfg.SEED >= 0
+    assert f"SEED: {cfg.SEED}" in (tmp_path / "out" / "config.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("imbalance", "more", "message"),
+    [
+        ("0.5", [], "at least 1"),
+        ("100", [], "leaves class 2 of set/train without a picture"),
+        ("4", ["MODEL.CLASSIFICATION.NUM_CLASSES", "5"], "has 4 classes, but"),
+        ("4", ["DATASETS.IMAGES.HOLD_OUT", "20"], "HOLD_OUT: set/train: class 0"),
+        ("4", ["TEST.IMAGES.SPLIT", "val"], "has no 'val', it has test"),
+        ("4", ["MODEL.WEIGHTS", "gone.pth"], r"MODEL\.WEIGHTS: no such file: gone"),
+    ],
+)
+def test_settings_the_data_do_not_allow(data, tmp_path, imbalance, more, message):
+    given = ("--data", data, "--imbalance", imbalance, *SMALL, "OUTPUT_DIR", tmp_path, *more)
+    with pytest.raises(UserError, match=message):
+        setup(arguments(FOLDER, *given))
+
+
+def test_evaluation_needs_weights(data, tmp_path):
+    with pytest.raises(ConfigError, match="--eval-only: name the weights to evaluate"):
+        setup(arguments(FOLDER, "--eval-only", *options(data, tmp_path)))
+
+
+def test_missing_parts():
+    with pytest.raises(ConfigError, match=r"IMAGES\.PATH: name the pictures: --data"):
+        setup(arguments(FOLDER, *SMALL))
+    with pytest.raises(ConfigError, match="TEACHER_WEIGHTS: name the teacher: --teacher"):
+        setup(arguments("folder_lt/resnet32_xerm_tde.yaml", "--data", "x"))
+    with pytest.raises(ConfigError, match="TEACHER_WEIGHTS: no such file: gone"):
+        setup(arguments("folder_lt/resnet32_xerm_pc.yaml", "--data", "x", "--teacher", "gone"))
+    with pytest.raises(ConfigError, match="a frozen backbone must be a trained one"):
+        setup(arguments("folder_lt/resnet32_crt.yaml", "--data", "x"))
+
+
+def test_an_empty_class(tmp_path):
+    files = tree([5, 5])
+    root = write_folder(tmp_path / "set", files)
+    for i in range(5):
+        (root / f"train/c1/{i}.png").unlink()
+    with pytest.raises(DataError, match="val/c1: no such class in train/"):
+        setup(arguments(FOLDER, *options(root, tmp_path)))
+
+
+@pytest.mark.parametrize("name", ["imagenet_lt/resnext50_tde.yaml", "inat18/resnet50_xe.yaml"])
+def test_published_lists(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("DETECTRON2_DATASETS", str(tmp_path))
+    with pytest.raises(DataError, match=r"_train\.txt: missing; datasets/README\.md says where"):
+        setup(arguments(name, "OUTPUT_DIR", tmp_path))
+    folder = "ImageNet_LT" if "imagenet" in name else "iNaturalist18"
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / f"{folder}_train.txt").write_text("a.jpg 0\n")
+    pictures = tmp_path / ("imagenet" if "imagenet" in name else "inat18")
+    pictures.mkdir()
+    (pictures / "a.jpg").write_bytes(picture_bytes())
+    with pytest.raises(DataError, match=r"_train\.txt: has 1 lines, \w+ as published has \d{6}"):
+        setup(arguments(name, "OUTPUT_DIR", tmp_path))
+
+
+def test_own_lists(tmp_path):
+    write_folder(tmp_path, {f"p/{i}.png": picture_bytes(i) for i in range(4)})
+    (tmp_path / "train.txt").write_text("0.png 0\n1.png 0\n2.png 1\n")
+    (tmp_path / "test.txt").write_text("3.png 1\n")
+    lists = ["DATASETS.IMAGES.NAME", "list_lt", "DATASETS.IMAGES.TRAIN_LIST"]
+    lists += [tmp_path / "train.txt", "DATASETS.IMAGES.TEST_LIST", tmp_path / "test.txt"]
+    given = ["--data", tmp_path / "p", *SMALL, "OUTPUT_DIR", tmp_path / "out", *lists]
+    with pytest.raises(ConfigError, match="NUM_CLASSES: list_lt needs"):
+        setup(arguments(FOLDER, *given))
+    _, found = setup(arguments(FOLDER, *given, "MODEL.CLASSIFICATION.NUM_CLASSES", 2))
+    assert found.class_counts.tolist() == [2, 1]
+    with pytest.raises(DataError, match=r"train: class 2 \(2\) has no picture"):
+        setup(arguments(FOLDER, *given, "MODEL.CLASSIFICATION.NUM_CLASSES", 3))
+
+
+def test_teacher_of_other_classes_stops_before_training(data, tmp_path, capsys):
+    weights, _ = saved_teacher(tmp_path / "teacher", num_classes=9)
+    args = arguments("folder_lt/resnet32_xerm_tde.yaml", "--teacher", weights,
+                     *options(data, tmp_path))  # fmt: skip
+    with pytest.raises(SystemExit) as stopped:
+        run(train_or_evaluate, args)
+    assert stopped.value.code == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()[-1:]
+    assert line.startswith("error: ")
+    assert "the teacher has 9 classes, the data 4" in line
