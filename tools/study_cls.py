@@ -11,6 +11,7 @@ long-tailed cut, by trainings of their own; the test set is used once they are m
 """
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,11 @@ def main() -> None:
         args.hold_out,
         args.jobs,
     )
-    args.study(study, args)
+    try:
+        args.study(study, args)
+    except RuntimeError as error:
+        # A run's own log says what went wrong in it.
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

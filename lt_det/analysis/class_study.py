@@ -83,7 +83,7 @@ class Study:
 
 def _schedule(epochs: int) -> list[str]:
     """CIFAR-LT's proportions, but 5 % warm-up: steps at 60 and 80 %."""
-    steps = f"[{round(epochs * 0.6)},{round(epochs * 0.8)}]"
+    steps = str(sorted({round(epochs * 0.6), round(epochs * 0.8)})).replace(" ", "")
     warmup = str(max(1, round(epochs * 0.05)))
     return [
         *("SOLVER.EPOCHS.MAX", str(epochs), "SOLVER.EPOCHS.STEPS", steps),

@@ -97,6 +97,8 @@ def _check_schedule(cfg: CfgNode, overrides: Sequence[str]) -> None:
             f"SOLVER.EPOCHS.WARMUP: {epochs.WARMUP} epochs do not end before the first step or "
             "the end of training"
         )
+    if list(epochs.STEPS) != sorted(set(epochs.STEPS)):
+        raise ConfigError(f"SOLVER.EPOCHS.STEPS: must increase, got {list(epochs.STEPS)}")
     late = [step for step in epochs.STEPS if step >= epochs.MAX]
     if epochs.MAX and late:
         raise ConfigError(f"SOLVER.EPOCHS.STEPS: {late[0]} is not before SOLVER.EPOCHS.MAX")

@@ -114,6 +114,7 @@ def test_recipe(name, recipe):
         (["MODEL.LT.CLASSIFIER.NORMALIZATION", "linear"], "tracks no head direction"),
         (["TEST.IMAGES.TAU_NORM_POWERS", [1.0]], "τ-norm rescales a linear classifier"),
         (["SOLVER.EPOCHS.STEPS", [30]], "STEPS: 30 is not before"),
+        (["SOLVER.EPOCHS.STEPS", [12, 12]], r"STEPS: must increase, got \[12, 12\]"),
         (["SOLVER.EPOCHS.WARMUP", 12], "WARMUP: 12 epochs do not end before"),
     ],
 )
