@@ -17,7 +17,14 @@ from typing import Any
 
 from lt_det.analysis.ablations import grid, representations, weighting
 from lt_det.analysis.class_pictures import draw_class_distribution
-from lt_det.analysis.class_study import Study, compact, compare, mean_over_seeds, tune
+from lt_det.analysis.class_study import (
+    XERM_VARIANTS,
+    Study,
+    compact,
+    compare,
+    mean_over_seeds,
+    tune,
+)
 from lt_det.data.json_file import save_json
 from lt_det.evaluation.class_tables import group_table, top1_table
 
@@ -26,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def run_compare(study: Study, args: argparse.Namespace) -> None:
     """All methods, all seeds."""
-    chosen = tune(study)
+    chosen = tune(study, args.variants)
     print(f"chosen on the held-out pictures: {chosen}", flush=True)
     raw = {seed: compare(study, seed, chosen) for seed in args.seeds}
     of_seeds = {seed: compact(results) for seed, results in raw.items()}
@@ -87,6 +94,9 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True)
     one = commands.add_parser("compare", parents=[shared])
     one.add_argument("--seeds", type=int, nargs="+", default=[1])
+    one.add_argument(
+        "--variants", nargs="+", choices=XERM_VARIANTS, default=list(XERM_VARIANTS), help="of xERM"
+    )
     one.set_defaults(study=run_compare)
     one = commands.add_parser("grid", parents=[shared])
     one.add_argument("--heads", type=int, nargs="+", default=[1, 2, 4])

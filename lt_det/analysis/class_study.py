@@ -1,6 +1,7 @@
 """The comparison of classification methods on one data set, from choices to figures."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,8 +124,12 @@ def best_parameter(results: Results, key: str, test: str = "balanced") -> float:
     return float(max(swept, key=lambda value: swept[value]))
 
 
-def tune(study: Study) -> dict[str, Any]:
+def tune(study: Study, variant_names: Sequence[str]) -> dict[str, Any]:
     """Train without the held-out pictures and choose on them, by top-1.
+
+    Args:
+        study: where and how.
+        variant_names: which of :data:`XERM_VARIANTS` to try.
 
     Returns:
         ``{"alpha", "p", "xerm": name of the variant, "swept": {…: top-1 of each candidate}}``.
@@ -148,6 +153,7 @@ def tune(study: Study) -> dict[str, Any]:
             *(*held, *teacher, *options),
         )
         for name, options in XERM_VARIANTS.items()
+        if name in variant_names
     }
     study.finish(list(variants.values()))
     swept = {

@@ -116,7 +116,8 @@ def test_studies(root, work):
     shared = ["--data", "unused", "--output", work / "study", "--imbalance", 20, "--hold-out", 20]
     shared += ["--configs", root / "configs/classification/digits_lt"]
     shared += ["--epochs", 3, "--tuning-epochs", 3, "--variant-epochs", 3, "--jobs", 2]
-    done = run(root, work, "study_cls.py", "compare", *shared)
+    variants = ["--variants", "g1", "g2"]
+    done = run(root, work, "study_cls.py", "compare", *shared, *variants)
     figures = json.loads((work / "study" / "figures.json").read_text())
     assert list(figures) == [
         *("XE", "De-confound", "TDE", "PC", "τ-norm", "cRT", "LWS", "xERM_TDE", "xERM_PC"),
@@ -126,7 +127,7 @@ def test_studies(root, work):
     chosen = json.loads((work / "study" / "by_seed.json").read_text())["chosen"]
     assert f"'xerm': '{chosen['xerm']}'" in done.stdout
     assert (work / "study" / "class_distribution.png").is_file()
-    again = run(root, work, "study_cls.py", "compare", *shared)
+    again = run(root, work, "study_cls.py", "compare", *shared, *variants)
     assert "log in" not in again.stdout
     files = [f"TE={work}/study/tde_seed1/model_final.pth"]
     done = run(root, work, "study_cls.py", "features", *shared, "--checkpoints", *files)
