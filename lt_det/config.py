@@ -10,7 +10,9 @@ def add_lt_config(cfg: CN) -> None:
     _add_test(cfg)
     _add_timm_backbone(cfg)
     _add_xerm(cfg)
-    _add_classification(cfg)
+    _add_image_classifier(cfg)
+    _add_image_data(cfg)
+    _add_image_schedule(cfg)
 
 
 def _add_classifier(cfg: CN) -> None:
@@ -126,7 +128,7 @@ def _add_xerm(cfg: CN) -> None:
     cfg.MODEL.LT.XERM.INIT_FROM_TEACHER = False
 
 
-def _add_classification(cfg: CN) -> None:
+def _add_image_classifier(cfg: CN) -> None:
     cfg.MODEL.CLASSIFICATION = CN()
     # What the trained classifier is called in results.
     cfg.MODEL.CLASSIFICATION.METHOD = "XE"
@@ -142,6 +144,8 @@ def _add_classification(cfg: CN) -> None:
     # "channels_last" or "channels_first".
     cfg.MODEL.CLASSIFICATION.MEMORY_FORMAT = "channels_last"
 
+
+def _add_image_data(cfg: CN) -> None:
     cfg.DATASETS.IMAGES = CN()
     # "imagenet_lt", "places_lt", "inat18" (lists), "cifar10_lt", "cifar100_lt", "digits_lt",
     # "folder_lt": a folder or zip with a folder per class, or "list_lt".
@@ -177,6 +181,8 @@ def _add_classification(cfg: CN) -> None:
     # "instance", "class_balanced" or "square_root".
     cfg.DATALOADER.IMAGE_SAMPLER = "instance"
 
+
+def _add_image_schedule(cfg: CN) -> None:
     # The schedule in epochs, from which MAX_ITER, STEPS, WARMUP_ITERS, CHECKPOINT_PERIOD and
     # TEST.EVAL_PERIOD are made. MAX 0: those keys as they are.
     cfg.SOLVER.EPOCHS = CN()
