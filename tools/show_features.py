@@ -17,6 +17,7 @@ from lt_det.classification.inference import PictureLogits, collect_features, pic
 from lt_det.core import shot_groups
 from lt_det.data.images.image_set import FileSource
 from lt_det.engine import run
+from lt_det.errors import ConfigError
 
 
 def named_files(pairs: list[str]) -> dict[str, str]:
@@ -53,7 +54,9 @@ def cam(args: argparse.Namespace) -> None:
         cfg = read_trained_config(file)
         alpha = args.alpha if cfg.MODEL.LT.TDE.ENABLED else 0.0
         model = load_trained(cfg, file)
-        models[name] = (PictureLogits(model, alpha), model.backbone.body)
+        if model.backbone.map_layer is None:
+            raise ConfigError(f"{file}: its network has no feature map to show")
+        models[name] = (PictureLogits(model, alpha), model.backbone.map_layer)
     names = load_image_data(cfg, training=False).train.class_names
     source = FileSource(args.pictures)
     opened = [source.image(i) for i in range(len(source))]

@@ -27,30 +27,39 @@ class ImageBackbone(nn.Module):
     """A network without its classifier.
 
     Args:
-        body: pictures (N, 3, H, W), normalized → the last feature map (N, D, h, w).
+        body: pictures (N, 3, H, W), normalized → the last feature map (N, D, h, w), which is
+            averaged here, or features (N, D).
         num_features: D.
+        map_layer: name of the part of ``body`` whose output is the last feature map, "" for
+            ``body`` itself; class activation maps are taken there. ``None``: there is none.
 
     Attributes:
         num_features: D.
-        body: its output is what class activation maps are taken from.
+        map_layer: the module, or ``None``.
     """
 
-    def __init__(self, body: nn.Module, num_features: int) -> None:
+    def __init__(self, body: nn.Module, num_features: int, map_layer: str | None = "") -> None:
         super().__init__()
         self.body = body
         self.num_features = num_features
+        self._map_layer = map_layer
+
+    @property
+    def map_layer(self) -> nn.Module | None:
+        """Gives the last feature map."""
+        return None if self._map_layer is None else self.body.get_submodule(self._map_layer)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Pictures → features (N, D), averaged over the map."""
-        pooled: Tensor = self.body(images).mean(dim=(2, 3))
-        return pooled
+        """Pictures → features (N, D)."""
+        found: Tensor = self.body(images)
+        return found if found.ndim == 2 else found.mean(dim=(2, 3))
 
 
 def build_backbone(name: str, weights: str = "") -> ImageBackbone:
     """Build a network by name; see :data:`BACKBONES`.
 
     Args:
-        name: ``resnet32``, one of torchvision's, or ``timm/NAME`` for any convolutional timm model.
+        name: ``resnet32``, one of torchvision's, or ``timm/NAME`` for any timm model.
         weights: file of the classification model's state dict; its last layer is not used.
 
     Raises:
@@ -81,17 +90,15 @@ def _timm_backbone(name: str) -> ImageBackbone:
     except ImportError as error:
         raise ConfigError("MODEL.CLASSIFICATION.BACKBONE: pip install timm first") from error
     try:
-        network = timm.create_model(name, num_classes=0, global_pool="")
+        network = timm.create_model(name, num_classes=0)
     except RuntimeError as error:
         raise ConfigError(f"MODEL.CLASSIFICATION.BACKBONE: timm: {error}") from error
     size = network.default_cfg["input_size"]
     with torch.no_grad():
-        shape = network.eval()(torch.zeros(1, *size)).shape
-    if len(shape) != 4:
-        raise ConfigError(
-            f"MODEL.CLASSIFICATION.BACKBONE: timm's {name} gives no feature map (N, D, h, w)"
-        )
-    return ImageBackbone(network.train(), shape[1])
+        width = network.eval()(torch.zeros(1, *size)).shape[1]
+        last = network.feature_info[-1]["module"] if hasattr(network, "feature_info") else None
+        is_map = len(network.forward_features(torch.zeros(1, *size)).shape) == 4
+    return ImageBackbone(network.train(), width, last if is_map else None)
 
 
 def _load(body: nn.Module, weights: str, name: str) -> None:

@@ -5,6 +5,7 @@ import logging
 import os
 from pathlib import Path
 
+import yaml
 from detectron2.config import CfgNode, get_cfg
 from detectron2.engine import default_argument_parser, default_setup
 from detectron2.utils import comm
@@ -55,10 +56,14 @@ def setup(args: argparse.Namespace) -> tuple[CfgNode, ImageData]:
     """
     cfg = load_config(args)
     check_config(cfg, args.opts)
+    if cfg.SOLVER.IMS_PER_BATCH % comm.get_world_size():
+        raise ConfigError(
+            f"SOLVER.IMS_PER_BATCH: {cfg.SOLVER.IMS_PER_BATCH} pictures cannot be shared evenly by "
+            f"{comm.get_world_size()} processes"
+        )
     _check_weights(cfg, args)
     if cfg.SEED < 0:
-        # Every batch is a function of the seed, so there is one; the log and config.yaml have it.
-        cfg.SEED = comm.shared_random_seed() % 2**31
+        cfg.SEED = _drawn_seed(cfg, resume=args.resume)
     default_setup(cfg, args)
     log_like_detectron2()
     data = load_image_data(cfg, training=not args.eval_only)
@@ -68,6 +73,16 @@ def setup(args: argparse.Namespace) -> tuple[CfgNode, ImageData]:
         Path(cfg.OUTPUT_DIR, "config.yaml").write_text(cfg.dump(), encoding="utf-8")
     cfg.freeze()
     return cfg, data
+
+
+def _drawn_seed(cfg: CfgNode, *, resume: bool) -> int:
+    """Every batch is a function of the seed, so there is one, and a resumed run keeps it."""
+    written = Path(cfg.OUTPUT_DIR, "config.yaml")
+    drawn = comm.shared_random_seed() % 2**31
+    if not resume or not written.is_file():
+        return drawn
+    found = yaml.safe_load(written.read_text(encoding="utf-8")).get("SEED", -1)
+    return int(found) if found >= 0 else drawn
 
 
 def _check_weights(cfg: CfgNode, args: argparse.Namespace) -> None:

@@ -48,6 +48,17 @@ def test_timm_by_name(tmp_path):
     theirs.reset_classifier(0)
     with torch.no_grad():
         torch.testing.assert_close(ours(images), theirs(images))
+    shapes = []
+    ours.map_layer.register_forward_hook(lambda module, args, output: shapes.append(output.shape))
+    ours(images)
+    assert shapes == [(1, 512, 2, 2)]
+
+
+def test_timm_models_without_a_feature_map():
+    pytest.importorskip("timm")
+    built = build_backbone("timm/test_vit")
+    assert built.map_layer is None
+    assert built(torch.zeros(2, 3, 160, 160)).shape == (2, built.num_features)
 
 
 def test_networks_that_cannot_be(tmp_path):
@@ -55,8 +66,6 @@ def test_networks_that_cannot_be(tmp_path):
         build_backbone("vgg")
     with pytest.raises(ConfigError, match="BACKBONE: timm: Unknown model"):
         build_backbone("timm/no_such_model")
-    with pytest.raises(ConfigError, match="gives no feature map"):
-        build_backbone("timm/vit_tiny_patch16_224")
     with pytest.raises(WeightsError, match=r"no such file: .*absent\.pth"):
         build_backbone("resnet32", str(tmp_path / "absent.pth"))
 

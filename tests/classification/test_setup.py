@@ -76,6 +76,9 @@ def test_a_random_seed_is_written_down(data, tmp_path):
     cfg, _ = setup(arguments(FOLDER, *options(data, tmp_path, "SEED", -1)))
     assert cfg.SEED >= 0
     assert f"SEED: {cfg.SEED}" in (tmp_path / "out" / "config.yaml").read_text()
+    args = arguments(FOLDER, "--resume", *options(data, tmp_path, "SEED", -1))
+    assert setup(args)[0].SEED == cfg.SEED
+    assert setup(arguments(FOLDER, *options(data, tmp_path, "SEED", -1)))[0].SEED != cfg.SEED
 
 
 @pytest.mark.parametrize(
@@ -160,3 +163,9 @@ def test_teacher_of_other_classes_stops_before_training(data, tmp_path, capsys):
     (line,) = capsys.readouterr().err.strip().splitlines()[-1:]
     assert line.startswith("error: ")
     assert "the teacher has 9 classes, the data 4" in line
+
+
+def test_a_batch_that_cannot_be_shared(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("detectron2.utils.comm.get_world_size", lambda: 3)
+    with pytest.raises(ConfigError, match="IMS_PER_BATCH: 256 pictures cannot be shared evenly"):
+        setup(arguments(FOLDER, *options(data, tmp_path)))
