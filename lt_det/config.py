@@ -1,6 +1,22 @@
 """Every configuration key lt_det adds to Detectron2's."""
 
+from typing import Any
+
 from detectron2.config import CfgNode as CN
+
+# MODEL.LT.CLASSIFIER.NORMALIZATION of a plain linear layer.
+LINEAR = "linear"
+
+
+def classifier_options(cfg: CN) -> dict[str, Any]:
+    """K, τ, γ and p, as :class:`~lt_det.core.MultiHeadNormalizedClassifier` takes them."""
+    options = cfg.MODEL.LT.CLASSIFIER
+    return {
+        "num_heads": options.NUM_HEADS,
+        "temperature": options.TEMPERATURE,
+        "weight_norm_offset": options.WEIGHT_NORM_OFFSET,
+        "weight_norm_power": options.WEIGHT_NORM_POWER,
+    }
 
 
 def add_lt_config(cfg: CN) -> None:

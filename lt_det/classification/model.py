@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from detectron2.config import CfgNode, configurable
 from torch import Tensor, nn
 
+from lt_det.config import LINEAR, classifier_options
 from lt_det.core import HeadDirection, MultiHeadNormalizedClassifier
 
 from .backbones import ImageBackbone, build_backbone
 
-LINEAR = "linear"
 _MEMORY_FORMATS = {
     "channels_last": torch.channels_last,
     "channels_first": torch.contiguous_format,
@@ -123,15 +123,12 @@ class ImageClassifier(nn.Module):
 def build_classifier(cfg: CfgNode, in_features: int) -> nn.Module:
     """The classifier MODEL.LT.CLASSIFIER describes, D → C."""
     num_classes = cfg.MODEL.CLASSIFICATION.NUM_CLASSES
-    options = cfg.MODEL.LT.CLASSIFIER
-    if options.NORMALIZATION == LINEAR:
+    normalization = cfg.MODEL.LT.CLASSIFIER.NORMALIZATION
+    if normalization == LINEAR:
         return nn.Linear(in_features, num_classes)
     return MultiHeadNormalizedClassifier(
         in_features,
         num_classes,
-        num_heads=options.NUM_HEADS,
-        temperature=options.TEMPERATURE,
-        normalization=options.NORMALIZATION,
-        weight_norm_offset=options.WEIGHT_NORM_OFFSET,
-        weight_norm_power=options.WEIGHT_NORM_POWER,
+        normalization=normalization,
+        **classifier_options(cfg),
     )

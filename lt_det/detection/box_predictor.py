@@ -16,14 +16,13 @@ from detectron2.modeling.roi_heads.fast_rcnn import FastRCNNOutputLayers
 from detectron2.structures import Instances
 from torch import Tensor
 
+from lt_det.config import LINEAR, classifier_options
 from lt_det.core import (
     HeadDirection,
     MultiHeadNormalizedClassifier,
     background_exempt_log_probs,
 )
 from lt_det.core.classifier import subtract_share
-
-LINEAR = "linear"
 
 
 @dataclass(frozen=True)
@@ -121,6 +120,7 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         return {
             **super().from_config(cfg, input_shape),
             **classifier_options(cfg),
+            "direction_momentum": cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM,
             "normalization": cfg.MODEL.LT.CLASSIFIER.NORMALIZATION,
             "inference_setting": TDEInference(
                 alpha=tde.ALPHA if tde.ENABLED else 0.0, background_exempt=tde.BACKGROUND_EXEMPT
@@ -180,18 +180,6 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
     ) -> list[Tensor]:
         """As Detectron2's."""
         return super().predict_boxes_for_gt_classes(predictions[:2], proposals)
-
-
-def classifier_options(cfg: CfgNode) -> dict[str, Any]:
-    """K, τ, γ, p and μ, which box and mask predictors share."""
-    classifier = cfg.MODEL.LT.CLASSIFIER
-    return {
-        "num_heads": classifier.NUM_HEADS,
-        "temperature": classifier.TEMPERATURE,
-        "weight_norm_offset": classifier.WEIGHT_NORM_OFFSET,
-        "weight_norm_power": classifier.WEIGHT_NORM_POWER,
-        "direction_momentum": cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM,
-    }
 
 
 def build_box_predictor(

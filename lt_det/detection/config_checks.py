@@ -2,10 +2,9 @@
 
 from detectron2.config import CfgNode
 
+from lt_det.config import LINEAR
 from lt_det.core import NORMALIZATIONS
 from lt_det.errors import ConfigError
-
-from .box_predictor import LINEAR
 
 _LT_HEADS = ("LTCascadeROIHeads", "LTStandardROIHeads")
 

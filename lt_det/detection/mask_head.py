@@ -18,11 +18,10 @@ from detectron2.modeling.roi_heads.mask_head import (
 from detectron2.structures import Instances
 from torch import Tensor, nn
 
+from lt_det.config import LINEAR, classifier_options
 from lt_det.core import HeadDirection, MultiHeadNormalizedClassifier
 from lt_det.core.classifier import subtract_share
 from lt_det.core.normalization import project_heads
-
-from .box_predictor import LINEAR, classifier_options
 
 
 class NormalizedMaskPredictor(nn.Module):
@@ -136,6 +135,7 @@ class LTMaskHead(MaskRCNNConvUpsampleHead):
             "normalization": cfg.MODEL.LT.MASK.NORMALIZATION,
             "predictor": {
                 **classifier_options(cfg),
+                "direction_momentum": cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM,
                 "alpha": cfg.MODEL.LT.TDE.ALPHA if cfg.MODEL.LT.MASK.TDE else 0.0,
             },
         }

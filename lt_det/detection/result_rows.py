@@ -4,7 +4,9 @@ from typing import Any
 
 from detectron2.config import CfgNode
 
-from .box_predictor import LINEAR, TDEInference
+from lt_det.config import LINEAR
+
+from .box_predictor import TDEInference
 
 _TE_NAMES = {
     "deconfound": "De-confound",
