@@ -38,8 +38,9 @@ def tsne(args: argparse.Namespace) -> None:
             for label in mask.nonzero().flatten()[: args.classes].tolist()
         }
         at = torch.isin(data.test.labels, torch.tensor(list(shown))).nonzero().flatten()
+        pictures = None if data.test_pictures is None else data.test_pictures[at]
         features[name], labels = collect_features(
-            load_trained(cfg, file), data.test.select(at), cfg
+            load_trained(cfg, file), data.test.select(at), cfg, pictures
         )
     positions = {label: position for position, label in enumerate(shown)}
     places = torch.tensor([positions[label] for label in labels.tolist()])

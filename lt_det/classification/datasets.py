@@ -83,12 +83,14 @@ class ImageData:
     Attributes:
         train: long-tailed, as trained on.
         test: the balanced (or published) test set, TEST.IMAGES.SPLIT.
-        train_pictures: (N, 3, S, S) uint8 under INPUT.IMAGES.IN_MEMORY, where they are needed.
+        train_pictures, test_pictures: (N, 3, S, S) uint8 under INPUT.IMAGES.IN_MEMORY; training's
+            where they are needed.
     """
 
     train: ImageSet
     test: ImageSet
     train_pictures: Tensor | None = None
+    test_pictures: Tensor | None = None
 
     @property
     def class_counts(self) -> Tensor:
@@ -132,8 +134,9 @@ def load_image_data(cfg: CfgNode, *, training: bool) -> ImageData:
             f"{', '.join(s for s in sets if s != 'train')}; DATASETS.IMAGES.HOLD_OUT makes a val"
         )
     test = sets[split]
-    train, pictures = _checked(train, cfg, needed=training)
-    test, _ = _checked(test, cfg, needed=False)
+    # The test set, too: a broken picture must not show up when training is over.
+    train, train_pictures = _checked(train, cfg, needed=training)
+    test, test_pictures = _checked(test, cfg, needed=True)
     train.check_classes()
     counts = train.counts()
     logger.info(
@@ -141,7 +144,7 @@ def load_image_data(cfg: CfgNode, *, training: bool) -> ImageData:
         *(train.name, len(train), train.num_classes, counts.max(), counts.min()),
         *(test.name, len(test)),
     )
-    return ImageData(train, test, pictures)
+    return ImageData(train, test, train_pictures, test_pictures)
 
 
 def _checked(image_set: ImageSet, cfg: CfgNode, *, needed: bool) -> tuple[ImageSet, Tensor | None]:

@@ -64,7 +64,7 @@ def evaluate(cfg: CfgNode, model: nn.Module, data: ImageData) -> dict[str, dict[
         ``{method: {test: top-1 in percent}}``; empty off the main process.
     """
     plain: Any = model.module if hasattr(model, "module") else model
-    features, labels = collect_features(plain, data.test, cfg)
+    features, labels = collect_features(plain, data.test, cfg, data.test_pictures)
     if not comm.is_main_process():
         return {}
     options = cfg.DATASETS.IMAGES

@@ -25,20 +25,28 @@ logger = logging.getLogger(__name__)
 
 @torch.no_grad()
 def collect_features(
-    model: ImageClassifier, image_set: ImageSet, cfg: CfgNode
+    model: ImageClassifier, image_set: ImageSet, cfg: CfgNode, pictures: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Features and labels of a set, each picture once, shared out among the processes.
 
+    Args:
+        model: trained; its mode is left as it is.
+        image_set: N pictures.
+        cfg: of the model.
+        pictures: (N, 3, S, S) uint8, where they are decoded already.
+
     Returns:
-        (N, D) float32 and (N,) on the CPU; on the main process in the set's order without broken
-        pictures that were asked to be left out, empty on the others.
+        (N, D) float32 and (N,) on the CPU, in the set's order; empty off the main process.
     """
     own = torch.arange(comm.get_rank(), len(image_set), comm.get_world_size())
     part, options = image_set.select(own), cfg.INPUT.IMAGES
     batches: Any
     if options.IN_MEMORY:
-        part, pictures = decode_all(part, options.SIZE, cfg.DATASETS.ON_INVALID)
-        batches = in_memory_test_batches(pictures, part.labels, cfg.TEST.IMAGES.BATCH_SIZE)
+        if pictures is None:
+            _, decoded = decode_all(part, options.SIZE, "error")
+        else:
+            decoded = pictures[own]
+        batches = in_memory_test_batches(decoded, part.labels, cfg.TEST.IMAGES.BATCH_SIZE)
     else:
         batches = file_test_batches(
             part,

@@ -169,3 +169,7 @@ def test_broken_picture_stops_before_training(tmp_path):
     results = train(name, tmp_path / "out", "--data", root, *small, "DATASETS.ON_INVALID", "skip")
     # What was left out counts nowhere, not among the training pictures either.
     assert results["XE"]["balanced"]["bias"]["train"] == [6, 4]
+    (root / "train/c1/2.png").unlink()
+    (root / "val/c0/1.png").write_bytes(b"broken")
+    with pytest.raises(DataError, match=r"val/c0/1\.png: broken picture"):
+        setup(arguments(name, "--data", root, *small, *CPU, "OUTPUT_DIR", tmp_path / "out"))
