@@ -38,7 +38,8 @@ class Study:
         output: folder of the runs.
         imbalance: of the training cut.
         epochs: of every first-stage and xERM training.
-        tuning_epochs: of the trainings α and p are chosen on.
+        tuning_epochs: of the trainings α and p are chosen on; the best ones grow with training,
+            so it should be as long as that of the comparison.
         variant_epochs: of the trainings that compare xERM's variants.
         hold_out: pictures a class that choices are made on, kept out of those trainings.
         jobs: runs at a time.
@@ -50,7 +51,7 @@ class Study:
     output: Path
     imbalance: float = 100.0
     epochs: int = 100
-    tuning_epochs: int = 50
+    tuning_epochs: int = 100
     variant_epochs: int = 30
     hold_out: int = 50
     jobs: int = 1
@@ -129,7 +130,7 @@ def tune(study: Study, variant_names: Sequence[str]) -> dict[str, Any]:
 
     Args:
         study: where and how.
-        variant_names: which of :data:`XERM_VARIANTS` to try.
+        variant_names: which of :data:`XERM_VARIANTS` to try; a single one is taken untried.
 
     Returns:
         ``{"alpha", "p", "xerm": name of the variant, "swept": {…: top-1 of each candidate}}``.
@@ -153,7 +154,7 @@ def tune(study: Study, variant_names: Sequence[str]) -> dict[str, Any]:
             *(*held, *teacher, *options),
         )
         for name, options in XERM_VARIANTS.items()
-        if name in variant_names
+        if name in variant_names and len(variant_names) > 1
     }
     study.finish(list(variants.values()))
     swept = {
@@ -167,7 +168,7 @@ def tune(study: Study, variant_names: Sequence[str]) -> dict[str, Any]:
     return {
         "alpha": alpha,
         "p": best_parameter(read_results(of_xe), "p"),
-        "xerm": max(top1, key=lambda name: top1[name]),
+        "xerm": max(top1, key=lambda name: top1[name]) if top1 else variant_names[0],
         "swept": {**swept, **{f"xERM_TDE {name}": value for name, value in top1.items()}},
     }
 
