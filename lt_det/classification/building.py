@@ -123,7 +123,9 @@ def load_first_stage(model: ImageClassifier, weights: str) -> None:
     Raises:
         WeightsError: names the file and the tensor.
     """
-    state = torch.load(weights, map_location="cpu", weights_only=True)["model"]
+    loaded = torch.load(weights, map_location="cpu", weights_only=True)
+    # Ours hold the model beside optimizer and schedule; a bare state dict is one, too.
+    state = loaded.get("model", loaded)
     kept = [key for key in model.state_dict() if key.startswith("backbone.")]
     if getattr(model.classifier, "normalization", None) == "lws":
         kept.append("classifier.weight")

@@ -110,6 +110,7 @@ class FileLoader:
             batch_sampler=_Requests(self._stream, self.share),  # type: ignore[arg-type]
             num_workers=self._num_workers,
             collate_fn=_collate,
+            pin_memory=torch.cuda.is_available(),
             # Else it draws from torch's own, which belongs to the training step.
             generator=torch.Generator(),
         )
