@@ -69,7 +69,7 @@ def collect_features(
     truth = torch.cat(labels) if labels else torch.zeros(0, dtype=torch.int64)
     if comm.get_world_size() == 1:
         return found, truth
-    gathered = comm.gather((part.indices, found, truth), dst=0)
+    gathered = comm.gather((own, found, truth), dst=0)
     if not gathered:
         return torch.zeros(0, width), truth[:0]
     order = torch.cat([g[0] for g in gathered]).argsort()
