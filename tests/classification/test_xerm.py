@@ -48,7 +48,7 @@ def test_loss_is_the_cores_on_the_identical_batch(taught):
     with torch.no_grad():
         features = teacher.features(inputs["images"])
         te = teacher.classifier(features)
-        tde = teacher.classifier.tde(features, teacher.head_direction.direction, 1.0)
+        tde = teacher.classifier.tde(features, teacher.head_direction.direction, 0.25)
     logits = student.classifier(student.features(inputs["images"]))
     expected = xerm_loss(logits, te, tde, inputs["labels"], exponent=2.0)
     torch.testing.assert_close(loss, expected)
