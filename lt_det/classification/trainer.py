@@ -84,28 +84,8 @@ class LTClassifierTrainer(LTTrainerBase):
 
     def build_train_loader(self, cfg: CfgNode) -> Any:
         """Endless batches, from iteration 0; :meth:`resume_or_load` moves the start."""
-        options = cfg.INPUT.IMAGES
-        train = self._data.train
-        self._share = Share(
-            cfg.SOLVER.IMS_PER_BATCH, comm.get_rank(), comm.get_world_size(), cfg.SEED
-        )
-        stream = IndexStream(train.labels, cfg.DATALOADER.IMAGE_SAMPLER, cfg.SEED)
-        if self._data.train_pictures is not None:
-            return InMemoryLoader(
-                self._data.train_pictures,
-                train.labels,
-                stream,
-                self._share,
-                padding=options.PADDING,
-                flip=options.FLIP,
-            )
-        return FileLoader(
-            train,
-            stream,
-            self._share,
-            training_transform(options.SIZE, options.COLOR_JITTER),
-            cfg.DATALOADER.NUM_WORKERS,
-        )
+        loader, self._share = training_batches(cfg, self._data)
+        return loader
 
     def resume_or_load(self, resume: bool = True) -> None:
         """Load a checkpoint, or MODEL.WEIGHTS; batches go on where the checkpoint stopped."""
@@ -122,6 +102,25 @@ class LTClassifierTrainer(LTTrainerBase):
     def test(self, cfg: CfgNode, model: nn.Module, evaluators: Any = None) -> Any:  # type: ignore[override]
         """Evaluate on every test distribution; returns top-1 by method and test, in percent."""
         return evaluate(self._run_cfg, model, self._data)
+
+
+def training_batches(cfg: CfgNode, data: ImageData) -> tuple[Any, Share]:
+    """Endless augmented batches of this process, and the share that says where they start."""
+    options, train = cfg.INPUT.IMAGES, data.train
+    share = Share(cfg.SOLVER.IMS_PER_BATCH, comm.get_rank(), comm.get_world_size(), cfg.SEED)
+    stream = IndexStream(train.labels, cfg.DATALOADER.IMAGE_SAMPLER, cfg.SEED)
+    if data.train_pictures is None:
+        transform = training_transform(options.SIZE, options.COLOR_JITTER)
+        return FileLoader(train, stream, share, transform, cfg.DATALOADER.NUM_WORKERS), share
+    loader = InMemoryLoader(
+        data.train_pictures,
+        train.labels,
+        stream,
+        share,
+        padding=options.PADDING,
+        flip=options.FLIP,
+    )
+    return loader, share
 
 
 class _StepSeed(HookBase):

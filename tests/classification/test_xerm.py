@@ -6,8 +6,9 @@ import torch.nn.functional as F
 
 from lt_det.classification import ImageClassifier, Teacher, XERMClassifier
 from lt_det.classification.building import build_model
+from lt_det.classification.teacher_report import teacher_report, teacher_table
 from lt_det.classification.xerm import constant_weight_loss
-from lt_det.core import adjust_logits, xerm_loss
+from lt_det.core import adjust_logits, xerm_loss, xerm_weights
 from lt_det.engine import LTCheckpointer
 from lt_det.errors import ConfigError, WeightsError
 
@@ -180,3 +181,20 @@ def test_a_students_run_can_teach(tmp_path):
     again = build_model(student_config(tmp_path / "student" / "model_final.pth"), COUNTS)
     assert isinstance(again, XERMClassifier)
     assert type(again.teacher.model) is ImageClassifier
+
+
+def test_report_of_a_teacher(taught):
+    student, _ = taught
+    teacher = student.teacher
+    inputs = batch(count=10)
+    found = teacher_report(teacher, [inputs], 2.0, many=50, few=20)
+    te, balanced = teacher.logits(inputs["images"])
+    # 100, 90, …, 10 pictures a class: 5 many, 4 medium, 1 few; a picture of each.
+    own = inputs["labels"][:5]
+    assert found["many"]["imbalanced_ce"] == pytest.approx(float(F.cross_entropy(te[:5], own)))
+    assert found["many"]["mass_in_group"] == pytest.approx(
+        float(balanced.softmax(1)[:5, :5].sum(1).mean())
+    )
+    w_balanced, _ = xerm_weights(te, balanced, inputs["labels"], 2.0)
+    assert found["few"]["w_balanced"] == pytest.approx(float(w_balanced[9]))
+    assert len(teacher_table(found).splitlines()) == 5

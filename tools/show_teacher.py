@@ -1,0 +1,30 @@
+#!/usr/bin/env python3
+"""Show how a teacher fits the training pictures and how xERM would weight them, by shot group.
+
+tools/show_teacher.py --config-file configs/classification/folder_lt/resnet32_xerm_tde.yaml \
+                      --data FOLDER_OR_ZIP --imbalance 100 --teacher FILE [KEY VALUE]
+"""
+
+import argparse
+from itertools import islice
+
+from lt_det.classification.building import load_teacher
+from lt_det.classification.setup import argument_parser, setup
+from lt_det.classification.teacher_report import teacher_report, teacher_table
+from lt_det.classification.trainer import training_batches
+from lt_det.engine import run
+
+
+def main(args: argparse.Namespace) -> None:
+    """One epoch of training pictures, augmented as in training."""
+    cfg, data = setup(args)
+    teacher = load_teacher(cfg, data.class_counts)
+    batches, _ = training_batches(cfg, data)
+    epoch = islice(batches, -(-len(data.train) // cfg.SOLVER.IMS_PER_BATCH))
+    limits = {"many": cfg.DATASETS.IMAGES.MANY, "few": cfg.DATASETS.IMAGES.FEW}
+    report = teacher_report(teacher, epoch, cfg.MODEL.LT.XERM.EXPONENT, **limits)
+    print(teacher_table(report))
+
+
+if __name__ == "__main__":
+    run(main, argument_parser().parse_args())
