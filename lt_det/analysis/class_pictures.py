@@ -65,7 +65,8 @@ def _draw_positives(axis: Any, results: Results, parts: list[tuple[str, str]]) -
         axis.bar(at, misses, width, bottom=hits, color=shade[1], label=f"FP ({where})")
     axis.set_xticks(range(len(methods)), methods, rotation=20, fontsize=8, ha="right")
     axis.set_ylabel("pictures")
-    axis.legend(fontsize=8)
+    # Above the bars, which fill the axes.
+    axis.legend(fontsize=8, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
 
 
 def draw_weight_norms(norms: dict[str, list[float]], path: Path) -> None:
