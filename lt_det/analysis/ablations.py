@@ -13,7 +13,7 @@ from lt_det.evaluation.class_tables import figure_cell
 from lt_det.evaluation.tables import markdown_table
 
 from .class_pictures import draw_curves
-from .class_study import ALPHAS, Results, Study, read_results
+from .class_study import ALPHAS, Results, Study, held_out_students, read_results
 
 
 def grid(
@@ -60,22 +60,10 @@ def weighting(
     Returns:
         ``{"g=2": {test: figures}, "w=0.5": …}`` and a Markdown table of top-1.
     """
-    shared = ["MODEL.LT.XERM.TEACHER_WEIGHTS", teacher, "MODEL.LT.TDE.ALPHA", str(alpha)]
     settings = {f"g={g:g}": ["MODEL.LT.XERM.EXPONENT", str(float(g))] for g in exponents}
     for weight in weights:
         settings[f"w={weight:g}"] = ["MODEL.LT.XERM.CONSTANT_WEIGHT", str(float(weight))]
-    runs = {
-        name: study.training(
-            "xerm_tde",
-            f"weighting_{name.replace('=', '')}",
-            study.variant_epochs,
-            1,
-            *(*study.held_out, *shared, *options),
-        )
-        for name, options in settings.items()
-    }
-    study.finish(list(runs.values()))
-    results: Results = {name: read_results(run)["xERM_TDE"] for name, run in runs.items()}
+    results = held_out_students(study, "weighting", teacher, alpha, settings)
     tests = [test for test in next(iter(results.values())) if not test.endswith("_reversed")]
     curves: dict[str, dict[float, float]] = {}
     for name, of_tests in results.items():

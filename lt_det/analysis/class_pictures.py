@@ -40,7 +40,7 @@ def draw_class_distribution(
         axis.set_xlim(0, len(order) - 1)
     axes[0].legend(fontsize=8, ncols=max(1, len(methods) // 4))
     _draw_positives(axes[2], results, [(balanced, "few"), (imbalanced, "many")])
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
@@ -84,7 +84,7 @@ def draw_weight_norms(norms: dict[str, list[float]], path: Path) -> None:
     axis.set_ylabel("‖w‖ over its mean")
     axis.set_xlim(0, len(next(iter(norms.values()))) - 1)
     axis.legend(fontsize=8)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_curves(
@@ -103,11 +103,12 @@ def draw_curves(
     axis.set_xlabel(x_label)
     axis.set_ylabel(y_label)
     axis.legend(fontsize=8)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
-def _save(figure: Any, path: Path) -> None:
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a PNG, its folder made if missing, and close the figure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, bbox_inches="tight")
     plt.close(figure)

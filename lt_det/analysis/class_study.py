@@ -144,33 +144,50 @@ def tune(study: Study, variant_names: Sequence[str]) -> dict[str, Any]:
     of_xe = study.evaluation(xe, "xe", *held, *la, *tau_norm, str(TAU_NORM_POWERS))
     study.finish([of_te, of_xe])
     alpha = best_parameter(read_results(of_te), "alpha")
-    teacher = ["MODEL.LT.XERM.TEACHER_WEIGHTS", weights(te), "MODEL.LT.TDE.ALPHA", str(alpha)]
-    variants = {
-        name: study.training(
-            "xerm_tde",
-            f"tuning_xerm_tde_{name}",
-            study.variant_epochs,
-            1,
-            *(*held, *teacher, *options),
-        )
-        for name, options in XERM_VARIANTS.items()
-        if name in variant_names and len(variant_names) > 1
-    }
-    study.finish(list(variants.values()))
+    tried = {n: XERM_VARIANTS[n] for n in variant_names} if len(variant_names) > 1 else {}
+    variants = held_out_students(study, "tuning_xerm_tde", weights(te), alpha, tried)
     swept = {
         name: figures["balanced"]["top1"]
         for run in (of_te, of_xe)
         for name, figures in read_results(run).items()
     }
-    top1 = {
-        name: read_results(run)["xERM_TDE"]["balanced"]["top1"] for name, run in variants.items()
-    }
+    top1 = {name: tests["balanced"]["top1"] for name, tests in variants.items()}
     return {
         "alpha": alpha,
         "p": best_parameter(read_results(of_xe), "p"),
         "xerm": max(top1, key=lambda name: top1[name]) if top1 else variant_names[0],
         "swept": {**swept, **{f"xERM_TDE {name}": value for name, value in top1.items()}},
     }
+
+
+def held_out_students(
+    study: Study, prefix: str, teacher: str, alpha: float, settings: dict[str, list[str]]
+) -> Results:
+    """xERM_TDE students of one teacher, trained without the held-out pictures and tested on them.
+
+    Args:
+        study: where and how.
+        prefix: of the runs' folders.
+        teacher: its checkpoint; it must not have seen the held-out pictures either.
+        alpha: of its TDE.
+        settings: KEY VALUE pairs of each student, by name.
+
+    Returns:
+        ``{name: {test: figures}}``.
+    """
+    shared = ["MODEL.LT.XERM.TEACHER_WEIGHTS", teacher, "MODEL.LT.TDE.ALPHA", str(alpha)]
+    runs = {
+        name: study.training(
+            "xerm_tde",
+            f"{prefix}_{name.replace('=', '')}",
+            study.variant_epochs,
+            1,
+            *(*study.held_out, *shared, *options),
+        )
+        for name, options in settings.items()
+    }
+    study.finish(list(runs.values()))
+    return {name: read_results(run)["xERM_TDE"] for name, run in runs.items()}
 
 
 def compare(study: Study, seed: int, chosen: dict[str, Any]) -> Results:

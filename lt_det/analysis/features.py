@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
+from .class_pictures import save_figure
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +56,7 @@ def draw_tsne(
         axis.set_xticks([])
         axis.set_yticks([])
     axes[0][-1].legend(fontsize=7, bbox_to_anchor=(1.01, 1), loc="upper left", markerscale=2)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_activation_maps(
@@ -93,17 +92,10 @@ def draw_activation_maps(
             mask = to_pil_image(np.nan_to_num(heat.numpy()).astype(np.float32), mode="F")
             answer = f"{name}: {class_names[best]}"
             _show(axis, overlay_mask(shown, mask, alpha=0.5), answer)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _show(axis: Any, picture: Image.Image, title: str) -> None:
     axis.imshow(picture)
     axis.set_title(title if len(title) < 34 else title[:32] + "…", fontsize=8)
     axis.axis("off")
-
-
-def _save(figure: Any, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.tight_layout()
-    figure.savefig(path, dpi=110, bbox_inches="tight")
-    plt.close(figure)

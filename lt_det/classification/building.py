@@ -29,10 +29,7 @@ def build_model(cfg: CfgNode, class_counts: Tensor) -> ImageClassifier:
     """
     xerm = cfg.MODEL.LT.XERM
     if not xerm.ENABLED:
-        model = ImageClassifier(cfg).to(cfg.MODEL.DEVICE)
-        if cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE and cfg.MODEL.WEIGHTS:
-            load_first_stage(model, cfg.MODEL.WEIGHTS)
-        return model
+        return ImageClassifier(cfg).to(cfg.MODEL.DEVICE)
     student = XERMClassifier(cfg).to(cfg.MODEL.DEVICE)
     teacher = load_teacher(cfg, class_counts)
     constant = xerm.CONSTANT_WEIGHT if xerm.CONSTANT_WEIGHT >= 0 else None

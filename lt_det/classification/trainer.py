@@ -19,7 +19,7 @@ from lt_det.data.images.augment import training_transform
 from lt_det.data.images.loaders import FileLoader, InMemoryLoader, Share
 from lt_det.engine import LTTrainerBase
 
-from .building import build_model
+from .building import build_model, load_first_stage
 from .datasets import ImageData
 from .evaluate import evaluate
 
@@ -45,13 +45,15 @@ class LTClassifierTrainer(LTTrainerBase):
             # AMPTrainer is for CUDA: on the CPU the model opens its autocast itself.
             engine_cfg.SOLVER.AMP.ENABLED = False
         if cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE:
-            # Loaded in part, when the model is built.
+            # Loaded in part, by build_model.
             engine_cfg.MODEL.WEIGHTS = ""
         super().__init__(engine_cfg)
 
     def build_model(self, cfg: CfgNode) -> nn.Module:
         """The config's classifier, with its teacher under xERM."""
         model = build_model(self._run_cfg, self._data.class_counts)
+        if self._run_cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE and self._run_cfg.MODEL.WEIGHTS:
+            load_first_stage(model, self._run_cfg.MODEL.WEIGHTS)
         logger.info(
             "%s on %s, %.2f M parameters",
             self._run_cfg.MODEL.CLASSIFICATION.METHOD,

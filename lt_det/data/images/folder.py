@@ -9,6 +9,7 @@ import torch
 
 from lt_det.errors import DataError
 
+from .cutting import class_permutations
 from .image_set import FileSource, ImageSet, ImageSource, ZipSource
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"}
@@ -124,8 +125,6 @@ def split_by_seed(image_set: ImageSet, fraction: float, seed: int) -> dict[str, 
     Raises:
         DataError: a class with a single picture.
     """
-    from .cutting import class_permutations
-
     train, test = [], []
     for label, positions in enumerate(
         class_permutations(image_set.labels, image_set.num_classes, seed)
@@ -135,9 +134,9 @@ def split_by_seed(image_set: ImageSet, fraction: float, seed: int) -> dict[str, 
                 f"{image_set.name}: class {image_set.class_names[label]} has {len(positions)} "
                 "pictures: no test set can be split off"
             )
-        count = max(1, round(fraction * len(positions)))
-        test.append(positions[: min(count, len(positions) - 1)])
-        train.append(positions[min(count, len(positions) - 1) :])
+        count = min(max(1, round(fraction * len(positions))), len(positions) - 1)
+        test.append(positions[:count])
+        train.append(positions[count:])
     return {
         "train": image_set.select(torch.cat(train).sort().values, f"{image_set.name}/train"),
         "test": image_set.select(torch.cat(test).sort().values, f"{image_set.name}/test"),

@@ -7,6 +7,7 @@ from torchvision import datasets
 
 from lt_det.errors import DataError
 
+from .cutting import hold_out
 from .image_set import ArraySource, ImageSet
 
 _CIFAR = {10: datasets.CIFAR10, 100: datasets.CIFAR100}
@@ -52,7 +53,5 @@ def read_digits() -> dict[str, ImageSet]:
     pictures = (digits.images * (255 / 16)).round().astype(np.uint8)
     names = [str(name) for name in digits.target_names]
     whole = ImageSet.of("digits", names, digits.target.tolist(), ArraySource(pictures, "digits"))
-    from .cutting import hold_out
-
     train, test = hold_out(whole.labels, 10, 50, seed=0)
     return {"train": whole.select(train, "digits/train"), "test": whole.select(test, "digits/test")}
