@@ -91,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
     shared.add_argument("--variant-epochs", type=int, default=30, help="of xERM's variants")
     shared.add_argument("--hold-out", type=int, default=50, help="pictures a class to choose on")
     shared.add_argument("--jobs", type=int, default=1, help="runs at a time; they share the cores")
+    shared.add_argument("--compile", action="store_true", help="needs a C++ compiler on the CPU")
     commands = top.add_subparsers(required=True)
     one = commands.add_parser("compare", parents=[shared])
     one.add_argument("--seeds", type=int, nargs="+", default=[1])
@@ -129,6 +130,7 @@ def main() -> None:
         args.variant_epochs,
         args.hold_out,
         args.jobs,
+        args.compile,
     )
     try:
         args.study(study, args)

@@ -14,15 +14,18 @@ ALPHAS = [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0]
 TAU_NORM_POWERS = [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0]
 LA_TAUS = [0.5, 0.75, 1.0, 1.25, 1.5]
 
+# The weight decay of the published xERM_PC student.
+_LESS_DECAY = ["SOLVER.WEIGHT_DECAY", "0.0001", "SOLVER.WEIGHT_DECAY_NORM", "0.0001"]
 # Variants of the xERM student tried on the held-out pictures: name → KEY VALUE pairs.
 XERM_VARIANTS: dict[str, list[str]] = {
     "g1": ["MODEL.LT.XERM.EXPONENT", "1.0"],
     "g2": ["MODEL.LT.XERM.EXPONENT", "2.0"],
     "g4": ["MODEL.LT.XERM.EXPONENT", "4.0"],
-    # The weight decay of the published xERM_PC student.
-    "g2_wd1e-4": [
-        *("MODEL.LT.XERM.EXPONENT", "2.0"),
-        *("SOLVER.WEIGHT_DECAY", "0.0001", "SOLVER.WEIGHT_DECAY_NORM", "0.0001"),
+    "g2_wd1e-4": ["MODEL.LT.XERM.EXPONENT", "2.0", *_LESS_DECAY],
+    # xERM_PC's published code: g = 1.5, and the student goes on from its teacher's weights.
+    "continued": [
+        *("MODEL.LT.XERM.EXPONENT", "1.5", "MODEL.LT.XERM.INIT_FROM_TEACHER", "True"),
+        *_LESS_DECAY,
     ],
 }
 
@@ -43,6 +46,7 @@ class Study:
         variant_epochs: of the trainings that compare xERM's variants.
         hold_out: pictures a class that choices are made on, kept out of those trainings.
         jobs: runs at a time.
+        compiled: train with compiled backbones.
     """
 
     tool: Path
@@ -55,6 +59,7 @@ class Study:
     variant_epochs: int = 30
     hold_out: int = 50
     jobs: int = 1
+    compiled: bool = False
 
     @property
     def held_out(self) -> list[str]:
@@ -64,7 +69,8 @@ class Study:
     def training(self, method: str, name: str, epochs: int, seed: int, *options: str) -> Run:
         """A training; 0 epochs leaves the config's schedule."""
         schedule = _schedule(epochs) if epochs else []
-        return self.run(method, name, *schedule, "SEED", str(seed), *options)
+        compiled = ["MODEL.CLASSIFICATION.COMPILE", "True"] if self.compiled else []
+        return self.run(method, name, *schedule, "SEED", str(seed), *compiled, *options)
 
     def evaluation(self, trained: Run, method: str, *options: str) -> Run:
         """An evaluation of a training with other options."""

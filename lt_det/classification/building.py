@@ -51,6 +51,7 @@ def load_teacher(cfg: CfgNode, class_counts: Tensor) -> Teacher:
     teacher_cfg = read_trained_config(weights, xerm.TEACHER_CONFIG)
     teacher_cfg.MODEL.DEVICE = cfg.MODEL.DEVICE
     teacher_cfg.SOLVER.AMP.ENABLED = cfg.SOLVER.AMP.ENABLED
+    teacher_cfg.MODEL.CLASSIFICATION.COMPILE = False
     classes = cfg.MODEL.CLASSIFICATION.NUM_CLASSES
     if classes != teacher_cfg.MODEL.CLASSIFICATION.NUM_CLASSES:
         raise WeightsError(
@@ -58,6 +59,8 @@ def load_teacher(cfg: CfgNode, class_counts: Tensor) -> Teacher:
             f"the data {classes}"
         )
     model = load_trained(teacher_cfg, weights)
+    if cfg.MODEL.CLASSIFICATION.COMPILE:
+        model.compile_backbone(in_eval=True)
     teacher = Teacher(model, xerm.BALANCED, cfg.MODEL.LT.TDE.ALPHA, class_counts.to(model.device))
     if xerm.BALANCED == "tde" and not model.head_direction.direction.any():
         raise WeightsError(f"{weights}: the head direction is zero: the teacher was not trained")

@@ -1,5 +1,8 @@
 """What can be wrong with a config, found before anything is read."""
 
+import os
+import shutil
+import sys
 from collections.abc import Sequence
 
 from detectron2.config import CfgNode
@@ -51,6 +54,7 @@ def check_config(cfg: CfgNode, overrides: Sequence[str] = ()) -> None:
         raise ConfigError("MODEL.LT.HEAD_DIRECTION.MOMENTUM: must lie in [0, 1]")
     if cfg.DATASETS.IMAGES.IMBALANCE < 1 or min([1, *cfg.TEST.IMAGES.IMBALANCES]) < 1:
         raise ConfigError("DATASETS.IMAGES.IMBALANCE, TEST.IMAGES.IMBALANCES: at least 1")
+    _check_compiler(cfg)
     _check_inference(cfg)
     _check_xerm(cfg)
     _check_schedule(cfg, overrides)
@@ -61,6 +65,17 @@ def _value(cfg: CfgNode, key: str) -> object:
     for part in key.split("."):
         node = node[part]
     return node
+
+
+def _check_compiler(cfg: CfgNode) -> None:
+    # On the CPU torch.compile calls this one (torch._inductor.config.cpp.cxx).
+    compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+    on_cpu = cfg.MODEL.DEVICE == "cpu"
+    if cfg.MODEL.CLASSIFICATION.COMPILE and on_cpu and not shutil.which(compiler):
+        raise ConfigError(
+            f"MODEL.CLASSIFICATION.COMPILE: no C++ compiler {compiler!r} here; install one, or set "
+            "it to False"
+        )
 
 
 def _check_inference(cfg: CfgNode) -> None:

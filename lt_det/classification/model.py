@@ -1,5 +1,6 @@
 """The long-tailed image classifier: a network, a classifier, and the head direction beside it."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -37,6 +38,7 @@ class ImageClassifier(nn.Module):
         freeze_backbone: bool = False,
         memory_format: torch.memory_format = torch.channels_last,
         cpu_bfloat16: bool = False,
+        compiled: bool = False,
     ) -> None:
         """Put the parts together.
 
@@ -48,6 +50,8 @@ class ImageClassifier(nn.Module):
             freeze_backbone: train the classifier alone; batch norms keep their statistics.
             memory_format: of pictures and network.
             cpu_bfloat16: train in bfloat16 autocast on the CPU; evaluation is in float32.
+            compiled: train with the backbone compiled (torch.compile); evaluation is not, whose
+                last batch has another size.
         """
         super().__init__()
         self.memory_format = memory_format
@@ -59,6 +63,10 @@ class ImageClassifier(nn.Module):
             else None
         )
         self.cpu_bfloat16 = cpu_bfloat16
+        self._compiled: Callable[[Tensor], Tensor] | None = None
+        self._compiled_in_eval = False
+        if compiled:
+            self.compile_backbone()
         self.freeze_backbone = freeze_backbone
         if freeze_backbone:
             self.backbone.requires_grad_(False)
@@ -83,6 +91,7 @@ class ImageClassifier(nn.Module):
             "freeze_backbone": options.FREEZE_BACKBONE,
             "memory_format": _MEMORY_FORMATS[options.MEMORY_FORMAT],
             "cpu_bfloat16": cfg.SOLVER.AMP.ENABLED and cfg.MODEL.DEVICE == "cpu",
+            "compiled": options.COMPILE,
         }
 
     @property
@@ -97,15 +106,23 @@ class ImageClassifier(nn.Module):
             self.backbone.eval()
         return self
 
+    def compile_backbone(self, *, in_eval: bool = False) -> None:
+        """Compile the backbone for training, and for eval mode where ``in_eval`` (a teacher's)."""
+        # The method, not the module: state dict and hooks stay the plain backbone's.
+        self._compiled = torch.compile(self.backbone.forward)
+        self._compiled_in_eval = in_eval
+
     def features(self, images: Tensor) -> Tensor:
         """Pictures (N, 3, H, W), uint8 or float in [0, 255] → features (N, D), float32."""
         images = (images.to(self.device).float() - self.pixel_mean) / self.pixel_std
         images = images.contiguous(memory_format=self.memory_format)
         bfloat16 = self.cpu_bfloat16 and self.training and images.device.type == "cpu"
+        compiled = self._compiled if self.training or self._compiled_in_eval else None
+        run = compiled or self.backbone
         # No context otherwise: a caller's autocast, AMPTrainer's say, stays on.
         with torch.autocast("cpu", torch.bfloat16) if bfloat16 else nullcontext():
             with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_backbone):
-                found: Tensor = self.backbone(images)
+                found: Tensor = run(images)
             return found.float()
 
     def forward(self, batch: dict[str, Tensor]) -> Any:

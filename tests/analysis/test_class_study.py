@@ -41,7 +41,14 @@ def test_held_out_pictures_are_kept_from_tuning_alone(tmp_path):
     assert "DATASETS.IMAGES.HOLD_OUT 7 TEST.IMAGES.SPLIT val" in " ".join(tuning.arguments)
     final = study.training("tde", "final", 100, 1)
     assert "HOLD_OUT" not in " ".join(final.arguments)
+    assert "COMPILE" not in " ".join(final.arguments)
     assert "SOLVER.EPOCHS.STEPS [60,80] SOLVER.EPOCHS.WARMUP 5" in " ".join(final.arguments)
+
+
+def test_every_training_of_a_study_is_compiled_or_none(tmp_path):
+    study = Study(tmp_path, tmp_path / "configs", "x.zip", tmp_path, compiled=True)
+    for run in (study.training("xe", "a", 100, 1), study.training("crt", "b", 0, 1)):
+        assert "MODEL.CLASSIFICATION.COMPILE True" in " ".join(run.arguments)
 
 
 TOOL = """import json, pathlib, sys

@@ -124,6 +124,15 @@ def test_settings_that_cannot_work(overrides, message):
         check_config(cfg)
 
 
+def test_compiling_needs_a_compiler(monkeypatch):
+    cfg = small_config("digits_lt/resnet32_tde.yaml", "MODEL.CLASSIFICATION.COMPILE", True)
+    monkeypatch.setenv("CXX", "no_such_compiler")
+    with pytest.raises(ConfigError, match=r"COMPILE: no C.. compiler 'no_such_compiler' here"):
+        check_config(cfg)
+    cfg.MODEL.DEVICE = "cuda"
+    check_config(cfg)
+
+
 def test_iterations_are_not_typed_over_in_silence():
     with pytest.raises(ConfigError, match="MAX_ITER: the schedule is in epochs"):
         check_config(small_config(), ["SOLVER.MAX_ITER", "10"])

@@ -1,10 +1,14 @@
 """The image classifier: what it computes, and what it leaves alone."""
 
+import shutil
+
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from lt_det.classification import ImageClassifier
+from lt_det.classification.backbones import CifarResNet, ImageBackbone
 
 from .helpers import batch, small_config
 
@@ -90,6 +94,33 @@ def test_memory_format_does_not_change_the_answer():
                   "channels_first").eval()  # fmt: skip
     first.load_state_dict(last.state_dict())
     torch.testing.assert_close(first(batch()), last(batch()), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler")
+def test_compiled_training_is_the_plain_one():
+    def built(compiled):
+        body = ImageBackbone(CifarResNet(num_blocks=1), 64)
+        statistics = {"pixel_mean": [120.0] * 3, "pixel_std": [60.0] * 3}
+        return ImageClassifier(body, nn.Linear(64, 10), **statistics, compiled=compiled)
+
+    plain, compiled, inputs = built(False), built(True), batch()
+    compiled.load_state_dict(plain.state_dict())
+    losses = [m.train()(inputs)["loss_cls"] for m in (plain, compiled)]
+    for loss in losses:
+        loss.backward()
+    torch.testing.assert_close(*losses)
+    for (name, one), other in zip(plain.named_parameters(), compiled.parameters(), strict=True):
+        torch.testing.assert_close(other.grad, one.grad, rtol=1e-3, atol=1e-5, msg=name)
+    assert list(compiled.state_dict()) == list(plain.state_dict())
+    torch.testing.assert_close(compiled.eval()(inputs), plain.eval()(inputs))
+    # Evaluation takes the plain backbone, a compiled teacher does not.
+    seen = []
+    compiled.backbone.register_forward_hook(lambda *_: seen.append(1))
+    compiled(inputs)
+    assert seen
+    compiled.compile_backbone(in_eval=True)
+    torch.testing.assert_close(compiled(inputs), plain(inputs), rtol=1e-4, atol=1e-5)
+    assert len(seen) == 1
 
 
 @pytest.mark.gpu
