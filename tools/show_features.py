@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from lt_det.analysis.features import draw_activation_maps, draw_tsne
+from lt_det.analysis.runs import named_file
 from lt_det.classification.building import load_trained, read_trained_config
 from lt_det.classification.datasets import load_image_data
 from lt_det.classification.inference import PictureLogits, collect_features, picture_tensor
@@ -20,15 +21,10 @@ from lt_det.engine import run
 from lt_det.errors import ConfigError
 
 
-def named_files(pairs: list[str]) -> dict[str, str]:
-    """``NAME=FILE`` each."""
-    return {name: file for name, _, file in (pair.partition("=") for pair in pairs)}
-
-
 def tsne(args: argparse.Namespace) -> None:
     """Test features of the first classes of each shot group."""
     features = {}
-    for name, file in named_files(args.models).items():
+    for name, file in args.models:
         cfg = read_trained_config(file)
         data = load_image_data(cfg, training=False)
         groups = shot_groups(data.class_counts, cfg.DATASETS.IMAGES.MANY, cfg.DATASETS.IMAGES.FEW)
@@ -51,7 +47,7 @@ def tsne(args: argparse.Namespace) -> None:
 def cam(args: argparse.Namespace) -> None:
     """Heat maps of each model's answer on each picture."""
     models = {}
-    for name, file in named_files(args.models).items():
+    for name, file in args.models:
         cfg = read_trained_config(file)
         alpha = args.alpha if cfg.MODEL.LT.TDE.ENABLED else 0.0
         model = load_trained(cfg, file)
@@ -76,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(required=True)
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--models", nargs="+", required=True, metavar="NAME=FILE")
+    shared.add_argument("--models", nargs="+", type=named_file, required=True, metavar="NAME=FILE")
     shared.add_argument("--output", type=Path, required=True, metavar="PNG")
     one = commands.add_parser("tsne", parents=[shared])
     one.add_argument("--classes", type=int, default=4, help="of each shot group")

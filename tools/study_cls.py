@@ -25,6 +25,7 @@ from lt_det.analysis.class_study import (
     mean_over_seeds,
     tune,
 )
+from lt_det.analysis.runs import named_file
 from lt_det.data.json_file import save_json
 from lt_det.evaluation.class_tables import group_table, top1_table
 
@@ -66,9 +67,7 @@ def run_weighting(study: Study, args: argparse.Namespace) -> None:
 
 def run_features(study: Study, args: argparse.Namespace) -> None:
     """Frozen backbones under a classifier of balanced data."""
-    pairs = (pair.partition("=") for pair in args.checkpoints)
-    checkpoints = {name: Path(file) for name, _, file in pairs}
-    _write(study, "features", *representations(study, checkpoints))
+    _write(study, "features", *representations(study, dict(args.checkpoints)))
 
 
 def _write(study: Study, name: str, results: Any, table: str) -> None:
@@ -111,7 +110,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--weights", type=float, nargs="*", default=[0, 0.25, 0.5, 0.75, 1])
     one.set_defaults(study=run_weighting)
     one = commands.add_parser("features", parents=[shared])
-    one.add_argument("--checkpoints", nargs="+", required=True, metavar="NAME=FILE")
+    one.add_argument(
+        "--checkpoints", nargs="+", type=named_file, required=True, metavar="NAME=FILE"
+    )
     one.set_defaults(study=run_features)
     return top
 

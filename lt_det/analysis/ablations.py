@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -78,7 +77,7 @@ def weighting(
     return results, markdown_table(["top-1", *tests], rows)
 
 
-def representations(study: Study, checkpoints: dict[str, Path]) -> tuple[dict[str, Any], str]:
+def representations(study: Study, checkpoints: dict[str, str]) -> tuple[dict[str, Any], str]:
     """How good the features are: a new linear classifier on balanced data (xERM, Table 6).
 
     The backbone is frozen, the classifier is trained on the data set before its long-tailed cut.
@@ -95,7 +94,7 @@ def representations(study: Study, checkpoints: dict[str, Path]) -> tuple[dict[st
             "crt",
             f"representation_{name.replace(' ', '_')}",
             *("DATASETS.IMAGES.IMBALANCE", "1.0", "DATALOADER.IMAGE_SAMPLER", "instance"),
-            *("MODEL.WEIGHTS", str(checkpoint)),
+            *("MODEL.WEIGHTS", checkpoint),
         )
         for name, checkpoint in checkpoints.items()
     }

@@ -1,5 +1,6 @@
 """Studies made of commands: each run in a process of its own, none run twice."""
 
+import argparse
 import os
 import subprocess
 import sys
@@ -59,3 +60,13 @@ def _run(tool: Path, run: Run, threads: int) -> None:
         last = log_file.read_text(encoding="utf-8").strip().splitlines()[-1:]
         raise RuntimeError(f"{run.name} failed ({' '.join(last)}); its log: {log_file}")
     print(f"{run.name}: done", flush=True)
+
+
+def named_file(text: str) -> tuple[str, str]:
+    """``NAME=FILE`` of a command line; an argparse type. The file must exist."""
+    name, separator, file = text.partition("=")
+    if not (separator and name and file):
+        raise argparse.ArgumentTypeError(f"{text!r}: write NAME=FILE")
+    if not Path(file).is_file():
+        raise argparse.ArgumentTypeError(f"{text}: no such file: {file}")
+    return name, file

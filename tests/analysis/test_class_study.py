@@ -1,11 +1,12 @@
 """Choices, means and runs of studies."""
 
+import argparse
 import json
 
 import pytest
 
 from lt_det.analysis.class_study import Study, best_parameter, compact, mean_over_seeds
-from lt_det.analysis.runs import Run, run_all
+from lt_det.analysis.runs import Run, named_file, run_all
 
 
 def results(top1_by_parameter, key="alpha"):
@@ -71,3 +72,12 @@ def test_runs_are_run_once_and_failures_named(tmp_path):
     assert json.loads((tmp_path / "a" / "results.json").read_text()) == "first"
     with pytest.raises(RuntimeError, match=r"c failed \(it went wrong\); its log: .*console\.txt"):
         run_all(tool, [run("c", "fail")])
+
+
+def test_named_files(tmp_path):
+    file = tmp_path / "a=b.pth"
+    file.write_bytes(b"")
+    assert named_file(f"XE={file}") == ("XE", str(file))
+    for text, message in [("XE", "write NAME=FILE"), ("=x", "write"), ("XE=/nowhere", "no such")]:
+        with pytest.raises(argparse.ArgumentTypeError, match=message):
+            named_file(text)
