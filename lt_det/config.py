@@ -127,7 +127,7 @@ def _add_timm_backbone(cfg: CN) -> None:
 
 
 def _add_xerm(cfg: CN) -> None:
-    # xERM: learn from the labels and from a balanced teacher, weighted per sample. Classification.
+    # xERM: learn from the labels and from a balanced teacher, weighted per sample or RoI.
     cfg.MODEL.LT.XERM = CN()
     cfg.MODEL.LT.XERM.ENABLED = False
     # g in w_ba = CE(balanced)^g / (CE(balanced)^g + CE(imbalanced)^g); 0 gives ½.
@@ -135,8 +135,10 @@ def _add_xerm(cfg: CN) -> None:
     # The balanced teacher: "tde" (the head direction taken off, α = MODEL.LT.TDE.ALPHA) or "pc"
     # (logits − log prior).
     cfg.MODEL.LT.XERM.BALANCED = "tde"
-    # w_ba for every sample instead, in [0, 1]; -1: per sample.
+    # w_ba for every sample instead, in [0, 1]; -1: per sample. Classification only.
     cfg.MODEL.LT.XERM.CONSTANT_WEIGHT = -1.0
+    # Background RoIs learn from their label alone. Detection only.
+    cfg.MODEL.LT.XERM.FOREGROUND_ONLY = False
     # The trained teacher, and its config; "": the config.yaml beside the weights.
     cfg.MODEL.LT.XERM.TEACHER_WEIGHTS = ""
     cfg.MODEL.LT.XERM.TEACHER_CONFIG = ""

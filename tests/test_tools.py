@@ -158,6 +158,37 @@ def test_two_processes(root, work, trained, launcher):
     assert max(counted.values()) <= 100
 
 
+def test_a_student_is_trained_with_its_teacher_and_tested_without(root, work, trained):
+    _, teacher = trained
+    named, output = config(root, "synthetic/cascade_small_xerm.yaml"), work / "student"
+    options = [*TWO, "OUTPUT_DIR", output]
+    flags = ["--teacher", teacher / "model_final.pth"]
+    done = run(work, command(root, *named, *flags, "--num-gpus", "2", *options))
+    assert "model_final.pth, balanced by TDE, α=1.5" in done.stdout
+    (row,) = json.loads((output / "results.json").read_text())
+    assert (row["name"], row["alpha"]) == ("xERM_TDE", None)
+    state = torch.load(output / "model_final.pth", weights_only=False)["model"]
+    plain = torch.load(teacher / "model_final.pth", weights_only=False)["model"]
+    assert state.keys() == plain.keys()
+    options[-1:] = [work / "student_again", "MODEL.WEIGHTS", output / "model_final.pth"]
+    run(work, command(root, *named, "--eval-only", *options))
+    (row,) = json.loads((work / "student_again" / "results.json").read_text())
+    assert (row["name"], row["alpha"]) == ("xERM_TDE", None)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ([], "TEACHER_WEIGHTS: name the teacher: --teacher FILE"),
+        (["--teacher", "gone.pth"], "TEACHER_WEIGHTS: no such file: gone.pth"),
+    ],
+)
+def test_absent_teachers_are_one_line(root, work, flags, message):
+    named = config(root, "synthetic/cascade_small_xerm.yaml")
+    done = run(work, command(root, *named, *flags, *TWO, "OUTPUT_DIR", work / "bad"), code=2)
+    assert message in done.stderr.strip().splitlines()[-1]
+
+
 def test_a_user_error_in_two_processes_is_said_once(root, work, trained):
     options = [*TWO, "MODEL.LT.CLASSIFIER.NUM_HEADS", "3", "OUTPUT_DIR", work / "bad"]
     flags = ["--num-gpus", "2", "--dist-url", "auto"]

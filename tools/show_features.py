@@ -12,7 +12,7 @@ import torch
 
 from lt_det.analysis.features import draw_activation_maps, draw_tsne
 from lt_det.analysis.runs import named_file
-from lt_det.classification.building import load_trained, read_trained_config
+from lt_det.classification.building import load_trained, read_classifier_config
 from lt_det.classification.datasets import load_image_data
 from lt_det.classification.inference import PictureLogits, collect_features, picture_tensor
 from lt_det.core import shot_groups
@@ -25,7 +25,7 @@ def tsne(args: argparse.Namespace) -> None:
     """Test features of the first classes of each shot group."""
     features = {}
     for name, file in args.models:
-        cfg = read_trained_config(file)
+        cfg = read_classifier_config(file)
         data = load_image_data(cfg, training=False)
         groups = shot_groups(data.class_counts, cfg.DATASETS.IMAGES.MANY, cfg.DATASETS.IMAGES.FEW)
         shown = {
@@ -48,7 +48,7 @@ def cam(args: argparse.Namespace) -> None:
     """Heat maps of each model's answer on each picture."""
     models = {}
     for name, file in args.models:
-        cfg = read_trained_config(file)
+        cfg = read_classifier_config(file)
         alpha = args.alpha if cfg.MODEL.LT.TDE.ENABLED else 0.0
         model = load_trained(cfg, file)
         if model.backbone.map_layer is None:

@@ -4,12 +4,11 @@ import logging
 from pathlib import Path
 
 import torch
-from detectron2.config import CfgNode, get_cfg
+from detectron2.config import CfgNode
 from torch import Tensor
 
-from lt_det.config import add_lt_config
-from lt_det.engine import LTCheckpointer, merge_config
-from lt_det.errors import ConfigError, WeightsError
+from lt_det.engine import LTCheckpointer, read_trained_config
+from lt_det.errors import WeightsError
 
 from .model import ImageClassifier
 from .xerm import Teacher, XERMClassifier
@@ -48,7 +47,7 @@ def load_teacher(cfg: CfgNode, class_counts: Tensor) -> Teacher:
     """
     xerm = cfg.MODEL.LT.XERM
     weights = xerm.TEACHER_WEIGHTS
-    teacher_cfg = read_trained_config(weights, xerm.TEACHER_CONFIG)
+    teacher_cfg = read_classifier_config(weights, xerm.TEACHER_CONFIG)
     teacher_cfg.MODEL.DEVICE = cfg.MODEL.DEVICE
     teacher_cfg.SOLVER.AMP.ENABLED = cfg.SOLVER.AMP.ENABLED
     teacher_cfg.MODEL.CLASSIFICATION.COMPILE = False
@@ -73,23 +72,14 @@ def load_teacher(cfg: CfgNode, class_counts: Tensor) -> Teacher:
     return teacher
 
 
-def read_trained_config(weights: str, config_file: str = "") -> CfgNode:
-    """The config a checkpoint was trained by: ``config.yaml`` beside it, unless named.
+def read_classifier_config(weights: str, config_file: str = "") -> CfgNode:
+    """The config a classifier was trained by; its weights come from the checkpoint alone.
 
     Raises:
         ConfigError: there is none.
     """
-    file = Path(config_file or Path(weights).with_name("config.yaml"))
-    if not file.is_file():
-        raise ConfigError(
-            f"{file}: no such file: the config of {weights} (every training leaves one beside its "
-            "weights)"
-        )
-    cfg = get_cfg()
-    add_lt_config(cfg)
-    merge_config(cfg, str(file), [])
+    cfg = read_trained_config(weights, config_file)
     cfg.MODEL.CLASSIFICATION.BACKBONE_WEIGHTS = ""
-    cfg.MODEL.LT.XERM.ENABLED = False
     return cfg
 
 

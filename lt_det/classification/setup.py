@@ -11,7 +11,7 @@ from detectron2.engine import default_argument_parser, default_setup
 from detectron2.utils import comm
 
 from lt_det.config import add_lt_config
-from lt_det.engine import log_like_detectron2, merge_config
+from lt_det.engine import check_teacher_given, log_like_detectron2, merge_config
 from lt_det.errors import ConfigError, DataError
 
 from .config_checks import check_config
@@ -99,14 +99,7 @@ def _check_weights(cfg: CfgNode, args: argparse.Namespace) -> None:
         raise ConfigError(
             "MODEL.WEIGHTS: a frozen backbone must be a trained one: name its checkpoint"
         )
-    xerm = cfg.MODEL.LT.XERM
-    if xerm.ENABLED:
-        if not xerm.TEACHER_WEIGHTS:
-            raise ConfigError("MODEL.LT.XERM.TEACHER_WEIGHTS: name the teacher: --teacher FILE")
-        if not os.path.isfile(xerm.TEACHER_WEIGHTS):
-            raise ConfigError(
-                f"MODEL.LT.XERM.TEACHER_WEIGHTS: no such file: {xerm.TEACHER_WEIGHTS}"
-            )
+    check_teacher_given(cfg)
 
 
 def fit_to_data(cfg: CfgNode, data: ImageData) -> None:

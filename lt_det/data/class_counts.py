@@ -37,3 +37,20 @@ def count_annotations(annotations: Iterable[dict[str, Any]]) -> tuple[Counter[in
             instances[annotation["category_id"]] += 1
             images[annotation["category_id"]].add(annotation["image_id"])
     return Counter({c: len(ids) for c, ids in images.items()}), instances
+
+
+def instance_counts(sets: Iterable[Any]) -> list[int]:
+    """Training instances of each class, over several annotation sets of the same categories.
+
+    Args:
+        sets: :class:`~lt_det.data.lvis_format.AnnotationSet`; crowd regions do not count.
+
+    Returns:
+        C counts, by class index.
+    """
+    totals: list[int] = []
+    for one in sets:
+        _, instances = count_annotations(one.annotations)
+        own = [instances[category["id"]] for category in one.categories]
+        totals = [a + b for a, b in zip(totals, own, strict=True)] if totals else own
+    return totals

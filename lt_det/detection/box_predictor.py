@@ -16,7 +16,7 @@ from detectron2.modeling.roi_heads.fast_rcnn import FastRCNNOutputLayers
 from detectron2.structures import Instances
 from torch import Tensor
 
-from lt_det.config import LINEAR, classifier_options
+from lt_det.config import classifier_options
 from lt_det.core import (
     HeadDirection,
     MultiHeadNormalizedClassifier,
@@ -180,29 +180,3 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
     ) -> list[Tensor]:
         """As Detectron2's."""
         return super().predict_boxes_for_gt_classes(predictions[:2], proposals)
-
-
-def build_box_predictor(
-    cfg: CfgNode, input_shape: ShapeSpec, **kwargs: Any
-) -> FastRCNNOutputLayers:
-    """The box predictor MODEL.LT.CLASSIFIER.NORMALIZATION asks for.
-
-    Args:
-        cfg: with lt_det's keys.
-        input_shape: of the box head's output.
-        kwargs: override what the config says (``box2box_transform`` of a cascade stage).
-
-    Returns:
-        Detectron2's own predictor for ``linear``, :class:`LTFastRCNNOutputLayers` else.
-
-    Raises:
-        ValueError: TDE asked of a linear classifier, which tracks no direction.
-    """
-    if cfg.MODEL.LT.CLASSIFIER.NORMALIZATION != LINEAR:
-        return LTFastRCNNOutputLayers(cfg, input_shape, **kwargs)
-    if cfg.MODEL.LT.TDE.ENABLED:
-        raise ValueError(
-            "MODEL.LT.TDE.ENABLED needs a normalized classifier; "
-            "MODEL.LT.CLASSIFIER.NORMALIZATION is linear"
-        )
-    return FastRCNNOutputLayers(cfg, input_shape, **kwargs)

@@ -6,6 +6,8 @@ from lt_det.config import LINEAR
 from lt_det.core import NORMALIZATIONS
 from lt_det.errors import ConfigError
 
+from .teacher import BALANCED_TEACHERS
+
 _LT_HEADS = ("LTCascadeROIHeads", "LTStandardROIHeads")
 
 
@@ -24,6 +26,7 @@ def check_config(cfg: CfgNode) -> None:
     if not 0 <= cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM <= 1:
         raise ConfigError("MODEL.LT.HEAD_DIRECTION.MOMENTUM: must lie in [0, 1]")
     _check_tde(cfg)
+    _check_xerm(cfg)
     _check_heads(cfg)
 
 
@@ -45,6 +48,30 @@ def _check_tde(cfg: CfgNode) -> None:
         )
     if cfg.MODEL.LT.MASK.TDE and cfg.MODEL.LT.MASK.NORMALIZATION == LINEAR:
         raise ConfigError("MODEL.LT.MASK.TDE: a linear mask predictor tracks no head direction")
+
+
+def _check_xerm(cfg: CfgNode) -> None:
+    xerm = cfg.MODEL.LT.XERM
+    if not xerm.ENABLED:
+        return
+    if xerm.BALANCED not in BALANCED_TEACHERS:
+        raise ConfigError(
+            f"MODEL.LT.XERM.BALANCED: unknown {xerm.BALANCED!r}; "
+            f"known: {', '.join(BALANCED_TEACHERS)}"
+        )
+    if cfg.MODEL.ROI_HEADS.NAME not in _LT_HEADS:
+        raise ConfigError(f"MODEL.ROI_HEADS.NAME: xERM needs one of {', '.join(_LT_HEADS)}")
+    if cfg.MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE:
+        raise ConfigError(
+            "MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE: xERM learns from softmax probabilities"
+        )
+    if cfg.MODEL.LT.TDE.ENABLED:
+        raise ConfigError(
+            "MODEL.LT.TDE.ENABLED: xERM's student is tested without TDE (the teacher's α is "
+            "MODEL.LT.TDE.ALPHA all the same); set it to False"
+        )
+    if xerm.CONSTANT_WEIGHT != -1:
+        raise ConfigError("MODEL.LT.XERM.CONSTANT_WEIGHT: classification only; set it to -1")
 
 
 def _check_heads(cfg: CfgNode) -> None:

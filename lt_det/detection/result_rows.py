@@ -35,6 +35,10 @@ def inference_settings(cfg: CfgNode) -> list[TDEInference]:
 def row_head(cfg: CfgNode, setting: TDEInference) -> dict[str, Any]:
     """``name``, ``alpha``, ``background_exempt`` and ``slug`` of a setting's row."""
     normalization = cfg.MODEL.LT.CLASSIFIER.NORMALIZATION
+    if cfg.MODEL.LT.XERM.ENABLED and setting.alpha == 0:
+        balanced = cfg.MODEL.LT.XERM.BALANCED
+        name = f"xERM_{balanced.upper()}"
+        return {"name": name, "alpha": None, "background_exempt": None, "slug": f"xerm_{balanced}"}
     if normalization == LINEAR:
         return {"name": "Baseline", "alpha": None, "background_exempt": None, "slug": "baseline"}
     te_name = _TE_NAMES[normalization]

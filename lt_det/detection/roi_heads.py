@@ -1,4 +1,7 @@
-"""Detectron2's RoI heads with lt_det's box predictors; nothing but their construction differs."""
+"""Detectron2's RoI heads with lt_det's box predictors, and with xERM's teacher where there is one.
+
+Inference and training without a teacher are Detectron2's own.
+"""
 
 from typing import Any
 
@@ -10,12 +13,15 @@ from detectron2.modeling.roi_heads import (
     CascadeROIHeads,
     StandardROIHeads,
 )
+from detectron2.structures import Instances
+from torch import Tensor
 
-from .box_predictor import build_box_predictor
+from .predictors import build_box_predictor
+from .xerm import LearnsFromTeacher
 
 
 @ROI_HEADS_REGISTRY.register()
-class LTStandardROIHeads(StandardROIHeads):
+class LTStandardROIHeads(LearnsFromTeacher, StandardROIHeads):
     """Faster and Mask R-CNN's RoI heads with the predictor of MODEL.LT."""
 
     @classmethod
@@ -24,9 +30,13 @@ class LTStandardROIHeads(StandardROIHeads):
         built["box_predictor"] = build_box_predictor(cfg, built["box_head"].output_shape)
         return built
 
+    def _forward_box(self, features: dict[str, Tensor], proposals: list[Instances]) -> Any:
+        self.ask_teacher(proposals, 0)
+        return super()._forward_box(features, proposals)
+
 
 @ROI_HEADS_REGISTRY.register()
-class LTCascadeROIHeads(CascadeROIHeads):
+class LTCascadeROIHeads(LearnsFromTeacher, CascadeROIHeads):
     """Cascade R-CNN's RoI heads; each stage owns its classifier and its head direction."""
 
     @classmethod
@@ -41,3 +51,7 @@ class LTCascadeROIHeads(CascadeROIHeads):
             )
         ]
         return built
+
+    def _run_stage(self, features: list[Tensor], proposals: list[Instances], stage: int) -> Any:
+        self.ask_teacher(proposals, stage)
+        return super()._run_stage(features, proposals, stage)

@@ -12,7 +12,7 @@ from detectron2.utils import comm
 from lt_det.config import add_lt_config
 from lt_det.data.catalog import CUSTOM_TRAIN, CUSTOM_VAL, register_from_config
 from lt_det.data.lvis_format import AnnotationSet
-from lt_det.engine import log_like_detectron2, merge_config
+from lt_det.engine import check_teacher_given, log_like_detectron2, merge_config
 from lt_det.errors import ConfigError, DataError
 
 from .config_checks import check_config
@@ -30,6 +30,7 @@ def argument_parser() -> argparse.ArgumentParser:
     for split, use in (("train", "train on"), ("val", "evaluate on")):
         own.add_argument(f"--{split}-json", default="", metavar="FILE", help=f"file to {use}")
         own.add_argument(f"--{split}-images", default="", metavar="DIR", help="its pictures")
+    parser.add_argument("--teacher", default="", metavar="FILE", help="xERM's trained teacher")
     return parser
 
 
@@ -41,11 +42,13 @@ def load_config(config_file: str, overrides: list[str], args: argparse.Namespace
     """
     cfg = get_cfg()
     add_lt_config(cfg)
-    return merge_config(cfg, config_file, overrides, lambda cfg: _apply_own_data(cfg, args))
+    return merge_config(cfg, config_file, overrides, lambda cfg: _apply_flags(cfg, args))
 
 
-def _apply_own_data(cfg: CfgNode, args: argparse.Namespace) -> None:
+def _apply_flags(cfg: CfgNode, args: argparse.Namespace) -> None:
     custom = cfg.DATASETS.CUSTOM
+    if args.teacher:
+        cfg.MODEL.LT.XERM.TEACHER_WEIGHTS = args.teacher
     if args.train_json:
         custom.TRAIN_JSON, custom.TRAIN_IMAGES = args.train_json, args.train_images
         cfg.DATASETS.TRAIN = (CUSTOM_TRAIN,)
@@ -69,11 +72,7 @@ def setup(args: argparse.Namespace) -> CfgNode:
     """
     cfg = load_config(args.config_file, args.opts, args)
     check_config(cfg)
-    if args.eval_only and not cfg.MODEL.WEIGHTS and not args.resume:
-        raise ConfigError("--eval-only: name the weights to evaluate: MODEL.WEIGHTS FILE")
-    weights = cfg.MODEL.WEIGHTS
-    if weights and "://" not in weights and not os.path.isfile(weights):
-        raise ConfigError(f"MODEL.WEIGHTS: no such file: {weights}")
+    _check_weights(cfg, args)
     default_setup(cfg, args)
     log_like_detectron2()
     if cfg.SOLVER.AMP.ENABLED and cfg.MODEL.DEVICE == "cpu":
@@ -86,6 +85,18 @@ def setup(args: argparse.Namespace) -> CfgNode:
         Path(cfg.OUTPUT_DIR, "config.yaml").write_text(cfg.dump(), encoding="utf-8")
     cfg.freeze()
     return cfg
+
+
+def _check_weights(cfg: CfgNode, args: argparse.Namespace) -> None:
+    if not args.eval_only:
+        check_teacher_given(cfg)
+        if cfg.MODEL.LT.XERM.ENABLED and cfg.MODEL.LT.XERM.INIT_FROM_TEACHER:
+            cfg.MODEL.WEIGHTS = cfg.MODEL.LT.XERM.TEACHER_WEIGHTS
+    weights = cfg.MODEL.WEIGHTS
+    if args.eval_only and not weights and not args.resume:
+        raise ConfigError("--eval-only: name the weights to evaluate: MODEL.WEIGHTS FILE")
+    if weights and "://" not in weights and not os.path.isfile(weights):
+        raise ConfigError(f"MODEL.WEIGHTS: no such file: {weights}")
 
 
 def fit_to_data(cfg: CfgNode, reference: AnnotationSet) -> None:

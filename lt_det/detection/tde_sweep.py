@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 from detectron2.modeling import GeneralizedRCNN
-from detectron2.modeling.roi_heads.cascade_rcnn import CascadeROIHeads
 from detectron2.modeling.roi_heads.fast_rcnn import fast_rcnn_inference
 from detectron2.structures import Instances
 from torch import Tensor, nn
 
 from .box_predictor import BoxPredictions, LTFastRCNNOutputLayers, TDEInference
+from .box_stages import box_predictors, predict_stage
 
 # Predictor, predictions and proposals of one stage.
 Stage = tuple[LTFastRCNNOutputLayers, BoxPredictions, list[Instances]]
@@ -58,18 +58,14 @@ def run_box_stages(
 ) -> list[Stage]:
     """Box predictions of each cascade stage (or the one stage) for RPN's proposals."""
     maps = [features[name] for name in roi_heads.box_in_features]
-    if not isinstance(roi_heads, CascadeROIHeads):
-        pooled = roi_heads.box_pooler(maps, [p.proposal_boxes for p in proposals])
-        predictor = roi_heads.box_predictor
-        return [(predictor, predictor(roi_heads.box_head(pooled)), proposals)]
     stages: list[Stage] = []
     image_sizes = [p.image_size for p in proposals]
-    for index, predictor in enumerate(roi_heads.box_predictor):
+    for index, predictor in enumerate(box_predictors(roi_heads)):
         if stages:
             previous, predictions, proposals = stages[-1]
             boxes = previous.predict_boxes(predictions, proposals)
             proposals = roi_heads._create_proposals_from_boxes(boxes, image_sizes)
-        stages.append((predictor, roi_heads._run_stage(maps, proposals, index), proposals))
+        stages.append((predictor, predict_stage(roi_heads, maps, proposals, index), proposals))
     return stages
 
 

@@ -5,23 +5,37 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+import torch
 from detectron2.config import CfgNode
 from detectron2.evaluation import inference_on_dataset
 from detectron2.utils import comm
 from torch import nn
 
+from lt_det.data.catalog import registered_set
+from lt_det.data.class_counts import instance_counts
 from lt_det.engine import LTTrainerBase
 from lt_det.evaluation import results_table, write_results
 
 from .evaluator import LTEvaluator
 from .result_rows import inference_settings, row_head
 from .tde_sweep import TDESweep
+from .teacher import load_teacher
 
 logger = logging.getLogger(__name__)
 
 
 class LTTrainer(LTTrainerBase):
-    """Trains detectors; an evaluation leaves OUTPUT_DIR/results.json, .md and .csv."""
+    """Trains detectors, under xERM with a teacher; an evaluation leaves OUTPUT_DIR/results.json,
+    .md and .csv.
+    """
+
+    def __init__(self, cfg: CfgNode) -> None:
+        super().__init__(cfg)
+        if cfg.MODEL.LT.XERM.ENABLED:
+            model = self._trainer.model
+            plain: Any = model.module if hasattr(model, "module") else model
+            counts = instance_counts([registered_set(name) for name in cfg.DATASETS.TRAIN])
+            plain.roi_heads.learn_from(load_teacher(cfg, torch.tensor(counts)))
 
     @classmethod
     def test(cls, cfg: CfgNode, model: nn.Module, evaluators: Any = None) -> Any:

@@ -3,13 +3,16 @@
 from .checkpoint import LTCheckpointer
 from .launch import run
 from .setup import log_like_detectron2, merge_config, report_cost
+from .trained import check_teacher_given, read_trained_config
 from .trainer import LTTrainerBase
 
 __all__ = [
     "LTCheckpointer",
     "LTTrainerBase",
+    "check_teacher_given",
     "log_like_detectron2",
     "merge_config",
+    "read_trained_config",
     "report_cost",
     "run",
 ]

@@ -21,11 +21,12 @@ NETWORKS = ["cascade_r50", "cascade_r101", "cascade_x101_64x4d"]
 def test_the_tree_has_what_is_promised():
     for version in ("lvis_v0.5", "lvis_v1"):
         for network in NETWORKS:
-            for method in ("baseline", "deconfound", "tde"):
+            for method in ("baseline", "deconfound", "tde", "xerm"):
                 assert f"{version}/{network}_{method}.yaml" in LEAVES
         for method in ("baseline", "tde"):
             assert f"{version}/mask_rcnn_r50_{method}.yaml" in LEAVES
-    assert "synthetic/cascade_small_tde.yaml" in LEAVES
+    for method in ("tde", "xerm", "xerm_pc"):
+        assert f"synthetic/cascade_small_{method}.yaml" in LEAVES
 
 
 @pytest.mark.parametrize("name", LEAVES)
