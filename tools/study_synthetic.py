@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lt_det.analysis.runs import Run, run_all
 from lt_det.analysis.seed_study import at_alpha, collect, study_table
-from lt_det.data.json_file import save_json
+from lt_det.json_file import save_json
 
 ROOT = Path(__file__).resolve().parents[1]
 PUBLISHED_ALPHA = 1.5

@@ -10,9 +10,9 @@ from detectron2.utils import comm
 from torch import Tensor, nn
 
 from lt_det.data.images.cutting import cut_to_counts, imbalance_counts
-from lt_det.data.json_file import save_json
 from lt_det.evaluation.class_tables import group_table, top1_table
 from lt_det.evaluation.shot_metrics import class_bias, expected_calibration_error, shot_metrics
+from lt_det.json_file import save_json
 
 from .datasets import ImageData
 from .inference import collect_features, readings

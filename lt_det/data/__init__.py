@@ -1,8 +1,11 @@
-"""Data sets: LVIS- and COCO-style files, the synthetic set, class counts."""
+"""Data sets: LVIS- and COCO-style files, the synthetic set, class counts.
+
+:mod:`lt_det.data.catalog`, which registers them with Detectron2, is imported by itself: reading
+annotations needs neither Detectron2 nor torch.
+"""
 
 from lt_det.errors import DataError
 
-from .catalog import register_annotations, register_from_config
 from .class_counts import LVIS_COMMON_MAX, LVIS_RARE_MAX, frequency_of
 from .lvis_format import AnnotationSet, read_annotations
 
@@ -13,6 +16,4 @@ __all__ = [
     "DataError",
     "frequency_of",
     "read_annotations",
-    "register_annotations",
-    "register_from_config",
 ]

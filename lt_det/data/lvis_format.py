@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from lt_det.errors import DataError
+from lt_det.json_file import load_json
 
 from .annotation_checks import keep_valid
 from .class_counts import LVIS_COMMON_MAX, LVIS_RARE_MAX, count_annotations, frequency_of
-from .json_file import load_json
 
 logger = logging.getLogger(__name__)
 

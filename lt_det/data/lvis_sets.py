@@ -10,8 +10,7 @@ import sys
 from pathlib import Path
 
 from lt_det.errors import DataError
-
-from .json_file import load_json
+from lt_det.json_file import load_json
 
 # name: (annotations, picture folder), both under DETECTRON2_DATASETS: Detectron2's own layout.
 LVIS_SETS = {

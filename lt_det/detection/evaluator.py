@@ -11,8 +11,15 @@ from detectron2.evaluation.coco_evaluation import instances_to_coco_json
 from detectron2.utils import comm
 
 from lt_det.data.catalog import registered_set
-from lt_det.data.json_file import save_json
-from lt_det.evaluation import evaluate_lvis, normalize_ground_truth, zero_figures
+from lt_det.evaluation import (
+    Detections,
+    GroundTruth,
+    evaluate_lvis,
+    normalize_ground_truth,
+    save_detections,
+    zero_figures,
+)
+from lt_det.evaluation.detections import FIELD_OF
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +59,8 @@ class LTEvaluator(DatasetEvaluator):
         self._per_category = per_category
         self._max_detections = max_detections
         self._category_ids = [category["id"] for category in self._set.categories]
-        self._detections: list[list[Record]] = []
+        self._fields = tuple(FIELD_OF[task] for task in tasks)
+        self._detections: list[list[Detections]] = []
         self.reset()
 
     def reset(self) -> None:
@@ -65,11 +73,13 @@ class LTEvaluator(DatasetEvaluator):
             answers = output["instances"]
             answers = answers if isinstance(answers, list) else [answers]
             for kept, instances in zip(self._detections, answers, strict=True):
-                for record in instances_to_coco_json(
+                records = instances_to_coco_json(
                     instances.to(torch.device("cpu")), image["image_id"]
-                ):
+                )
+                for record in records:
                     record["category_id"] = self._category_ids[record["category_id"]]
-                    kept.append(record)
+                # As columns: a record a detection takes several times the memory.
+                kept.append(Detections.from_records(records, self._fields))
 
     def evaluate(self) -> list[Record]:
         """Rows of results (see :mod:`lt_det.evaluation.tables`); empty off the main process."""
@@ -77,17 +87,22 @@ class LTEvaluator(DatasetEvaluator):
         gathered = comm.gather(self._detections, dst=0)
         if not comm.is_main_process():
             return []
-        merged = [list(itertools.chain(*parts)) for parts in zip(*gathered, strict=True)]
+        merged = [
+            Detections.concatenate([self._none(), *itertools.chain(*parts)])
+            for parts in zip(*gathered, strict=True)
+        ]
         for row, results in zip(self._rows, merged, strict=True):
-            save_json(results, self._file(row))
+            save_detections(results, self._file(row))
         if not self._set.annotations:
             logger.info("%s has no annotations: detections only", self._dataset_name)
             return []
-        truth, notes = normalize_ground_truth(
+        normalized, notes = normalize_ground_truth(
             list(self._set.images.values()), self._set.annotations, self._set.categories
         )
         for note in notes:
             logger.info("%s: ground truth: %s", self._dataset_name, note)
+        # Indexed once for all rows and tasks.
+        truth = GroundTruth(normalized)
         return [
             self._row(row, results, truth) for row, results in zip(self._rows, merged, strict=True)
         ]
@@ -95,14 +110,17 @@ class LTEvaluator(DatasetEvaluator):
     def _file(self, head: Record) -> Path:
         return self._folder / str(head["slug"]) / "lvis_results.json"
 
-    def _row(self, head: Record, results: list[Record], truth: Record) -> Record:
+    def _none(self) -> Detections:
+        return Detections.from_records([], self._fields)
+
+    def _row(self, head: Record, results: Detections, truth: GroundTruth) -> Record:
         row = {key: head[key] for key in ("name", "alpha", "background_exempt")}
         row["dataset"] = self._dataset_name
         row["detections"] = str(self._file(head))
         for task in self._tasks:
-            if not results:
+            if not len(results):
                 logger.warning("%s: %s: no detection at all", self._dataset_name, head["name"])
-                row[task] = zero_figures(truth, per_category=self._per_category)
+                row[task] = zero_figures(truth.record, per_category=self._per_category)
                 continue
             row[task] = evaluate_lvis(
                 truth,

@@ -1,17 +1,32 @@
 """LVIS AP by frequency group, and tables of it. Imports neither models nor data sets' catalogs."""
 
+from .detections import Detections, save_detections
 from .ground_truth import normalize_ground_truth
-from .lvis_ap import GROUP_AP50, LVIS_FIGURES, evaluate_lvis, zero_figures
-from .lvis_reference import evaluate_lvis_reference
+from .lvis_ap import (
+    GROUP_AP50,
+    LVIS_FIGURES,
+    GroundTruth,
+    evaluate_lvis,
+    evaluate_lvis_fixed,
+    zero_figures,
+)
+from .lvis_reference import evaluate_lvis_fixed_reference, evaluate_lvis_reference
+from .results_file import read_results
 from .tables import results_table, write_results
 
 __all__ = [
     "GROUP_AP50",
     "LVIS_FIGURES",
+    "Detections",
+    "GroundTruth",
     "evaluate_lvis",
+    "evaluate_lvis_fixed",
+    "evaluate_lvis_fixed_reference",
     "evaluate_lvis_reference",
     "normalize_ground_truth",
+    "read_results",
     "results_table",
+    "save_detections",
     "write_results",
     "zero_figures",
 ]

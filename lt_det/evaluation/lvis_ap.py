@@ -5,17 +5,22 @@ import io
 import logging
 import math
 from collections import defaultdict
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import hotcoco
 import numpy as np
-from pycocotools import mask as mask_api
 
 from lt_det.errors import DataError
+
+from .detections import FIELD_OF, Detections
+from .selection import LVIS_PER_IMAGE, best_per_category, best_per_image, with_area
 
 logger = logging.getLogger(__name__)
 
 Record = dict[str, Any]
+Results = Detections | Sequence[Record]
 
 # The thirteen official figures (lvis-api), in percent here.
 LVIS_FIGURES = (
@@ -24,23 +29,49 @@ LVIS_FIGURES = (
 )  # fmt: skip
 # AP50 of the frequency groups: the official code has the precisions, but does not print them.
 GROUP_AP50 = ("AP50r", "AP50c", "AP50f")
-MAX_DETECTIONS = 300
+# Images matched at a time where detections have masks, which are records then.
+_IMAGES_AT_A_TIME = 256
+
+
+class GroundTruth:
+    """Normalized ground truth, indexed once for any number of evaluations.
+
+    Args:
+        record: of :func:`~lt_det.evaluation.normalize_ground_truth`.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+
+    @cached_property
+    def coco(self) -> hotcoco.COCO:
+        """hotcoco's index."""
+        return hotcoco.COCO(self.record)
+
+    @cached_property
+    def by_image(self) -> dict[int, list[Record]]:
+        """Annotations by image id."""
+        found: defaultdict[int, list[Record]] = defaultdict(list)
+        for annotation in self.record["annotations"]:
+            found[annotation["image_id"]].append(annotation)
+        return dict(found)
 
 
 def evaluate_lvis(
-    ground_truth: Record,
-    results: list[Record],
+    ground_truth: Record | GroundTruth,
+    results: Results,
     iou_type: str,
     *,
-    max_detections: int = MAX_DETECTIONS,
+    max_detections: int = LVIS_PER_IMAGE,
     per_category: bool = False,
 ) -> dict[str, Any]:
     """AP and AR as the official lvis package computes them.
 
     Args:
-        ground_truth: from :func:`~lt_det.evaluation.normalize_ground_truth`.
+        ground_truth: of :func:`~lt_det.evaluation.normalize_ground_truth`.
         results: LVIS results: ``image_id``, ``category_id``, ``score``, ``bbox`` (XYWH, pixels)
-            and, for masks, ``segmentation`` (compressed RLE). Not changed.
+            or, for masks, ``segmentation`` (RLE or polygons); as records or as columns. Not
+            changed.
         iou_type: ``"bbox"`` or ``"segm"``.
         max_detections: best detections of an image that count, over all categories.
         per_category: add ``"per_category"``: {category id: AP}.
@@ -52,30 +83,123 @@ def evaluate_lvis(
     Raises:
         DataError: no results, or a result with an unknown id or without a needed field.
     """
-    if iou_type not in ("bbox", "segm"):
-        raise DataError(f"iou_type must be 'bbox' or 'segm', got {iou_type!r}")
-    prepared = prepare_results(ground_truth, results, iou_type, max_detections)
-    if not prepared:
-        return zero_figures(ground_truth, per_category=per_category)
-    truth = hotcoco.COCO(ground_truth)
-    # Capped above: None says "as it is" (the official max_dets = -1).
-    detections = truth.load_res(prepared).cap_detections_per_image(None)
-    evaluation = hotcoco.COCOeval(truth, detections, iou_type, lvis_style=True)
-    evaluation.evaluate()
+    truth = as_ground_truth(ground_truth)
+    checked = check_results(truth, results, iou_type, ("bbox", "segm"))
+    return _figures(truth, checked, best_per_image(checked, max_detections), per_category)
+
+
+def evaluate_lvis_fixed(
+    ground_truth: Record | GroundTruth,
+    results: Results,
+    iou_type: str,
+    *,
+    per_category: bool = False,
+) -> dict[str, Any]:
+    """AP_fixed (Dave et al., 2021): the best 10,000 detections of a category, no limit of an image.
+
+    The figures are called as :func:`evaluate_lvis` calls them (``AR@300`` included, whose limit
+    does not apply). Arguments and errors are the same.
+    """
+    truth = as_ground_truth(ground_truth)
+    checked = check_results(truth, results, iou_type, ("bbox", "segm"))
+    return _figures(truth, checked, best_per_category(checked), per_category)
+
+
+def as_ground_truth(ground_truth: Record | GroundTruth) -> GroundTruth:
+    """Indexed ground truth, as it is or made from the record."""
+    return ground_truth if isinstance(ground_truth, GroundTruth) else GroundTruth(ground_truth)
+
+
+def check_results(
+    truth: GroundTruth, results: Results, iou_type: str, known: tuple[str, ...]
+) -> Detections:
+    """Results as columns, with what the IoU type needs and nothing else.
+
+    Boxes go from mask results, for every evaluator would take the box's area as the instance's.
+
+    Raises:
+        DataError: as :func:`evaluate_lvis`.
+    """
+    if iou_type not in known:
+        raise DataError(f"iou_type must be {' or '.join(map(repr, known))}, got {iou_type!r}")
+    field = FIELD_OF[iou_type]
+    if not len(results):
+        raise DataError("results: empty: no detection in any image")
+    if not isinstance(results, Detections):
+        results = Detections.from_records(results, [field])
+    masks = results.masks if field == "segmentation" else None
+    boxes = results.boxes if field == "bbox" else None
+    if masks is None and boxes is None:
+        raise DataError(f"results: detection 0: has no {field}")
+    for kind, ids in (("image", results.image_ids), ("category", results.category_ids)):
+        there = [one["id"] for one in truth.record["images" if kind == "image" else "categories"]]
+        unknown = np.flatnonzero(~np.isin(ids, there))
+        if len(unknown):
+            raise DataError(
+                f"results: detection {unknown[0]}: {kind} id {ids[unknown[0]]} is not in the "
+                "ground truth"
+            )
+    return Detections(results.image_ids, results.category_ids, results.scores, boxes, masks)
+
+
+def log_uncounted(iou_type: str, given: int, best: int, kept: int) -> None:
+    """Say how many detections do not count, and why."""
+    if kept < given:
+        logger.info(
+            "%s: of %d detections, %d over the limit and %d of area 0 do not count",
+            iou_type,
+            given,
+            given - best,
+            best - kept,
+        )
+
+
+def _figures(
+    truth: GroundTruth, checked: Detections, best: Detections, per_category: bool
+) -> dict[str, Any]:
+    kept = with_area(best)
+    iou_type = "bbox" if kept.masks is None else "segm"
+    log_uncounted(iou_type, len(checked), len(best), len(kept))
+    if not len(kept):
+        return zero_figures(truth.record, per_category=per_category)
+    evaluation = (_match_boxes if iou_type == "bbox" else _match_masks)(truth, kept)
     evaluation.accumulate()
     with contextlib.redirect_stdout(io.StringIO()):  # it prints a table of its own
         evaluation.summarize()
     found = evaluation.get_results(per_class=per_category)
     figures: dict[str, Any] = {key: percent(found[key]) for key in LVIS_FIGURES}
+    categories = truth.record["categories"]
     # IoU thresholds x recalls x categories (by id) x areas x limits; IoU 0.5 comes first.
     precision = np.asarray(evaluation.eval["precision"])[0, :, :, 0, -1]
-    figures.update(group_ap50(precision, ground_truth["categories"]))
+    figures.update(group_ap50(precision, categories))
     if per_category:
         figures["per_category"] = {
-            category["id"]: percent(found.get(f"AP/{category['name']}", -1))
-            for category in ground_truth["categories"]
+            c["id"]: percent(found.get(f"AP/{c['name']}", -1)) for c in categories
         }
     return figures
+
+
+def _match_boxes(truth: GroundTruth, detections: Detections) -> hotcoco.COCOeval:
+    columns = [detections.image_ids, detections.boxes, detections.scores, detections.category_ids]
+    # Capped before: None says "as it is" (the official max_dets = -1).
+    found = truth.coco.load_res(np.column_stack(columns)).cap_detections_per_image(None)
+    evaluation = hotcoco.COCOeval(truth.coco, found, "bbox", lvis_style=True)
+    evaluation.evaluate()
+    return evaluation
+
+
+def _match_masks(truth: GroundTruth, detections: Detections) -> hotcoco.COCOeval:
+    """Some images at a time: never every detection as a record."""
+    stream = hotcoco.StreamingEval(truth.record["categories"], iou_type="segm", lvis_style=True)
+    ordered = detections.take(np.argsort(detections.image_ids, kind="stable"))
+    images = sorted(truth.record["images"], key=lambda image: image["id"])
+    for first in range(0, len(images), _IMAGES_AT_A_TIME):
+        part = images[first : first + _IMAGES_AT_A_TIME]
+        ends = (part[0]["id"], part[-1]["id"] + 1)
+        start, stop = np.searchsorted(ordered.image_ids, ends).tolist()
+        annotations = [a for image in part for a in truth.by_image.get(image["id"], [])]
+        stream.update(part, annotations, list(ordered.records(start, stop)))
+    return stream.finalize()
 
 
 def group_ap50(precision: np.ndarray, categories: list[Record]) -> dict[str, float]:
@@ -92,72 +216,6 @@ def group_ap50(precision: np.ndarray, categories: list[Record]) -> dict[str, flo
         known = own[own > -1]
         figures[name] = 100 * float(known.mean()) if known.size else math.nan
     return figures
-
-
-def prepare_results(
-    ground_truth: Record, results: list[Record], iou_type: str, max_detections: int
-) -> list[Record]:
-    """Check results, keep each image's best, and drop detections of area 0, in that order.
-
-    The official code counts empty detections towards the limit and then forgets them; other
-    evaluators call them false positives. Boxes are removed from mask results, for all of them would
-    take the box's area as the instance's.
-
-    Raises:
-        DataError: as :func:`evaluate_lvis`.
-    """
-    if not results:
-        raise DataError("results: empty: no detection in any image")
-    image_ids = {image["id"] for image in ground_truth["images"]}
-    category_ids = {category["id"] for category in ground_truth["categories"]}
-    field = "bbox" if iou_type == "bbox" else "segmentation"
-    by_image: defaultdict[int, list[Record]] = defaultdict(list)
-    for position, result in enumerate(results):
-        problem = _problem(result, image_ids, category_ids, field)
-        if problem:
-            raise DataError(f"results: detection {position}: {problem}")
-        by_image[result["image_id"]].append(result)
-    prepared, empty = [], 0
-    for detections in by_image.values():
-        if len(detections) > max_detections:
-            # A stable sort, as the official code's: ties keep the file's order.
-            detections = sorted(detections, key=lambda d: -d["score"])[:max_detections]
-        for detection in detections:
-            kept = {key: detection[key] for key in ("image_id", "category_id", "score", field)}
-            if _has_area(kept[field]):
-                prepared.append(kept)
-            else:
-                empty += 1
-    over_limit = len(results) - len(prepared) - empty
-    if empty or over_limit:
-        logger.info(
-            "%s: of %d detections, %d over the limit of %d an image and %d of area 0 do not count",
-            iou_type,
-            len(results),
-            over_limit,
-            max_detections,
-            empty,
-        )
-    return prepared
-
-
-def _problem(result: Record, image_ids: set[int], category_ids: set[int], field: str) -> str | None:
-    for key in ("image_id", "category_id", "score", field):
-        if key not in result:
-            return f"has no {key}"
-    if result["image_id"] not in image_ids:
-        return f"image id {result['image_id']} is not in the ground truth"
-    if result["category_id"] not in category_ids:
-        return f"category id {result['category_id']} is not in the ground truth"
-    if not math.isfinite(result["score"]):
-        return f"score is {result['score']}"
-    return None
-
-
-def _has_area(shape: Any) -> bool:
-    if isinstance(shape, dict):
-        return bool(mask_api.area(shape) > 0)
-    return bool(shape[2] > 0 and shape[3] > 0)
 
 
 def zero_figures(ground_truth: Record, *, per_category: bool = False) -> dict[str, Any]:

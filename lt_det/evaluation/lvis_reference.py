@@ -2,40 +2,67 @@
 
 import copy
 import logging
-from typing import Any
 
 import numpy as np
 
-from .lvis_ap import LVIS_FIGURES, MAX_DETECTIONS, group_ap50, percent, prepare_results
+from .detections import Detections
+from .lvis_ap import (
+    LVIS_FIGURES,
+    GroundTruth,
+    Record,
+    Results,
+    as_ground_truth,
+    check_results,
+    group_ap50,
+    percent,
+)
+from .selection import LVIS_PER_IMAGE, best_per_category
+
+_NO_LIMIT = -1
 
 
 def evaluate_lvis_reference(
-    ground_truth: dict[str, Any],
-    results: list[dict[str, Any]],
+    ground_truth: Record | GroundTruth,
+    results: Results,
     iou_type: str,
     *,
-    max_detections: int = MAX_DETECTIONS,
+    max_detections: int = LVIS_PER_IMAGE,
 ) -> dict[str, float]:
     """:func:`~lt_det.evaluation.evaluate_lvis` computed by the lvis package; some 50 times slower.
 
-    Arguments, result and errors are those of ``evaluate_lvis``.
+    Arguments, result and errors are those of ``evaluate_lvis``. Limits and empty detections are the
+    official code's own business here.
     """
+    truth = as_ground_truth(ground_truth)
+    checked = check_results(truth, results, iou_type, ("bbox", "segm"))
+    return _official_figures(truth, checked, iou_type, max_detections)
+
+
+def evaluate_lvis_fixed_reference(
+    ground_truth: Record | GroundTruth, results: Results, iou_type: str
+) -> dict[str, float]:
+    """:func:`~lt_det.evaluation.evaluate_lvis_fixed` computed by the lvis package."""
+    truth = as_ground_truth(ground_truth)
+    checked = check_results(truth, results, iou_type, ("bbox", "segm"))
+    return _official_figures(truth, best_per_category(checked), iou_type, _NO_LIMIT)
+
+
+def _official_figures(
+    truth: GroundTruth, detections: Detections, iou_type: str, max_detections: int
+) -> dict[str, float]:
     if not hasattr(np, "float"):
         np.float = float  # type: ignore[attr-defined]  # lvis 0.5.3 says it, numpy 1.24 dropped it
     from lvis import LVIS, LVISEval, LVISResults
 
-    # Only its checks are wanted here; the official code does its own capping and dropping.
-    prepare_results(ground_truth, results, iou_type, max_detections)
-    truth = LVIS.__new__(LVIS)
-    truth.logger = logging.getLogger("lvis.lvis")
-    truth.dataset = copy.deepcopy(ground_truth)
-    truth._create_index()
-    own = copy.deepcopy(results)
-    if iou_type == "segm":
-        for result in own:
-            result.pop("bbox", None)
-    evaluation = LVISEval(truth, LVISResults(truth, own, max_dets=max_detections), iou_type)
+    official = LVIS.__new__(LVIS)
+    official.logger = logging.getLogger("lvis.lvis")
+    official.dataset = copy.deepcopy(truth.record)
+    official._create_index()
+    records = list(detections.records())
+    found = LVISResults(official, records, max_dets=max_detections)
+    evaluation = LVISEval(official, found, iou_type)
     evaluation.run()
-    found = evaluation.get_results()
-    by_group = group_ap50(evaluation.eval["precision"][0, :, :, 0], ground_truth["categories"])
-    return {**{key: percent(found[key]) for key in LVIS_FIGURES}, **by_group}
+    figures = evaluation.get_results()
+    categories = truth.record["categories"]
+    by_group = group_ap50(evaluation.eval["precision"][0, :, :, 0], categories)
+    return {**{key: percent(figures[key]) for key in LVIS_FIGURES}, **by_group}

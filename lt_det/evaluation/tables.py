@@ -37,6 +37,12 @@ def results_table(rows: list[Row]) -> str:
     return markdown_table(heading, lines)
 
 
+def figures_table(name: str, figures: dict[str, Any]) -> str:
+    """One evaluation's figures as a Markdown table of a row."""
+    shown = {key: value for key, value in figures.items() if key != "per_category"}
+    return markdown_table(["", *shown], [[name, *(_cell(value) for value in shown.values())]])
+
+
 def markdown_table(heading: list[str], rows: list[list[str]]) -> str:
     """A padded Markdown table; every column but the first is right-aligned."""
     lines = [heading, ["---"] + ["---:"] * (len(heading) - 1), *rows]

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 
 from lt_det.errors import ConfigError
+from lt_det.json_file import save_json
 
 from ..class_counts import count_annotations, frequency_of
-from ..json_file import save_json
 from .appearance import category_appearances
 from .scene import draw_scene, to_polygons
 
