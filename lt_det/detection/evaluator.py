@@ -2,12 +2,14 @@
 
 import itertools
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from detectron2.evaluation import DatasetEvaluator
 from detectron2.evaluation.coco_evaluation import instances_to_coco_json
+from detectron2.structures import Instances
 from detectron2.utils import comm
 
 from lt_det.data.catalog import registered_set
@@ -20,6 +22,8 @@ from lt_det.evaluation import (
     zero_figures,
 )
 from lt_det.evaluation.detections import FIELD_OF
+
+from .tde_sweep import SweepAnswer
 
 logger = logging.getLogger(__name__)
 
@@ -68,18 +72,25 @@ class LTEvaluator(DatasetEvaluator):
         self._detections = [[] for _ in self._rows]
 
     def process(self, inputs: list[Record], outputs: list[Record]) -> None:
-        """Take the answers for some images: ``instances``, one or a list in the rows' order."""
+        """Take the answers for some images: ``instances``, or a SweepAnswer in the rows' order."""
         for image, output in zip(inputs, outputs, strict=True):
-            answers = output["instances"]
-            answers = answers if isinstance(answers, list) else [answers]
-            for kept, instances in zip(self._detections, answers, strict=True):
-                records = instances_to_coco_json(
-                    instances.to(torch.device("cpu")), image["image_id"]
-                )
-                for record in records:
-                    record["category_id"] = self._category_ids[record["category_id"]]
-                # As columns: a record a detection takes several times the memory.
-                kept.append(Detections.from_records(records, self._fields))
+            answer = output["instances"]
+            if not isinstance(answer, SweepAnswer):
+                self._detections[0].append(self._columns(answer, image["image_id"]))
+                continue
+            # Boxes and masks of what several settings detect are encoded once.
+            union = self._columns(answer.union, image["image_id"])
+            of_settings = zip(self._detections, answer.positions, answer.scores, strict=True)
+            for kept, positions, scores in of_settings:
+                own = scores.double().cpu().numpy()
+                kept.append(replace(union.take(positions.cpu().numpy()), scores=own))
+
+    def _columns(self, instances: Instances, image_id: int) -> Detections:
+        """As columns: a record a detection takes several times the memory."""
+        records = instances_to_coco_json(instances.to(torch.device("cpu")), image_id)
+        for record in records:
+            record["category_id"] = self._category_ids[record["category_id"]]
+        return Detections.from_records(records, self._fields)
 
     def evaluate(self) -> list[Record]:
         """Rows of results (see :mod:`lt_det.evaluation.tables`); empty off the main process."""

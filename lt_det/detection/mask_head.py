@@ -145,7 +145,7 @@ class LTMaskHead(MaskRCNNConvUpsampleHead):
         x = self.pixel_features(x)
         field = "gt_classes" if self.training else "pred_classes"
         classes = cat([getattr(i, field) for i in instances]).to(torch.int64)
-        logits = self.predictor(x, torch.zeros_like(classes) if self.class_agnostic else classes)
+        logits = self.class_logits(x, classes)
         if not self.training:
             # One channel: Detectron2 takes it as the instance's own mask.
             mask_rcnn_inference(logits, instances)
@@ -155,6 +155,13 @@ class LTMaskHead(MaskRCNNConvUpsampleHead):
             foreground = torch.cat([i.gt_masks.masks for i in instances])
             self.predictor.update_direction(x.detach(), foreground)
         return {"loss_mask": mask_rcnn_loss(logits, instances, self.vis_period) * self.loss_weight}
+
+    def class_logits(self, x: Tensor, classes: Tensor) -> Tensor:
+        """Mask logits (R, 1, S, S) of each RoI's class (R,), from :meth:`pixel_features`."""
+        found: Tensor = self.predictor(
+            x, torch.zeros_like(classes) if self.class_agnostic else classes
+        )
+        return found
 
     def pixel_features(self, x: Tensor) -> Tensor:
         """Features (R, D, S, S) that the class predictor sees."""

@@ -1,6 +1,7 @@
 """Detectron2's RoI heads with lt_det's box predictors, and with xERM's teacher where there is one.
 
-Inference and training without a teacher are Detectron2's own.
+Training without a teacher is Detectron2's own; inference gives Detectron2's detections at a cost
+that does not follow the number of classes.
 """
 
 from typing import Any
@@ -16,12 +17,30 @@ from detectron2.modeling.roi_heads import (
 from detectron2.structures import Instances
 from torch import Tensor
 
+from .box_inference import box_detections, run_box_stages
+from .mask_head import LTMaskHead
+from .mask_inference import predict_masks
 from .predictors import build_box_predictor
 from .xerm import LearnsFromTeacher
 
 
+class _LargeVocabularyInference:
+    """Of RoI heads: inference whose cost follows the detections."""
+
+    def _forward_box(self, features: Any, proposals: list[Instances], *targets: Any) -> Any:
+        if self.training:  # type: ignore[attr-defined]
+            return super()._forward_box(features, proposals, *targets)  # type: ignore[misc]
+        return box_detections(run_box_stages(self, features, proposals))
+
+    def _forward_mask(self, features: Any, instances: list[Instances]) -> Any:
+        own = self.mask_on and isinstance(self.mask_head, LTMaskHead)  # type: ignore[attr-defined]
+        if self.training or not own or self.mask_pooler is None:  # type: ignore[attr-defined]
+            return super()._forward_mask(features, instances)  # type: ignore[misc]
+        return predict_masks(self, features, instances)
+
+
 @ROI_HEADS_REGISTRY.register()
-class LTStandardROIHeads(LearnsFromTeacher, StandardROIHeads):
+class LTStandardROIHeads(_LargeVocabularyInference, LearnsFromTeacher, StandardROIHeads):
     """Faster and Mask R-CNN's RoI heads with the predictor of MODEL.LT."""
 
     @classmethod
@@ -36,7 +55,7 @@ class LTStandardROIHeads(LearnsFromTeacher, StandardROIHeads):
 
 
 @ROI_HEADS_REGISTRY.register()
-class LTCascadeROIHeads(LearnsFromTeacher, CascadeROIHeads):
+class LTCascadeROIHeads(_LargeVocabularyInference, LearnsFromTeacher, CascadeROIHeads):
     """Cascade R-CNN's RoI heads; each stage owns its classifier and its head direction."""
 
     @classmethod

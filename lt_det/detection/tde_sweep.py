@@ -1,22 +1,46 @@
 """Several TDE settings from one pass over the data.
 
 α and background exemption touch neither RoI features nor boxes, so backbone, proposals, RoI pooling
-and box heads run once a picture; only probabilities, NMS and masks are made once a setting.
+and box heads run once a picture; only probabilities and NMS are made once a setting. A detection
+that several settings share gets its mask once.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from detectron2.modeling import GeneralizedRCNN
-from detectron2.modeling.roi_heads.fast_rcnn import fast_rcnn_inference
-from detectron2.structures import Instances
+from detectron2.structures import Boxes, Instances
 from torch import Tensor, nn
 
-from .box_predictor import BoxPredictions, LTFastRCNNOutputLayers, TDEInference
-from .box_stages import box_predictors, predict_stage
+from .box_inference import box_detections, run_box_stages
+from .box_predictor import TDEInference
 
-# Predictor, predictions and proposals of one stage.
-Stage = tuple[LTFastRCNNOutputLayers, BoxPredictions, list[Instances]]
+_INDEX = "union_index"
+
+
+@dataclass(frozen=True)
+class SweepAnswer:
+    """What several settings detect in a picture.
+
+    Attributes:
+        union: every (box, class) that any of them detects, with its mask; scores are 0.
+        positions: of each setting, its detections' positions in ``union``, best first.
+        scores: of each setting, their scores.
+    """
+
+    union: Instances
+    positions: list[Tensor]
+    scores: list[Tensor]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def of(self, setting: int) -> Instances:
+        """The detections of a setting, as the model itself answers with it."""
+        found = self.union[self.positions[setting]]
+        found.scores = self.scores[setting]
+        return found
 
 
 class TDESweep(nn.Module):
@@ -24,7 +48,7 @@ class TDESweep(nn.Module):
 
     Args:
         model: a GeneralizedRCNN with LT RoI heads and a normalized classifier, in eval mode.
-        settings: what to infer by; results come in this order.
+        settings: what to infer by; answers come in this order.
     """
 
     def __init__(self, model: GeneralizedRCNN, settings: list[TDEInference]) -> None:
@@ -33,53 +57,47 @@ class TDESweep(nn.Module):
         self.settings = settings
 
     @torch.no_grad()
-    def forward(self, batched_inputs: list[dict[str, Any]]) -> list[dict[str, list[Instances]]]:
-        """Detectron2's input; a dict an image with ``instances``: a list, one for each setting.
-
-        Each equals what the model itself answers with that setting.
-        """
+    def forward(self, batched_inputs: list[dict[str, Any]]) -> list[dict[str, SweepAnswer]]:
+        """Detectron2's input; a dict an image with ``instances``: a :class:`SweepAnswer`."""
         model = self.model
         images = model.preprocess_image(batched_inputs)
         features = model.backbone(images.tensor)
         proposals, _ = model.proposal_generator(images, features, None)
         stages = run_box_stages(model.roi_heads, features, proposals)
-        answers: list[dict[str, list[Instances]]] = [{"instances": []} for _ in batched_inputs]
-        for setting in self.settings:
-            detected = box_detections(stages, setting)
-            detected = model.roi_heads.forward_with_given_boxes(features, detected)
-            processed = model._postprocess(detected, batched_inputs, images.image_sizes)
-            for answer, one in zip(answers, processed, strict=True):
-                answer["instances"].append(one["instances"])
-        return answers
+        of_settings = [box_detections(stages, setting) for setting in self.settings]
+        unions = [_union(list(of_image)) for of_image in zip(*of_settings, strict=True)]
+        detected = model.roi_heads.forward_with_given_boxes(features, [u.union for u in unions])
+        processed = model._postprocess(detected, batched_inputs, images.image_sizes)
+        return [
+            {"instances": _as_processed(answer, one["instances"])}
+            for answer, one in zip(unions, processed, strict=True)
+        ]
 
 
-def run_box_stages(
-    roi_heads: Any, features: dict[str, Tensor], proposals: list[Instances]
-) -> list[Stage]:
-    """Box predictions of each cascade stage (or the one stage) for RPN's proposals."""
-    maps = [features[name] for name in roi_heads.box_in_features]
-    stages: list[Stage] = []
-    image_sizes = [p.image_size for p in proposals]
-    for index, predictor in enumerate(box_predictors(roi_heads)):
-        if stages:
-            previous, predictions, proposals = stages[-1]
-            boxes = previous.predict_boxes(predictions, proposals)
-            proposals = roi_heads._create_proposals_from_boxes(boxes, image_sizes)
-        stages.append((predictor, predict_stage(roi_heads, maps, proposals, index), proposals))
-    return stages
+def _union(of_settings: list[Instances]) -> SweepAnswer:
+    """Distinct (box, class) pairs over the settings of a picture."""
+    boxes = torch.cat([found.pred_boxes.tensor for found in of_settings])
+    classes = torch.cat([found.pred_classes for found in of_settings])
+    rows = torch.cat([boxes, classes[:, None].to(boxes.dtype)], dim=1)
+    distinct, where = torch.unique(rows, dim=0, return_inverse=True)
+    union = Instances(of_settings[0].image_size)
+    union.pred_boxes = Boxes(distinct[:, :4])
+    union.pred_classes = distinct[:, 4].to(classes.dtype)
+    union.scores = distinct.new_zeros(len(distinct))
+    union.set(_INDEX, torch.arange(len(distinct), device=distinct.device))
+    positions = where.split([len(found) for found in of_settings])
+    return SweepAnswer(union, list(positions), [found.scores for found in of_settings])
 
 
-def box_detections(stages: list[Stage], setting: TDEInference) -> list[Instances]:
-    """Detections an image: stage-averaged probabilities on the last stage's boxes."""
-    probs = [p.class_probs(predictions, setting) for p, predictions, _ in stages]
-    predictor, predictions, proposals = stages[-1]
-    scores = (sum(probs[1:], probs[0]) * (1.0 / len(stages))).split([len(p) for p in proposals])
-    detected, _ = fast_rcnn_inference(
-        predictor.predict_boxes(predictions, proposals),
-        list(scores),
-        [p.image_size for p in proposals],
-        predictor.test_score_thresh,
-        predictor.test_nms_thresh,
-        predictor.test_topk_per_image,
-    )
-    return detected
+def _as_processed(answer: SweepAnswer, processed: Instances) -> SweepAnswer:
+    """The answer at the picture's own size; boxes that are empty there have gone."""
+    kept = processed.get(_INDEX)
+    processed.remove(_INDEX)
+    new = torch.full((len(answer.union),), -1, dtype=torch.long, device=kept.device)
+    new[kept] = torch.arange(len(kept), device=kept.device)
+    positions, scores = [], []
+    for own, of_own in zip(answer.positions, answer.scores, strict=True):
+        moved = new[own]
+        positions.append(moved[moved >= 0])
+        scores.append(of_own[moved >= 0])
+    return SweepAnswer(processed, positions, scores)

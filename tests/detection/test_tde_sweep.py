@@ -30,12 +30,12 @@ def test_each_answer_is_the_model_s_own(base):
         with torch.no_grad():
             expected = model(inputs)
         for answer, own in zip(answers, expected, strict=True):
-            found, own = answer["instances"][index], own["instances"]
+            found, own = answer["instances"].of(index), own["instances"]
             torch.testing.assert_close(found.scores, own.scores, rtol=0, atol=0)
             assert torch.equal(found.pred_boxes.tensor, own.pred_boxes.tensor)
             assert torch.equal(found.pred_classes, own.pred_classes)
             assert torch.equal(found.pred_masks, own.pred_masks)
-        scores.append(answers[0]["instances"][index].scores)
+        scores.append(answers[0]["instances"].of(index).scores)
     # The settings are told apart, or the comparison above says nothing.
     assert not torch.equal(scores[0], scores[1])
     assert not torch.equal(scores[1], scores[2])
