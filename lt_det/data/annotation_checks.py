@@ -1,13 +1,10 @@
 """What can be wrong with a single annotation, and what is done about it."""
 
-import logging
 import math
 from collections.abc import Iterable
 from typing import Any
 
 from lt_det.errors import DataError
-
-logger = logging.getLogger(__name__)
 
 # Published boxes are rounded: they may stand out of the picture by less than a pixel.
 _OUTSIDE_TOLERANCE = 1.0
@@ -80,7 +77,7 @@ def keep_valid(
     *,
     source: str,
     on_invalid: str,
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], str | None]:
     """Check every annotation; refuse or leave out the wrong ones.
 
     Args:
@@ -88,10 +85,10 @@ def keep_valid(
         images: image records by id.
         category_ids: the ids that have a category.
         source: the file's name, for messages.
-        on_invalid: ``"error"`` refuses the file, ``"skip"`` leaves the records out and logs them.
+        on_invalid: ``"error"`` refuses the file, ``"skip"`` leaves the records out and says so.
 
     Returns:
-        the valid records, in order.
+        the valid records, in order, and what is to be said of those left out.
 
     Raises:
         DataError: a wrong record under ``"error"``; names the first and counts the others.
@@ -111,12 +108,8 @@ def keep_valid(
             f"{source}: {problems[0]}{more}; "
             "to leave such annotations out, set DATASETS.ON_INVALID skip"
         )
-    if problems:
-        logger.warning(
-            "%s: left out %d wrong annotations of %d, the first: %s",
-            source,
-            len(problems),
-            len(problems) + len(valid),
-            "; ".join(problems[:3]),
-        )
-    return valid
+    if not problems:
+        return valid, None
+    count = len(problems) + len(valid)
+    first = "; ".join(problems[:3])
+    return valid, f"left out {len(problems)} wrong annotations of {count}, the first: {first}"

@@ -81,7 +81,7 @@ def register_from_config(cfg: CfgNode, *, training: bool) -> AnnotationSet:
     train_names, test_names = tuple(cfg.DATASETS.TRAIN), tuple(cfg.DATASETS.TEST)
     read = {name: _read(name, cfg) for name in test_names}
     # A test server's set has nothing to group.
-    needs_train = training or any(s.annotations and not s.has_frequency for s in read.values())
+    needs_train = training or any(s.has_annotations and not s.has_frequency for s in read.values())
     if needs_train:
         if not train_names or (CUSTOM_TRAIN in train_names and not cfg.DATASETS.CUSTOM.TRAIN_JSON):
             file = next((s.json_file for s in read.values()), "DATASETS.TRAIN")

@@ -1,42 +1,88 @@
-"""From a checked annotation set to Detectron2's standard data set dicts."""
+"""From a checked annotation set to Detectron2's standard data set dicts, one at a time or all."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from detectron2.structures import BoxMode
 from pycocotools import mask as mask_api
+from torch.utils.data import Dataset
 
 from .lvis_format import AnnotationSet
 
 
 def to_detectron2_dicts(annotation_set: AnnotationSet) -> list[dict[str, Any]]:
-    """One dict an image, sorted by image id, with class indices in [0, C).
+    """One dict an image, sorted by image id; see :func:`detectron2_dict`."""
+    positions = range(len(annotation_set.paths))
+    return [detectron2_dict(annotation_set, position) for position in positions]
+
+
+def detectron2_dict(annotation_set: AnnotationSet, position: int) -> dict[str, Any]:
+    """Detectron2's dict of an image, with class indices in [0, C).
 
     Crowd regions are kept with ``iscrowd`` 1, which Detectron2's mapper leaves out of training.
     """
-    dicts = {
-        image_id: {
-            "file_name": image["path"],
-            "image_id": image_id,
-            "height": image["height"],
-            "width": image["width"],
-            "neg_category_ids": image["neg_category_ids"],
-            "not_exhaustive_category_ids": image["not_exhaustive_category_ids"],
-            "annotations": [],
-        }
-        for image_id, image in annotation_set.images.items()
+    image = annotation_set.image(position)
+    return {
+        "file_name": image["path"],
+        "image_id": image["id"],
+        "height": image["height"],
+        "width": image["width"],
+        "neg_category_ids": image["neg_category_ids"],
+        "not_exhaustive_category_ids": image["not_exhaustive_category_ids"],
+        "annotations": [_instance(a, annotation_set.class_of) for a in image["annotations"]],
     }
-    for annotation in annotation_set.annotations:
-        instance = {
-            "bbox": annotation["bbox"],
-            "bbox_mode": BoxMode.XYWH_ABS,
-            "category_id": annotation_set.class_of[annotation["category_id"]],
-            "iscrowd": int(bool(annotation.get("iscrowd"))),
-        }
-        segmentation = annotation.get("segmentation")
-        if segmentation:
-            if isinstance(segmentation, dict) and isinstance(segmentation["counts"], list):
-                # Detectron2's mapper decodes compressed RLE alone.
-                segmentation = mask_api.frPyObjects(segmentation, *segmentation["size"])
-            instance["segmentation"] = segmentation
-        dicts[annotation["image_id"]]["annotations"].append(instance)
-    return list(dicts.values())
+
+
+def _instance(annotation: dict[str, Any], class_of: dict[int, int]) -> dict[str, Any]:
+    instance = {
+        "bbox": annotation["bbox"],
+        "bbox_mode": BoxMode.XYWH_ABS,
+        "category_id": class_of[annotation["category_id"]],
+        "iscrowd": int(bool(annotation.get("iscrowd"))),
+    }
+    segmentation = annotation.get("segmentation")
+    if segmentation:
+        if isinstance(segmentation, dict) and isinstance(segmentation["counts"], list):
+            # Detectron2's mapper decodes compressed RLE alone.
+            segmentation = mask_api.frPyObjects(segmentation, *segmentation["size"])
+        instance["segmentation"] = segmentation
+    return instance
+
+
+class TrainingDicts(Dataset[dict[str, Any]]):
+    """Detectron2's dicts of several sets, made as they are asked for, whatever the sets' size.
+
+    Args:
+        sets: of the same categories.
+        filter_empty: leave out images without an instance (crowds aside), as Detectron2 does.
+    """
+
+    def __init__(self, sets: Sequence[AnnotationSet], *, filter_empty: bool) -> None:
+        self._sets = sets
+        kept = []
+        for index, one in enumerate(sets):
+            # Instances before each annotation, and so between any two of them.
+            before = np.concatenate([[0], np.cumsum(~one.store.crowd)])
+            has_any = np.diff(before[one.store.starts]) > 0
+            positions = np.flatnonzero(has_any) if filter_empty else np.arange(len(one.paths))
+            kept.append(np.stack([np.full(len(positions), index), positions], axis=1))
+        self._kept = np.concatenate(kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __getitem__(self, position: int) -> dict[str, Any]:
+        index, own = self._kept[position].tolist()
+        return detectron2_dict(self._sets[index], own)
+
+    def categories(self) -> list[dict[str, Any]]:
+        """The classes of each image alone, as Detectron2's repeat-factor sampler reads them."""
+        shared = [{"category_id": c} for c in range(self._sets[0].num_classes)]
+        found = []
+        for index, position in self._kept.tolist():
+            store = self._sets[index].store
+            first, last = store.starts[position : position + 2]
+            classes = np.unique(store.classes[first:last]).tolist()
+            found.append({"annotations": [shared[c] for c in classes]})
+        return found

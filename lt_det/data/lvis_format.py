@@ -1,17 +1,20 @@
-"""LVIS- and COCO-style annotation files, read once, checked, and brought to one form."""
+"""LVIS- and COCO-style annotation files as sets of images with their instances."""
 
 import logging
 import os
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from lt_det.errors import DataError
-from lt_det.json_file import load_json
+import numpy as np
 
-from .annotation_checks import keep_valid
-from .class_counts import LVIS_COMMON_MAX, LVIS_RARE_MAX, count_annotations, frequency_of
+from lt_det.errors import DataError
+
+from .annotation_cache import cached_annotations
+from .annotation_reader import read_and_check
+from .annotation_store import Annotations
+from .class_counts import LVIS_COMMON_MAX, LVIS_RARE_MAX, frequency_of
 
 logger = logging.getLogger(__name__)
 
@@ -20,22 +23,21 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class AnnotationSet:
-    """A checked annotation file.
+    """A checked annotation file with its pictures.
 
     Attributes:
         json_file: where it was read.
         image_root: folder of its pictures.
-        images: image records by id, each with ``path``, ``width``, ``height``,
-            ``neg_category_ids`` and ``not_exhaustive_category_ids``.
-        annotations: valid annotation records; boxes XYWH in pixels.
+        store: its images and annotations, read as they are asked for.
+        paths: of the pictures, by position in the store.
         categories: category records sorted by id; position = contiguous class index in [0, C).
         has_frequency: every category came with ``frequency`` and ``image_count``.
     """
 
     json_file: str
     image_root: str
-    images: dict[int, Record]
-    annotations: list[Record]
+    store: Annotations
+    paths: list[str]
     categories: list[Record]
     has_frequency: bool
     class_of: dict[int, int] = field(init=False)
@@ -55,16 +57,49 @@ class AnnotationSet:
         return [category["name"] for category in self.categories]
 
     @property
+    def has_annotations(self) -> bool:
+        """Whether there is any; a test server's file has none."""
+        return len(self.store.classes) > 0
+
+    @property
     def has_rle(self) -> bool:
         """Some instance (crowds aside) is an RLE, which polygon masks cannot hold."""
-        return any(isinstance(a.get("segmentation"), dict) for a in self._instances())
+        return bool(self.store.meta["has_rle"])
 
+    @property
     def annotation_without_mask(self) -> Any | None:
         """Id of an instance that has a box alone, or ``None``."""
-        return next((a["id"] for a in self._instances() if a.get("segmentation") is None), None)
+        return self.store.meta["maskless"]
 
-    def _instances(self) -> list[Record]:
-        return [a for a in self.annotations if not a.get("iscrowd")]
+    def image(self, position: int) -> Record:
+        """An image's record with ``path``, its two LVIS lists and its ``annotations``."""
+        header, body = self.store.header(position), self.store.body(position)
+        return {**header, "path": self.paths[position], **body}
+
+    @cached_property
+    def images(self) -> dict[int, Record]:
+        """Every image's record by id, without annotations; all of them in memory."""
+        found = {}
+        for position, image_id in enumerate(self.store.image_ids.tolist()):
+            record = self.image(position)
+            del record["annotations"]
+            found[image_id] = record
+        return found
+
+    @cached_property
+    def annotations(self) -> list[Record]:
+        """Every annotation by image, boxes XYWH in pixels; all of them in memory."""
+        positions = range(len(self.store.image_ids))
+        return [a for position in positions for a in self.store.body(position)["annotations"]]
+
+    @cached_property
+    def counts(self) -> tuple[list[int], list[int]]:
+        """Images and instances of each class, crowds aside, by class index."""
+        store, size = self.store, self.num_classes
+        instances = store.classes[~store.crowd]
+        image_of = np.repeat(np.arange(len(store.image_ids)), np.diff(store.starts))[~store.crowd]
+        pairs = np.unique(image_of * size + instances) % size
+        return tuple(np.bincount(v, minlength=size).tolist() for v in (pairs, instances))
 
 
 def read_annotations(
@@ -100,62 +135,27 @@ def read_annotations(
 def _read(
     json_file: str, image_root: str, on_invalid: str, check_pictures: bool, stamp: Any
 ) -> AnnotationSet:
-    data = load_json(json_file)
-    if not isinstance(data, dict):
-        raise DataError(f"{json_file}: not an LVIS or COCO file: no object at the top")
-    for key in ("images", "categories"):
-        if not isinstance(data.get(key), list) or not data[key]:
-            raise DataError(f"{json_file}: not an LVIS or COCO file: no {key}")
-    categories = _categories(data["categories"], json_file)
-    images = _images(data["images"], json_file)
-    annotations = data.get("annotations") or []
-    _refuse_duplicate_ids(annotations, "annotation", json_file)
-    annotations = keep_valid(
-        annotations, images, {c["id"] for c in categories}, source=json_file, on_invalid=on_invalid
-    )
-    _locate_pictures(images, image_root, json_file, check_pictures)
-    _complete_verification(images, annotations, categories, json_file)
+    read = partial(read_and_check, json_file, on_invalid)
+    # A missing file is the reader's to report.
+    store = cached_annotations(json_file, on_invalid, read) if stamp else read()
+    paths = _locate_pictures(store, image_root, json_file, check_pictures)
+    categories = store.meta["categories"]
     has_frequency = all("frequency" in c and "image_count" in c for c in categories)
-    _log_summary(json_file, images, annotations, categories)
-    return AnnotationSet(json_file, image_root, images, annotations, categories, has_frequency)
+    for note in store.meta["notes"]:
+        logger.warning("%s: %s", json_file, note)
+    logger.info(
+        "%s: %d images, %d annotations (%d of them crowds, not trained on), %d categories",
+        json_file,
+        len(store.image_ids),
+        len(store.classes),
+        int(store.crowd.sum()),
+        len(categories),
+    )
+    return AnnotationSet(json_file, image_root, store, paths, categories, has_frequency)
 
 
-def _categories(records: list[Record], json_file: str) -> list[Record]:
-    _refuse_duplicate_ids(records, "category", json_file)
-    for record in records:
-        if not isinstance(record.get("name"), str):
-            raise DataError(f"{json_file}: category {record['id']}: has no name")
-        if record.get("frequency", "r") not in ("r", "c", "f"):
-            raise DataError(
-                f"{json_file}: category {record['id']}: frequency {record['frequency']!r} is not "
-                "'r', 'c' or 'f'"
-            )
-    return sorted((dict(record) for record in records), key=lambda record: record["id"])
-
-
-def _images(records: list[Record], json_file: str) -> dict[int, Record]:
-    _refuse_duplicate_ids(records, "image", json_file)
-    for record in records:
-        sizes = record.get("width"), record.get("height")
-        if not all(isinstance(size, int) and size > 0 for size in sizes):
-            raise DataError(f"{json_file}: image {record['id']}: width and height are {sizes}")
-    return {record["id"]: dict(record) for record in sorted(records, key=lambda r: r["id"])}
-
-
-def _refuse_duplicate_ids(records: list[Record], kind: str, json_file: str) -> None:
-    seen: set[Any] = set()
-    for position, record in enumerate(records):
-        if not isinstance(record, dict) or not isinstance(record.get("id"), int):
-            raise DataError(f"{json_file}: {kind} number {position}: has no integer id")
-        if record["id"] in seen:
-            raise DataError(f"{json_file}: {kind} id {record['id']}: appears twice")
-        seen.add(record["id"])
-
-
-def _locate_pictures(
-    images: dict[int, Record], image_root: str, json_file: str, check: bool
-) -> None:
-    """Fill in ``path``; folders are listed once, for a stat per picture is slow at LVIS's size."""
+def _locate_pictures(store: Annotations, image_root: str, json_file: str, check: bool) -> list[str]:
+    """Paths by position; folders are listed once, for a stat per picture is slow at LVIS's size."""
     listed: dict[str, set[str]] = {}
 
     def exists(path: Path) -> bool:
@@ -164,7 +164,9 @@ def _locate_pictures(
             listed[folder] = set(os.listdir(folder)) if os.path.isdir(folder) else set()
         return path.name in listed[folder]
 
-    for image in images.values():
+    paths = []
+    for position in range(len(store.image_ids)):
+        image = store.header(position)
         candidates = []
         if image.get("file_name"):
             candidates.append(Path(image_root, image["file_name"]))
@@ -175,53 +177,8 @@ def _locate_pictures(
         found = next((path for path in candidates if exists(path)), None)
         if found is None and check:
             raise DataError(f"{json_file}: image {image['id']}: picture not found: {candidates[0]}")
-        image["path"] = str(found or candidates[-1])
-
-
-def _complete_verification(
-    images: dict[int, Record], annotations: list[Record], categories: list[Record], json_file: str
-) -> None:
-    """Give every image its two LVIS lists."""
-    present: dict[int, set[int]] = {image_id: set() for image_id in images}
-    for annotation in annotations:
-        present[annotation["image_id"]].add(annotation["category_id"])
-    all_ids = [category["id"] for category in categories]
-    taken_as_exhaustive = 0
-    for image_id, image in images.items():
-        image.setdefault("not_exhaustive_category_ids", [])
-        if "neg_category_ids" not in image:
-            taken_as_exhaustive += 1
-            image["neg_category_ids"] = [c for c in all_ids if c not in present[image_id]]
-        for key in ("neg_category_ids", "not_exhaustive_category_ids"):
-            unknown = set(image[key]) - set(all_ids)
-            if unknown:
-                raise DataError(
-                    f"{json_file}: image {image_id}: {key} has {min(unknown)}, not a category"
-                )
-    if taken_as_exhaustive:
-        logger.info(
-            "%s: %d of %d images have no neg_category_ids: taken as exhaustively annotated",
-            json_file,
-            taken_as_exhaustive,
-            len(images),
-        )
-
-
-def _log_summary(
-    json_file: str,
-    images: dict[int, Record],
-    annotations: list[Record],
-    categories: list[Record],
-) -> None:
-    crowds = sum(bool(a.get("iscrowd")) for a in annotations)
-    logger.info(
-        "%s: %d images, %d annotations (%d of them crowds, not trained on), %d categories",
-        json_file,
-        len(images),
-        len(annotations),
-        crowds,
-        len(categories),
-    )
+        paths.append(str(found or candidates[-1]))
+    return paths
 
 
 def with_frequencies(
@@ -241,11 +198,11 @@ def with_frequencies(
     _refuse_other_categories(annotation_set, training_set)
     if annotation_set.has_frequency:
         return annotation_set
-    image_count, instance_count = count_annotations(training_set.annotations)
     derived = []
-    for category in annotation_set.categories:
-        images = image_count[category["id"]]
-        counted = {"image_count": images, "instance_count": instance_count[category["id"]]}
+    for category, images, instances in zip(
+        annotation_set.categories, *training_set.counts, strict=True
+    ):
+        counted = {"image_count": images, "instance_count": instances}
         frequency = frequency_of(category.get("image_count", images), rare_max, common_max)
         derived.append({**counted, "frequency": frequency, **category})
     logger.info(

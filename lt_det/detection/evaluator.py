@@ -104,7 +104,7 @@ class LTEvaluator(DatasetEvaluator):
         ]
         for row, results in zip(self._rows, merged, strict=True):
             save_detections(results, self._file(row))
-        if not self._set.annotations:
+        if not self._set.has_annotations:
             logger.info("%s has no annotations: detections only", self._dataset_name)
             return []
         normalized, notes = normalize_ground_truth(

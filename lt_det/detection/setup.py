@@ -117,7 +117,7 @@ def fit_to_data(cfg: CfgNode, reference: AnnotationSet) -> None:
         )
     if not cfg.MODEL.MASK_ON:
         return
-    maskless = reference.annotation_without_mask()
+    maskless = reference.annotation_without_mask
     if maskless is not None:
         raise DataError(
             f"{reference.json_file}: annotation {maskless}: has no segmentation; "

@@ -7,13 +7,17 @@ from typing import Any
 
 import torch
 from detectron2.config import CfgNode
+from detectron2.data import build_detection_train_loader
+from detectron2.data.samplers import RepeatFactorTrainingSampler
 from detectron2.evaluation import inference_on_dataset
 from detectron2.utils import comm
 from torch import nn
 
 from lt_det.data.catalog import registered_set
 from lt_det.data.class_counts import instance_counts
+from lt_det.data.detectron2_dicts import TrainingDicts
 from lt_det.engine import LTTrainerBase
+from lt_det.errors import DataError
 from lt_det.evaluation import results_table, write_results
 
 from .evaluator import LTEvaluator
@@ -36,6 +40,25 @@ class LTTrainer(LTTrainerBase):
             plain: Any = model.module if hasattr(model, "module") else model
             counts = instance_counts([registered_set(name) for name in cfg.DATASETS.TRAIN])
             plain.roi_heads.learn_from(load_teacher(cfg, torch.tensor(counts)))
+
+    @classmethod
+    def build_train_loader(cls, cfg: CfgNode) -> Any:
+        """Detectron2's, over dicts that are made as they are asked for."""
+        sets = [registered_set(name) for name in cfg.DATASETS.TRAIN]
+        dicts = TrainingDicts(sets, filter_empty=cfg.DATALOADER.FILTER_EMPTY_ANNOTATIONS)
+        total = sum(len(one.paths) for one in sets)
+        logger.info("training on %d images of %d", len(dicts), total)
+        if not len(dicts):
+            raise DataError(f"{sets[0].json_file}: no image has an instance to train on")
+        sampler = None
+        if cfg.DATALOADER.SAMPLER_TRAIN == "RepeatFactorTrainingSampler":
+            factors = RepeatFactorTrainingSampler.repeat_factors_from_category_frequency(
+                dicts.categories(),
+                cfg.DATALOADER.REPEAT_THRESHOLD,
+                sqrt=cfg.DATALOADER.REPEAT_SQRT,
+            )
+            sampler = RepeatFactorTrainingSampler(factors, seed=cfg.SEED)
+        return build_detection_train_loader(cfg, dataset=dicts, sampler=sampler)
 
     @classmethod
     def test(cls, cfg: CfgNode, model: nn.Module, evaluators: Any = None) -> Any:

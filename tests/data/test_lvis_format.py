@@ -33,7 +33,7 @@ def test_valid_file(tmp_path):
     assert annotation_set.class_of == {3: 0, 7: 1}
     assert annotation_set.has_frequency
     assert not annotation_set.has_rle
-    assert annotation_set.annotation_without_mask() is None
+    assert annotation_set.annotation_without_mask is None
     dicts = to_detectron2_dicts(annotation_set)
     assert [d["image_id"] for d in dicts] == [1, 2]
     assert dicts[1]["file_name"] == str(tmp_path / "2.jpg")
@@ -179,7 +179,7 @@ def test_crowds_and_rle_are_kept_apart(tmp_path):
     assert annotation_set.has_rle
     decoded = to_detectron2_dicts(annotation_set)[0]["annotations"][0]["segmentation"]
     assert mask_api.area(decoded) == 48 * 64
-    assert annotation_set.annotation_without_mask() == 2
+    assert annotation_set.annotation_without_mask == 2
 
 
 def test_frequencies_are_derived_from_the_training_set(tmp_path):

@@ -1,0 +1,161 @@
+"""A checked annotation file, image by image: in memory as it was read, or stored on disk.
+
+A stored file is a folder: ``headers`` and ``bodies`` hold a JSON object an image, end to end;
+``columns.npz`` says where each begins, and what is asked about all images at once; ``meta.json``,
+written last, says what the rest must be.
+"""
+
+import hashlib
+import json
+import zlib
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lt_det.errors import DataError
+
+Record = dict[str, Any]
+
+_COLUMNS = ("image_ids", "starts", "classes", "crowd")
+
+
+class Annotations(Protocol):
+    """What is known of I images and their A annotations.
+
+    Attributes:
+        image_ids: (I,) ascending.
+        starts: (I + 1,) annotations of image i are those from starts[i] to starts[i + 1].
+        classes: (A,) class indices in [0, C).
+        crowd: (A,) bool.
+        meta: ``categories`` (records by class index), ``has_rle``, ``maskless`` (id of an instance
+            with a box alone, or ``None``), ``notes`` (what was said in reading it).
+    """
+
+    image_ids: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    classes: NDArray[np.int32]
+    crowd: NDArray[np.bool_]
+    meta: Record
+
+    def header(self, position: int) -> Record:
+        """An image's ``id``, ``width``, ``height``, ``file_name``, ``coco_url``."""
+
+    def body(self, position: int) -> Record:
+        """Its ``annotations``, ``neg_category_ids`` and ``not_exhaustive_category_ids``."""
+
+
+class MemoryAnnotations:
+    """:class:`Annotations` as they were read.
+
+    Args:
+        headers, bodies: an image each, by ascending id.
+        class_of: class index by category id.
+        meta: as above.
+    """
+
+    def __init__(
+        self, headers: list[Record], bodies: list[Record], class_of: dict[int, int], meta: Record
+    ) -> None:
+        self._headers, self._bodies, self.meta = headers, bodies, meta
+        every = [annotation for body in bodies for annotation in body["annotations"]]
+        self.image_ids = np.array([header["id"] for header in headers], dtype=np.int64)
+        counts = [len(body["annotations"]) for body in bodies]
+        self.starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        self.classes = np.array([class_of[a["category_id"]] for a in every], dtype=np.int32)
+        self.crowd = np.array([bool(a.get("iscrowd")) for a in every], dtype=bool)
+
+    def header(self, position: int) -> Record:
+        """As :meth:`Annotations.header`."""
+        return self._headers[position]
+
+    def body(self, position: int) -> Record:
+        """As :meth:`Annotations.body`."""
+        return self._bodies[position]
+
+
+class StoredAnnotations:
+    """:class:`Annotations` of a folder of :func:`write_store`; bodies are read when asked for.
+
+    Args:
+        folder: of the store.
+
+    Raises:
+        DataError: it is not whole.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        try:
+            stored = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+            self.meta = stored["meta"]
+            for name, size in stored["sizes"].items():
+                if (folder / name).stat().st_size != size:
+                    raise DataError(f"{folder}: {name} has another size than written")
+            for name in ("columns.npz", "headers"):
+                if _digest((folder / name).read_bytes()) != stored["digests"][name]:
+                    raise DataError(f"{folder}: {name} is not what was written")
+            with np.load(folder / "columns.npz") as columns:
+                self.image_ids, self.starts, self.classes, self.crowd = (
+                    columns[name] for name in _COLUMNS
+                )
+                self._ends = columns["header_ends"], columns["body_ends"]
+                self._checksums = columns["checksums"]
+            self._headers = (folder / "headers").read_bytes()
+            # Never empty: an image without annotations has a body, too.
+            self._bodies = np.memmap(folder / "bodies", dtype=np.uint8, mode="r")
+        except (OSError, ValueError, KeyError) as error:
+            if isinstance(error, DataError):
+                raise
+            raise DataError(f"{folder}: cannot be read: {error}") from error
+
+    def header(self, position: int) -> Record:
+        """As :meth:`Annotations.header`."""
+        first, last = _span(self._ends[0], position)
+        found: Record = json.loads(self._headers[first:last])
+        return found
+
+    def body(self, position: int) -> Record:
+        """As :meth:`Annotations.body`. Raises DataError where the file was changed."""
+        first, last = _span(self._ends[1], position)
+        text = self._bodies[first:last].tobytes()
+        if zlib.crc32(text) != self._checksums[position]:
+            raise DataError(
+                f"{self._folder}: image {self.image_ids[position]} is not what was written; delete "
+                "the folder, it is made anew"
+            )
+        found: Record = json.loads(text)
+        return found
+
+
+def write_store(folder: Path, annotations: MemoryAnnotations) -> None:
+    """Write annotations into a folder, which must exist and be empty."""
+    header_ends, body_ends, checksums = [], [], []
+    with open(folder / "headers", "wb") as headers, open(folder / "bodies", "wb") as bodies:
+        for position in range(len(annotations.image_ids)):
+            headers.write(json.dumps(annotations.header(position)).encode())
+            text = json.dumps(annotations.body(position)).encode()
+            bodies.write(text)
+            header_ends.append(headers.tell())
+            body_ends.append(bodies.tell())
+            checksums.append(zlib.crc32(text))
+    np.savez(
+        folder / "columns.npz",
+        **{name: getattr(annotations, name) for name in _COLUMNS},
+        header_ends=np.array(header_ends, dtype=np.int64),
+        body_ends=np.array(body_ends, dtype=np.int64),
+        checksums=np.array(checksums, dtype=np.uint32),
+    )
+    sizes = {name: (folder / name).stat().st_size for name in ("headers", "bodies", "columns.npz")}
+    digests = {name: _digest((folder / name).read_bytes()) for name in ("columns.npz", "headers")}
+    stored = {"meta": annotations.meta, "sizes": sizes, "digests": digests}
+    (folder / "meta.json").write_text(json.dumps(stored), encoding="utf-8")
+
+
+def _span(ends: NDArray[np.int64], position: int) -> tuple[int, int]:
+    return (int(ends[position - 1]) if position else 0), int(ends[position])
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
