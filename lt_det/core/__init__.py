@@ -6,7 +6,7 @@ Shape legend used throughout:
     A: TDE strengths (values of alpha)
 """
 
-from .background_exemption import background_exempt_log_probs
+from .background_exemption import background_exempt_log_probs, background_exempt_probs
 from .classifier import MultiHeadNormalizedClassifier
 from .head_direction import HeadDirection
 from .logit_adjustment import adjust_logits
@@ -20,6 +20,7 @@ __all__ = [
     "MultiHeadNormalizedClassifier",
     "adjust_logits",
     "background_exempt_log_probs",
+    "background_exempt_probs",
     "long_tailed_counts",
     "shot_groups",
     "xerm_loss",

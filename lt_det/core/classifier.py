@@ -188,5 +188,5 @@ def subtract_share(te_logits: Tensor, share: Tensor, alpha: Alpha) -> Tensor:
     if isinstance(alpha, Tensor) and alpha.ndim > 0:
         if alpha.ndim > 1:
             raise ValueError(f"alpha must be a number or 1-D, got shape {tuple(alpha.shape)}")
-        alpha = alpha.to(te_logits)[:, None, None]
-    return te_logits - alpha * share
+        return te_logits - alpha.to(te_logits)[:, None, None] * share
+    return te_logits.sub(share, alpha=float(alpha))

@@ -20,7 +20,7 @@ from lt_det.config import classifier_options
 from lt_det.core import (
     HeadDirection,
     MultiHeadNormalizedClassifier,
-    background_exempt_log_probs,
+    background_exempt_probs,
 )
 from lt_det.core.classifier import subtract_share
 
@@ -164,10 +164,9 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         )
         if not setting.background_exempt:
             return F.softmax(tde_logits, dim=-1)
-        # Already probabilities: no second softmax.
-        return background_exempt_log_probs(
+        return background_exempt_probs(
             predictions.te_logits, tde_logits, background_index=self.num_classes
-        ).exp()
+        )
 
     def predict_boxes(
         self, predictions: BoxPredictions, proposals: list[Instances]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lt_det.core import background_exempt_log_probs
+from lt_det.core import background_exempt_log_probs, background_exempt_probs
 
 N, C = 6, 5
 
@@ -54,6 +54,27 @@ def test_extreme_logits_stay_finite():
     log_probs = background_exempt_log_probs(te_logits, te_logits.flip(-1), 2)
     assert torch.isfinite(log_probs).all()
     torch.testing.assert_close(log_probs.exp().sum(-1), torch.ones(2))
+
+
+@pytest.mark.parametrize("background", [0, 2, C - 1])
+def test_probabilities_are_the_log_probabilities_exponentiated(logits, background):
+    te_logits, tde_logits = logits
+    for tde in (tde_logits, torch.stack([tde_logits, te_logits, 1e4 * tde_logits])):
+        torch.testing.assert_close(
+            background_exempt_probs(te_logits, tde, background),
+            background_exempt_log_probs(te_logits, tde, background).exp(),
+        )
+    with pytest.raises(ValueError, match="not in"):
+        background_exempt_probs(te_logits, tde_logits, C)
+
+
+def test_a_certain_background_leaves_foreground_its_last_digits():
+    """1 − p_bg would be 0 in float32; the ranking below must not be lost."""
+    te_logits = torch.tensor([[0.0, 1.0, 40.0]])
+    probs = background_exempt_probs(te_logits, torch.tensor([[1.0, 0.0, 0.0]]), 2)
+    expected = (1 + torch.e) * torch.exp(torch.tensor(-40.0))
+    torch.testing.assert_close(probs[0, :2].sum(), expected, rtol=1e-4, atol=0)
+    assert probs[0, 0] > probs[0, 1] > 0
 
 
 def test_gradient_is_finite(logits):
