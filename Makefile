@@ -1,9 +1,9 @@
-# make demo · make test · make lint       PYTHON=python3.11 and VENV=folder may be given.
+# make demo · make test · make lint · make bench [FULL=1]       PYTHON=python3.11 and VENV=folder may be given.
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: install demo test lint format
+.PHONY: install demo test lint format bench
 
 # make install DETECTRON2_SOURCE=… swaps Detectron2; without it, install does nothing twice.
 ifeq ($(DETECTRON2_SOURCE),)
@@ -31,3 +31,6 @@ lint: $(VENV)/.installed
 format: $(VENV)/.installed
 	$(RUN) -m ruff format .
 	$(RUN) -m ruff check --fix .
+
+bench: $(VENV)/.installed
+	$(RUN) tools/bench.py $(if $(FULL),--full)

@@ -1,0 +1,103 @@
+"""LVIS AP of a results file, by lt_det or by the official package, from file to figures."""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+from lt_det.evaluation.ground_truth import normalize_ground_truth
+from lt_det.evaluation.lvis_ap import GroundTruth, evaluate_lvis
+from lt_det.evaluation.lvis_reference import evaluate_lvis_reference
+from lt_det.evaluation.results_file import read_results
+from lt_det.json_file import load_json
+
+from .measuring import peak, reset_peak, say
+
+NUM_CATEGORIES = 1203
+# LVIS v1 validation's.
+FULL_IMAGES, ANNOTATIONS_AN_IMAGE = 19_809, 12.7
+
+
+def make_files(folder: Path, num_images: int, per_image: int) -> None:
+    """Ground truth like LVIS v1 validation's, and results half of which are near it."""
+    rng = np.random.default_rng(0)
+    frequencies = rng.choice(["r", "c", "f"], NUM_CATEGORIES).tolist()
+    categories = [
+        {"id": c + 1, "name": f"c{c + 1}", "frequency": f} for c, f in enumerate(frequencies)
+    ]
+    images, annotations = [], []
+    with open(folder / "results.json", "w", encoding="utf-8") as results:
+        results.write("[")
+        for image_id in range(1, num_images + 1):
+            count = max(1, int(rng.poisson(ANNOTATIONS_AN_IMAGE)))
+            own = rng.zipf(1.3, count).clip(max=NUM_CATEGORIES)
+            absent = rng.choice(NUM_CATEGORIES, 30, replace=False) + 1
+            images.append(
+                {
+                    **{"id": image_id, "width": 640, "height": 480},
+                    "neg_category_ids": sorted(set(absent.tolist()) - set(own.tolist())),
+                    "not_exhaustive_category_ids": own[:1].tolist(),
+                }
+            )
+            boxes = np.concatenate(
+                [400 * rng.random((count, 2)), 8 + 90 * rng.random((count, 2))], 1
+            )
+            for category, box in zip(own.tolist(), boxes.tolist(), strict=True):
+                annotations.append(
+                    {
+                        **{"id": len(annotations) + 1, "image_id": image_id, "iscrowd": 0},
+                        **{"category_id": category, "bbox": box, "area": box[2] * box[3]},
+                    }
+                )
+            records = _results(rng, image_id, own, boxes, per_image)
+            results.write((", " if image_id > 1 else "") + json.dumps(records)[1:-1])
+        results.write("]")
+    truth = {"images": images, "annotations": annotations, "categories": categories}
+    (folder / "gt.json").write_text(json.dumps(truth))
+
+
+def _results(rng, image_id, categories, boxes, per_image):
+    near = rng.integers(len(boxes), size=per_image)
+    moved = boxes[near] + rng.normal(0, 6, (per_image, 4))
+    moved[:, 2:] = moved[:, 2:].clip(min=1)
+    named = np.where(
+        rng.random(per_image) < 0.5,
+        categories[near],
+        rng.integers(1, NUM_CATEGORIES + 1, per_image),
+    )
+    rows = zip(named.tolist(), moved.tolist(), rng.random(per_image).tolist(), strict=True)
+    return [
+        {"image_id": image_id, "category_id": c, "bbox": box, "score": score}
+        for c, box, score in rows
+    ]
+
+
+def main(args: argparse.Namespace) -> None:
+    """Score the files by one of the two, its reading of the results included."""
+    if args.make:
+        make_files(args.folder, args.images, args.per_image)
+        say({})
+        return
+    data = load_json(args.folder / "gt.json")
+    record, _ = normalize_ground_truth(data["images"], data["annotations"], data["categories"])
+    truth = GroundTruth(record)
+    del data
+    before, started = reset_peak(), time.perf_counter()
+    if args.by == "lt_det":
+        figures = evaluate_lvis(truth, read_results(args.folder / "results.json", ["bbox"]), "bbox")
+    else:
+        figures = evaluate_lvis_reference(truth, load_json(args.folder / "results.json"), "bbox")
+    taken = time.perf_counter() - started
+    say({"seconds": taken, "mib": peak() - before, "mib_in_all": peak(), **figures})
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--make", type=int, default=0)
+    parser.add_argument("--images", type=int, default=FULL_IMAGES // 10)
+    parser.add_argument("--per-image", type=int, default=300)
+    parser.add_argument("--by", choices=("lt_det", "lvis"), default="lt_det")
+    main(parser.parse_args())

@@ -1,0 +1,92 @@
+"""Time and memory of a piece of work in this process, and runs of it in processes of their own."""
+
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def seconds(work: Callable[[], Any], repeats: int, warm_up: int = 1) -> float:
+    """Median wall time of a call."""
+    for _ in range(warm_up):
+        work()
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def reset_peak() -> float:
+    """Forget the process's peak memory; returns what it holds now, in MiB. Linux alone."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return _status("VmRSS")
+
+
+def peak() -> float:
+    """Peak memory since :func:`reset_peak`, in MiB."""
+    return _status("VmHWM")
+
+
+def _status(key: str) -> float:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(key + ":"):
+            return int(line.split()[1]) / 1024
+    raise KeyError(key)
+
+
+def in_its_own_process(module: str, **options: Any) -> dict[str, float]:
+    """Run ``benchmarks.<module>`` with options and read the JSON of its last line.
+
+    Raises:
+        RuntimeError: it failed; with the end of what it said.
+    """
+    line = [sys.executable, "-W", "ignore", "-m", f"benchmarks.{module}"]
+    for name, value in options.items():
+        line += [f"--{name.replace('_', '-')}", str(value)]
+    print(f"  {module} {' '.join(f'{k}={v}' for k, v in options.items())}", flush=True)
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(line)}:\n{done.stderr[-2000:]}")
+    measured: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    return measured
+
+
+def say(measured: dict[str, float]) -> None:
+    """The last line of a measuring process."""
+    print(json.dumps(measured))
+
+
+def machine() -> dict[str, str]:
+    """What the figures were measured on."""
+    import torch
+    import torchvision
+
+    model = platform.processor() or platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "cpu": f"{os.cpu_count()} cores of {model}, {memory:.0f} GiB",
+        "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+    }
+
+
+def total_peak() -> float:
+    """Peak memory of the process since its start, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

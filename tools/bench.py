@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""lt_det beside Detectron2 and the lvis package: one table of ratios, from one run.
+
+tools/bench.py [--full] [--output DIR] [--only inference evaluation loading tde]
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.measuring import in_its_own_process, machine  # noqa: E402
+from lt_det.evaluation.tables import markdown_table  # noqa: E402
+from lt_det.json_file import save_json  # noqa: E402
+
+# What, how it is read, and what was asked for.
+Row = tuple[str, float, str]
+
+
+def inference(folder: Path, full: bool) -> list[Row]:
+    """Time outside the backbone and memory beyond the weights, a picture, 300 detections."""
+    shared: dict[str, Any] = {"size": "800x1067", "proposals": 1000} if full else {}
+    rows: list[Row] = []
+    for model in ("cascade", "mask_rcnn"):
+        found = {}
+        for variant in ("detectron2", "linear", "te", "sweep"):
+            file = folder / f"{model}_{variant}.npz"
+            found[variant] = in_its_own_process(
+                "inference", model=model, variant=variant, save=file, **shared
+            )
+        theirs, ours = found["detectron2"], found["linear"]
+        rows += [
+            (f"{model}: time, lt_det / Detectron2", ours["seconds"] / theirs["seconds"], "≤ 0.5"),
+            (f"{model}: memory, lt_det / Detectron2", ours["mib"] / theirs["mib"], "≤ 0.33"),
+            (f"{model}: largest difference of scores", _difference(folder, model), "≤ 1e-6"),
+            (
+                f"{model}: time, four α / one",
+                found["sweep"]["seconds"] / found["te"]["seconds"],
+                "≤ 1.2",
+            ),
+        ]
+    return rows
+
+
+def _difference(folder: Path, model: str) -> float:
+    """Of the scores, where boxes and classes are the same, in the same order; else infinite."""
+    ours, theirs = (np.load(folder / f"{model}_{v}.npz") for v in ("linear", "detectron2"))
+    same = ours["boxes"].shape == theirs["boxes"].shape
+    if not same or (ours["classes"] != theirs["classes"]).any():
+        return float("inf")
+    if np.abs(ours["boxes"] - theirs["boxes"]).max() > 1e-2:
+        return float("inf")
+    return float(np.abs(ours["scores"] - theirs["scores"]).max())
+
+
+def tde(folder: Path, full: bool) -> list[Row]:
+    """What TDE adds to the same head without it."""
+    shared = {"size": "800x1067", "proposals": 1000} if full else {}
+    found = in_its_own_process("tde", **shared)
+    return [
+        ("training step, head direction tracked / not", found["training"], "≤ 1.02"),
+        ("box heads, exempted TDE / TE", found["inference"], "≤ 1.02"),
+    ]
+
+
+def evaluation(folder: Path, full: bool) -> list[Row]:
+    """LVIS AP from a results file."""
+    tenth = {"folder": folder / "tenth"}
+    tenth["folder"].mkdir()
+    in_its_own_process("evaluation", make=1, images=1981 if full else 400, **tenth)
+    ours = in_its_own_process("evaluation", by="lt_det", **tenth)
+    theirs = in_its_own_process("evaluation", by="lvis", **tenth)
+    figures = set(ours) - {"seconds", "mib", "mib_in_all"}
+    difference = max(abs(ours[key] - theirs[key]) / 100 for key in figures)
+    rows: list[Row] = [
+        ("LVIS AP: time, lvis package / lt_det", theirs["seconds"] / ours["seconds"], "≥ 50"),
+        ("LVIS AP: largest difference of a figure", difference, "≤ 1e-12"),
+    ]
+    if full:
+        whole = {"folder": folder / "whole"}
+        whole["folder"].mkdir()
+        in_its_own_process("evaluation", make=1, images=19_809, **whole)
+        ours = in_its_own_process("evaluation", by="lt_det", **whole)
+        rows.append(("LVIS AP, whole size: GiB", ours["mib_in_all"] / 1024, "≤ 2.5"))
+        rows.append(("LVIS AP, whole size: seconds", ours["seconds"], ""))
+    return rows
+
+
+def loading(folder: Path, full: bool) -> list[Row]:
+    """From an annotation file to the first batch."""
+    shared = {"folder": folder / "loading"}
+    shared["folder"].mkdir()
+    in_its_own_process("loading", make=1, images=100_170 if full else 5_000, **shared)
+    theirs = in_its_own_process("loading", by="detectron2", **shared)
+    first = in_its_own_process("loading", by="lt_det", **shared)
+    later = in_its_own_process("loading", by="lt_det", **shared)
+    rows: list[Row] = []
+    for name, ours in (("first start", first), ("later starts", later)):
+        rows += [
+            (f"loading, {name}: time, Detectron2 / lt_det", theirs["seconds"] / ours["seconds"],
+             "≥ 3"),
+            (f"loading, {name}: memory, lt_det / Detectron2", ours["mib"] / theirs["mib"], "≤ 0.5"),
+        ]  # fmt: skip
+    return rows
+
+
+BENCHMARKS = {"inference": inference, "tde": tde, "evaluation": evaluation, "loading": loading}
+
+
+def main() -> None:
+    """Run, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--full", action="store_true", help="LVIS's own sizes; an hour, 16 GiB")
+    parser.add_argument("--output", type=Path, default=Path("output/bench"))
+    parser.add_argument("--only", nargs="+", choices=BENCHMARKS, default=list(BENCHMARKS))
+    args = parser.parse_args()
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in args.only:
+            print(f"{name}:", flush=True)
+            rows += BENCHMARKS[name](Path(folder), args.full)
+    on = machine()
+    sizes = "LVIS's own sizes" if args.full else "smaller sizes"
+    cells = [[what, f"{value:.3g}", wanted] for what, value, wanted in rows]
+    table = markdown_table(["what", "measured", "wanted"], cells)
+    described = ", ".join(f"{key}: {value}" for key, value in on.items())
+    text = f"{sizes}; {described}\n\n{table}\n"
+    args.output.mkdir(parents=True, exist_ok=True)
+    save_json({what: value for what, value, _ in rows}, args.output / "bench.json", indent=1)
+    (args.output / "bench.md").write_text(text, encoding="utf-8")
+    print(f"{text}\n{args.output}/bench.json, bench.md")
+
+
+if __name__ == "__main__":
+    main()
