@@ -18,6 +18,7 @@ setup(
         "torch>=2.2",
         "torchvision>=0.17",
         "numpy",
+        "orjson>=3.9",
         "pillow",
         "opencv-python",
         "matplotlib",

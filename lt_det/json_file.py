@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from lt_det.errors import DataError
 
 
@@ -15,14 +17,18 @@ def load_json(path: str | os.PathLike[str]) -> Any:
         DataError: the file is missing, unreadable, truncated or not JSON.
     """
     try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
+        content = Path(path).read_bytes()
+        try:
+            return orjson.loads(content)
+        except orjson.JSONDecodeError:
+            # Python's own takes NaN and large integers, and says where text is no JSON.
+            return json.loads(content.decode("utf-8"))
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not a text file (byte {error.start})") from error
     except json.JSONDecodeError as error:
-        size = os.path.getsize(path)
+        size = len(content)
         # A parser that stops at the end of the file has run out of text, not met a wrong character.
         if error.pos >= len(error.doc.rstrip()) or "Unterminated string" in error.msg:
             raise DataError(f"{path}: truncated: JSON ends too early, at byte {size}") from error

@@ -8,6 +8,7 @@ from lt_det.errors import DataError
 
 # Published boxes are rounded: they may stand out of the picture by less than a pixel.
 _OUTSIDE_TOLERANCE = 1.0
+_NUMBERS = {int, float}  # and no bool
 
 
 def annotation_problem(
@@ -30,7 +31,7 @@ def annotation_problem(
 
 
 def _box_problem(box: Any, image: dict[str, Any]) -> str | None:
-    if not isinstance(box, list | tuple) or len(box) != 4 or not all(map(_is_finite, box)):
+    if not isinstance(box, list | tuple) or len(box) != 4 or not _are_finite(box):
         return f"bbox is not four finite numbers: {box!r:.60}"
     x, y, width, height = box
     if width <= 0 or height <= 0:
@@ -57,7 +58,7 @@ def _segmentation_problem(segmentation: Any, image: dict[str, Any], is_crowd: bo
     if not isinstance(segmentation, list) or not segmentation:
         return f"segmentation is neither polygons nor RLE: {segmentation!r:.60}"
     for polygon in segmentation:
-        if not isinstance(polygon, list) or not all(map(_is_finite, polygon)):
+        if not isinstance(polygon, list) or not _are_finite(polygon):
             return f"polygon is not a list of finite numbers: {polygon!r:.60}"
         if len(polygon) % 2:
             return f"polygon has an odd number of coordinates ({len(polygon)})"
@@ -66,8 +67,9 @@ def _segmentation_problem(segmentation: Any, image: dict[str, Any], is_crowd: bo
     return None
 
 
-def _is_finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _are_finite(values: Any) -> bool:
+    # At LVIS's size a Python call a coordinate is what reading waits for.
+    return set(map(type, values)) <= _NUMBERS and all(map(math.isfinite, values))
 
 
 def keep_valid(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from lt_det.errors import DataError
@@ -113,7 +114,7 @@ class StoredAnnotations:
     def header(self, position: int) -> Record:
         """As :meth:`Annotations.header`."""
         first, last = _span(self._ends[0], position)
-        found: Record = json.loads(self._headers[first:last])
+        found: Record = orjson.loads(self._headers[first:last])
         return found
 
     def body(self, position: int) -> Record:
@@ -125,7 +126,7 @@ class StoredAnnotations:
                 f"{self._folder}: image {self.image_ids[position]} is not what was written; delete "
                 "the folder, it is made anew"
             )
-        found: Record = json.loads(text)
+        found: Record = orjson.loads(text)
         return found
 
 
@@ -134,8 +135,8 @@ def write_store(folder: Path, annotations: MemoryAnnotations) -> None:
     header_ends, body_ends, checksums = [], [], []
     with open(folder / "headers", "wb") as headers, open(folder / "bodies", "wb") as bodies:
         for position in range(len(annotations.image_ids)):
-            headers.write(json.dumps(annotations.header(position)).encode())
-            text = json.dumps(annotations.body(position)).encode()
+            headers.write(orjson.dumps(annotations.header(position)))
+            text = orjson.dumps(annotations.body(position))
             bodies.write(text)
             header_ends.append(headers.tell())
             body_ends.append(bodies.tell())
