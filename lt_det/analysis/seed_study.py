@@ -16,6 +16,12 @@ _COLUMNS = [
     *[(figure, "segm", figure) for figure in ("AP", "AP50", "APr", "APc", "APf")],
     *[(f"box {figure}", "bbox", figure) for figure in ("AP", "APr", "APc", "APf")],
 ]
+# AP beside AP with each category's weight its share of the training instances.
+SHARE_COLUMNS = [
+    *[(heading, "segm", figure) for heading, figure in (("AP", "AP"), ("by share", "AP_share"))],
+    *[(f"AP{group}", "segm", f"AP{group}") for group in "rcf"],
+    *[(f"box {h}", "bbox", figure) for h, figure in (("AP", "AP"), ("by share", "AP_share"))],
+]
 
 
 def collect(runs: list[tuple[str, str, Path]]) -> Study:
@@ -63,13 +69,18 @@ def mean_and_spread(values: list[float]) -> str:
     return f"{statistics.mean(known):.1f} ± {statistics.stdev(known):.1f}"
 
 
-def study_table(study: Study) -> str:
-    """Markdown: a row a method, mean ± standard deviation over its seeds, in percent."""
+def study_table(study: Study, columns: list[tuple[str, str, str]] = _COLUMNS) -> str:
+    """Markdown: a row a method, mean ± standard deviation over its seeds, in percent.
+
+    Args:
+        study: of :func:`collect`.
+        columns: (heading, task, figure) each.
+    """
     rows: list[list[Any]] = []
     for method, by_seed in study.items():
         cells = [
             mean_and_spread([figures[task][figure] for figures in by_seed.values()])
-            for _, task, figure in _COLUMNS
+            for _, task, figure in columns
         ]
         rows.append([method, *cells])
-    return markdown_table(["", *(heading for heading, _, _ in _COLUMNS)], rows)
+    return markdown_table(["", *(heading for heading, _, _ in columns)], rows)

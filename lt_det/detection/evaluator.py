@@ -19,6 +19,7 @@ from lt_det.evaluation import (
     evaluate_lvis,
     normalize_ground_truth,
     save_detections,
+    share_weighted_ap,
     zero_figures,
 )
 from lt_det.evaluation.detections import FIELD_OF
@@ -129,15 +130,23 @@ class LTEvaluator(DatasetEvaluator):
         row["dataset"] = self._dataset_name
         row["detections"] = str(self._file(head))
         for task in self._tasks:
-            if not len(results):
-                logger.warning("%s: %s: no detection at all", self._dataset_name, head["name"])
-                row[task] = zero_figures(truth.record, per_category=self._per_category)
-                continue
-            row[task] = evaluate_lvis(
-                truth,
-                results,
-                task,
-                max_detections=self._max_detections,
-                per_category=self._per_category,
-            )
+            row[task] = self._figures(results, truth, task, str(head["name"]))
         return row
+
+    def _figures(
+        self, results: Detections, truth: GroundTruth, task: str, name: str
+    ) -> dict[str, Any]:
+        if len(results):
+            figures = evaluate_lvis(
+                truth, results, task, max_detections=self._max_detections, per_category=True
+            )
+        else:
+            logger.warning("%s: %s: no detection at all", self._dataset_name, name)
+            figures = zero_figures(truth.record, per_category=True)
+        per_category = figures.pop("per_category")
+        counts = {c["id"]: c.get("instance_count") for c in self._set.categories}
+        if None not in counts.values():
+            figures["AP_share"] = share_weighted_ap(per_category, counts)
+        if self._per_category:
+            figures["per_category"] = per_category
+        return figures

@@ -12,6 +12,7 @@ from .lvis_ap import (
 )
 from .lvis_reference import evaluate_lvis_fixed_reference, evaluate_lvis_reference
 from .results_file import read_results
+from .shares import share_weighted_ap
 from .tables import results_table, write_results
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "read_results",
     "results_table",
     "save_detections",
+    "share_weighted_ap",
     "write_results",
     "zero_figures",
 ]
