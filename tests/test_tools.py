@@ -65,6 +65,7 @@ def test_training_leaves_rows_tables_pictures_and_a_submission(trained):
         assert row["dataset"] == "synthetic_lvis_val"
         assert 0 <= row["bbox"]["AP"] <= 100
         assert 0 <= row["segm"]["AP"] <= 100
+        assert 0 <= row["segm"]["AP_share"] <= 100
         assert math.isnan(row["bbox"]["APf"])  # no category has over 100 pictures here
     assert "De-confound-TDE α=1.5 with exemption" in done.stdout
     assert str(output / "results.json") in done.stdout
