@@ -98,6 +98,10 @@ def _check_xerm(cfg: CfgNode) -> None:
         raise ConfigError(
             f"MODEL.LT.XERM.CONSTANT_WEIGHT: must lie in [0, 1], or be -1; got {weight:g}"
         )
+    if cfg.MODEL.LT.XERM.FOREGROUND_ONLY:
+        raise ConfigError(
+            "MODEL.LT.XERM.FOREGROUND_ONLY: detection only; pictures have no background"
+        )
 
 
 def _check_schedule(cfg: CfgNode, overrides: Sequence[str]) -> None:

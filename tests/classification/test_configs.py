@@ -102,6 +102,7 @@ def test_recipe(name, recipe):
         (["MODEL.LT.CLASSIFIER.NORMALIZATION", "softmax"], "NORMALIZATION: unknown 'softmax'"),
         (["MODEL.LT.XERM.BALANCED", "la"], "XERM.BALANCED: unknown 'la'; known: tde, pc"),
         (["MODEL.LT.XERM.CONSTANT_WEIGHT", 1.5], r"CONSTANT_WEIGHT: must lie in \[0, 1\]"),
+        (["MODEL.LT.XERM.FOREGROUND_ONLY", True], "FOREGROUND_ONLY: detection only"),
         (["DATASETS.IMAGES.NAME", "coco"], "IMAGES.NAME: unknown 'coco'; known: imagenet_lt"),
         (["DATASETS.ON_INVALID", "hide"], "ON_INVALID: unknown 'hide'"),
         (["DATALOADER.IMAGE_SAMPLER", "x"], "IMAGE_SAMPLER: unknown 'x'"),
