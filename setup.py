@@ -17,8 +17,8 @@ setup(
     install_requires=[
         "torch>=2.2",
         "torchvision>=0.17",
+        "msgspec>=0.18",
         "numpy",
-        "orjson>=3.9",
         "pillow",
         "opencv-python",
         "matplotlib",

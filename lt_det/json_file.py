@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-import orjson
+import msgspec
 
 from lt_det.errors import DataError
 
@@ -19,8 +19,8 @@ def load_json(path: str | os.PathLike[str]) -> Any:
     try:
         content = Path(path).read_bytes()
         try:
-            return orjson.loads(content)
-        except orjson.JSONDecodeError:
+            return msgspec.json.decode(content)
+        except msgspec.DecodeError:
             # Python's own takes NaN and large integers, and says where text is no JSON.
             return json.loads(content.decode("utf-8"))
     except OSError as error:

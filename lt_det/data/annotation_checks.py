@@ -1,7 +1,6 @@
 """What can be wrong with a single annotation, and what is done about it."""
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 from lt_det.errors import DataError
@@ -72,46 +71,36 @@ def _are_finite(values: Any) -> bool:
     return set(map(type, values)) <= _NUMBERS and all(map(math.isfinite, values))
 
 
-def keep_valid(
-    annotations: Iterable[dict[str, Any]],
-    images: dict[int, dict[str, Any]],
-    category_ids: set[int],
-    *,
-    source: str,
-    on_invalid: str,
-) -> tuple[list[dict[str, Any]], str | None]:
-    """Check every annotation; refuse or leave out the wrong ones.
+class Problems:
+    """What was wrong with annotations: refused, or left out and said.
 
     Args:
-        annotations: records of the file.
-        images: image records by id.
-        category_ids: the ids that have a category.
         source: the file's name, for messages.
-        on_invalid: ``"error"`` refuses the file, ``"skip"`` leaves the records out and says so.
-
-    Returns:
-        the valid records, in order, and what is to be said of those left out.
-
-    Raises:
-        DataError: a wrong record under ``"error"``; names the first and counts the others.
+        on_invalid: ``"error"`` or ``"skip"``.
     """
-    valid, problems = [], []
-    for annotation in annotations:
-        problem = annotation_problem(
-            annotation, images.get(annotation.get("image_id")), category_ids
-        )
-        if problem is None:
-            valid.append(annotation)
-        else:
-            problems.append(f"annotation {annotation.get('id')!r}: {problem}")
-    if problems and on_invalid == "error":
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise DataError(
-            f"{source}: {problems[0]}{more}; "
-            "to leave such annotations out, set DATASETS.ON_INVALID skip"
-        )
-    if not problems:
-        return valid, None
-    count = len(problems) + len(valid)
-    first = "; ".join(problems[:3])
-    return valid, f"left out {len(problems)} wrong annotations of {count}, the first: {first}"
+
+    def __init__(self, source: str, on_invalid: str) -> None:
+        self._source, self._on_invalid = source, on_invalid
+        self._found: list[str] = []
+
+    def add(self, annotation_id: Any, problem: str) -> None:
+        """Note one."""
+        self._found.append(f"annotation {annotation_id!r}: {problem}")
+
+    def settle(self, count: int) -> str | None:
+        """What is to be said of the annotations left out, of ``count`` in all.
+
+        Raises:
+            DataError: there are some, under ``"error"``; names the first and counts the others.
+        """
+        found = self._found
+        if not found:
+            return None
+        if self._on_invalid == "error":
+            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            raise DataError(
+                f"{self._source}: {found[0]}{more}; "
+                "to leave such annotations out, set DATASETS.ON_INVALID skip"
+            )
+        first = "; ".join(found[:3])
+        return f"left out {len(found)} wrong annotations of {count}, the first: {first}"

@@ -11,8 +11,8 @@ import zlib
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from lt_det.errors import DataError
@@ -48,24 +48,27 @@ class Annotations(Protocol):
 
 
 class MemoryAnnotations:
-    """:class:`Annotations` as they were read.
+    """:class:`Annotations` as they were read: each still the text it was.
 
     Args:
-        headers, bodies: an image each, by ascending id.
-        class_of: class index by category id.
+        headers, lists: an image each, by ascending id; lists are its two LVIS lists.
+        texts: A annotations, image by image, as JSON.
+        columns: ``starts``, ``classes`` and ``crowd``.
         meta: as above.
     """
 
     def __init__(
-        self, headers: list[Record], bodies: list[Record], class_of: dict[int, int], meta: Record
+        self,
+        headers: list[Record],
+        lists: list[Record],
+        texts: list[msgspec.Raw],
+        columns: dict[str, Any],
+        meta: Record,
     ) -> None:
-        self._headers, self._bodies, self.meta = headers, bodies, meta
-        every = [annotation for body in bodies for annotation in body["annotations"]]
+        self._headers, self._lists, self._texts, self.meta = headers, lists, texts, meta
         self.image_ids = np.array([header["id"] for header in headers], dtype=np.int64)
-        counts = [len(body["annotations"]) for body in bodies]
-        self.starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        self.classes = np.array([class_of[a["category_id"]] for a in every], dtype=np.int32)
-        self.crowd = np.array([bool(a.get("iscrowd")) for a in every], dtype=bool)
+        self.starts = columns["starts"]
+        self.classes, self.crowd = columns["classes"], columns["crowd"]
 
     def header(self, position: int) -> Record:
         """As :meth:`Annotations.header`."""
@@ -73,7 +76,13 @@ class MemoryAnnotations:
 
     def body(self, position: int) -> Record:
         """As :meth:`Annotations.body`."""
-        return self._bodies[position]
+        return decode(self.body_text(position))
+
+    def body_text(self, position: int) -> bytes:
+        """:meth:`body` as JSON."""
+        own = self._texts[self.starts[position] : self.starts[position + 1]]
+        lists = msgspec.json.encode(self._lists[position])
+        return b'{"annotations":[' + b",".join(map(bytes, own)) + b"]," + lists[1:]
 
 
 class StoredAnnotations:
@@ -114,8 +123,7 @@ class StoredAnnotations:
     def header(self, position: int) -> Record:
         """As :meth:`Annotations.header`."""
         first, last = _span(self._ends[0], position)
-        found: Record = orjson.loads(self._headers[first:last])
-        return found
+        return decode(self._headers[first:last])
 
     def body(self, position: int) -> Record:
         """As :meth:`Annotations.body`. Raises DataError where the file was changed."""
@@ -126,8 +134,7 @@ class StoredAnnotations:
                 f"{self._folder}: image {self.image_ids[position]} is not what was written; delete "
                 "the folder, it is made anew"
             )
-        found: Record = orjson.loads(text)
-        return found
+        return decode(text)
 
 
 def write_store(folder: Path, annotations: MemoryAnnotations) -> None:
@@ -135,8 +142,8 @@ def write_store(folder: Path, annotations: MemoryAnnotations) -> None:
     header_ends, body_ends, checksums = [], [], []
     with open(folder / "headers", "wb") as headers, open(folder / "bodies", "wb") as bodies:
         for position in range(len(annotations.image_ids)):
-            headers.write(orjson.dumps(annotations.header(position)))
-            text = orjson.dumps(annotations.body(position))
+            headers.write(msgspec.json.encode(annotations.header(position)))
+            text = annotations.body_text(position)
             bodies.write(text)
             header_ends.append(headers.tell())
             body_ends.append(bodies.tell())
@@ -152,6 +159,16 @@ def write_store(folder: Path, annotations: MemoryAnnotations) -> None:
     digests = {name: _digest((folder / name).read_bytes()) for name in ("columns.npz", "headers")}
     stored = {"meta": annotations.meta, "sizes": sizes, "digests": digests}
     (folder / "meta.json").write_text(json.dumps(stored), encoding="utf-8")
+
+
+def decode(text: bytes | msgspec.Raw) -> Record:
+    """A JSON object; Python's own reader takes what is none by the book (NaN)."""
+    found: Record
+    try:
+        found = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        found = json.loads(bytes(text))
+    return found
 
 
 def _span(ends: NDArray[np.int64], position: int) -> tuple[int, int]:
