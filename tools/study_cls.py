@@ -87,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
     shared.add_argument("--imbalance", type=float, default=100.0)
     shared.add_argument("--epochs", type=int, default=100)
     shared.add_argument("--tuning-epochs", type=int, default=100, help="where α and p are chosen")
-    shared.add_argument("--variant-epochs", type=int, default=30, help="of xERM's variants")
+    shared.add_argument("--variant-epochs", type=int, default=100, help="of xERM's variants")
     shared.add_argument("--hold-out", type=int, default=50, help="pictures a class to choose on")
     shared.add_argument("--jobs", type=int, default=1, help="runs at a time; they share the cores")
     shared.add_argument("--compile", action="store_true", help="needs a C++ compiler on the CPU")

@@ -43,7 +43,8 @@ class Study:
         epochs: of every first-stage and xERM training.
         tuning_epochs: of the trainings α and p are chosen on; the best ones grow with training,
             so it should be as long as that of the comparison.
-        variant_epochs: of the trainings that compare xERM's variants.
+        variant_epochs: of the trainings that compare xERM's variants; fewer favour the student
+            that goes on from its teacher.
         hold_out: pictures a class that choices are made on, kept out of those trainings.
         jobs: runs at a time.
         compiled: train with compiled backbones.
@@ -56,7 +57,7 @@ class Study:
     imbalance: float = 100.0
     epochs: int = 100
     tuning_epochs: int = 100
-    variant_epochs: int = 30
+    variant_epochs: int = 100
     hold_out: int = 50
     jobs: int = 1
     compiled: bool = False
