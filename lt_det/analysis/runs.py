@@ -9,6 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+# glibc gives a step's large tensors back to the system and asks for them again in the next one;
+# keeping them takes a tenth off a step on the CPU.
+_KEEP_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**32),
+    "MALLOC_TRIM_THRESHOLD_": str(2**34),
+    "MALLOC_TOP_PAD_": str(2**28),
+}
+
 
 @dataclass(frozen=True)
 class Run:
@@ -53,7 +61,7 @@ def _run(tool: Path, run: Run, threads: int) -> None:
     log_file = run.folder / "console.txt"
     print(f"{run.name}: log in {log_file}", flush=True)
     command = [sys.executable, str(tool), *run.arguments]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    environment = {**_KEEP_MEMORY, **os.environ, "OMP_NUM_THREADS": str(threads)}
     with open(log_file, "w", encoding="utf-8") as log:
         done = subprocess.run(command, stdout=log, stderr=log, check=False, env=environment)
     if done.returncode:
