@@ -16,6 +16,9 @@ from lt_det.errors import DataError
 
 Record = dict[str, Any]
 
+# pycocotools counts the masks of a call in a byte, which numpy 2 refuses to overflow.
+_AREAS_AT_A_TIME = 255
+
 # Which field of a record an IoU type needs.
 FIELD_OF = {"bbox": "bbox", "segm": "segmentation", "boundary": "segmentation"}
 
@@ -53,7 +56,10 @@ class Detections:
         if self.masks is not None:
             rles = [m for m in self.masks if isinstance(m, dict) and not _is_list(m["counts"])]
             if len(rles) == len(self.masks):
-                return np.asarray(mask_api.area(rles) if rles else []) > 0
+                parts = [
+                    rles[i : i + _AREAS_AT_A_TIME] for i in range(0, len(rles), _AREAS_AT_A_TIME)
+                ]
+                return np.concatenate([mask_api.area(part) for part in parts] or [[]]) > 0
             return np.array([_area(mask) > 0 for mask in self.masks], dtype=bool)
         assert self.boxes is not None
         found: NDArray[np.bool_] = (self.boxes[:, 2] > 0) & (self.boxes[:, 3] > 0)

@@ -160,4 +160,8 @@ def test_pictures_of_features(root, work, trained):
     assert "error: no.png: picture is missing" in done.stderr
     models = ["--models", f"X={work}/gone.pth"]
     done = run(root, work, "show_features.py", "tsne", *models, "--output", "x.png", code=2)
+    assert f"X={work}/gone.pth: no such file" in done.stderr
+    (work / "alone.pth").write_bytes((output / "model_final.pth").read_bytes())
+    models = ["--models", f"X={work}/alone.pth"]
+    done = run(root, work, "show_features.py", "tsne", *models, "--output", "x.png", code=2)
     assert "config.yaml: no such file" in done.stderr

@@ -138,3 +138,13 @@ def test_concatenation_keeps_order_and_fields():
     boxes = Detections.concatenate([Detections.from_records(records[:2], ["bbox"])] * 2)
     assert boxes.masks is None
     assert len(boxes) == 4
+
+
+@pytest.mark.parametrize("count", [0, 1, 255, 256, 1000])
+def test_areas_of_any_number_of_masks(count):
+    empty = {"size": [120, 120], "counts": "PR>"}  # 120 x 120 pixels of background
+    full = some_results()[0]["segmentation"]
+    masks = [empty if i % 3 == 0 else full for i in range(count)]
+    columns = (np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64), np.zeros(count))
+    found = Detections(*columns, masks=masks).has_area
+    assert found.tolist() == [i % 3 != 0 for i in range(count)]
