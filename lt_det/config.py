@@ -6,6 +6,8 @@ from detectron2.config import CfgNode as CN
 
 # MODEL.LT.CLASSIFIER.NORMALIZATION of a plain linear layer.
 LINEAR = "linear"
+# MODEL.LT.XERM.BALANCED.
+BALANCED_TEACHERS = ("tde", "pc")
 
 
 def classifier_options(cfg: CN) -> dict[str, Any]:

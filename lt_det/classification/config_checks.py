@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 from detectron2.config import CfgNode
 
-from lt_det.config import LINEAR
+from lt_det.config import BALANCED_TEACHERS, LINEAR
 from lt_det.core import NORMALIZATIONS
 from lt_det.data.images import SAMPLERS
 from lt_det.errors import ConfigError
 
 from .datasets import DATASETS
-from .xerm import BALANCED_TEACHERS
 
 # What SOLVER.EPOCHS fills in.
 ITERATION_KEYS = (

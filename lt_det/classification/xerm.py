@@ -7,12 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lt_det.config import BALANCED_TEACHERS
 from lt_det.core import adjust_logits, xerm_loss
 from lt_det.errors import ConfigError
 
 from .model import ImageClassifier
-
-BALANCED_TEACHERS = ("tde", "pc")
 
 
 class Teacher:

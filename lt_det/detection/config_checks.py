@@ -2,11 +2,9 @@
 
 from detectron2.config import CfgNode
 
-from lt_det.config import LINEAR
+from lt_det.config import BALANCED_TEACHERS, LINEAR
 from lt_det.core import NORMALIZATIONS
 from lt_det.errors import ConfigError
-
-from .teacher import BALANCED_TEACHERS
 
 _LT_HEADS = ("LTCascadeROIHeads", "LTStandardROIHeads")
 

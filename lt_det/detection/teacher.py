@@ -9,6 +9,7 @@ from detectron2.modeling import GeneralizedRCNN, build_model
 from detectron2.structures import ImageList, Instances
 from torch import Tensor
 
+from lt_det.config import BALANCED_TEACHERS
 from lt_det.core import adjust_logits, background_exempt_log_probs
 from lt_det.core.classifier import subtract_share
 from lt_det.engine import LTCheckpointer, read_trained_config
@@ -18,8 +19,6 @@ from .box_predictor import BoxPredictions, LTFastRCNNOutputLayers
 from .box_stages import box_predictors, predict_stage
 
 logger = logging.getLogger(__name__)
-
-BALANCED_TEACHERS = ("tde", "pc")
 
 
 class DetectionTeacher:
