@@ -63,7 +63,9 @@ def _spread(model: Any) -> None:
         _draw(name, parameter)
     model.backbone.bottom_up.stem.conv1.weight /= 100 * _size_of_features(model)
     heads = model.roi_heads.box_head
-    last_layers = [head.fc2 for head in (heads if hasattr(heads, "__len__") else [heads])]
+    last_layers = [
+        head.fc2 for head in (heads if isinstance(heads, torch.nn.ModuleList) else [heads])
+    ]
     _center(model, last_layers)
     for predictor in box_predictors(model.roi_heads):
         predictor.bbox_pred.weight /= 100

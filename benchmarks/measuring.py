@@ -59,6 +59,8 @@ def in_its_own_process(module: str, **options: Any) -> dict[str, float]:
     if done.returncode:
         raise RuntimeError(f"{' '.join(line)}:\n{done.stderr[-2000:]}")
     measured: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    shown = {key: round(value, 3) for key, value in measured.items() if key in ("seconds", "mib")}
+    print(f"    {shown}", flush=True)
     return measured
 
 
