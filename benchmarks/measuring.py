@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -87,8 +86,3 @@ def machine() -> dict[str, str]:
         "torch": torch.__version__,
         "torchvision": torchvision.__version__,
     }
-
-
-def total_peak() -> float:
-    """Peak memory of the process since its start, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -2,8 +2,10 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 
@@ -37,9 +39,16 @@ def load_json(path: str | os.PathLike[str]) -> Any:
 
 def save_json(value: Any, path: str | os.PathLike[str], indent: int | None = None) -> None:
     """Write JSON: the file is either whole or not there. NaN stays NaN, as Python reads it."""
+    with whole_file(path) as file:
+        json.dump(value, file, indent=indent)
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[TextIO]:
+    """A text file to write that appears under its name once it is whole; folders are made."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + f".{os.getpid()}.part")
     with open(partial, "w", encoding="utf-8") as file:
-        json.dump(value, file, indent=indent)
+        yield file
     os.replace(partial, path)

@@ -76,21 +76,24 @@ class AnnotationSet:
         header, body = self.store.header(position), self.store.body(position)
         return {**header, "path": self.paths[position], **body}
 
-    @cached_property
+    @property
     def images(self) -> dict[int, Record]:
         """Every image's record by id, without annotations; all of them in memory."""
-        found = {}
-        for position, image_id in enumerate(self.store.image_ids.tolist()):
-            record = self.image(position)
-            del record["annotations"]
-            found[image_id] = record
-        return found
+        return self._in_memory[0]
 
-    @cached_property
+    @property
     def annotations(self) -> list[Record]:
         """Every annotation by image, boxes XYWH in pixels; all of them in memory."""
-        positions = range(len(self.store.image_ids))
-        return [a for position in positions for a in self.store.body(position)["annotations"]]
+        return self._in_memory[1]
+
+    @cached_property
+    def _in_memory(self) -> tuple[dict[int, Record], list[Record]]:
+        images, annotations = {}, []
+        for position, image_id in enumerate(self.store.image_ids.tolist()):
+            record = self.image(position)
+            annotations += record.pop("annotations")
+            images[image_id] = record
+        return images, annotations
 
     @cached_property
     def counts(self) -> tuple[list[int], list[int]]:

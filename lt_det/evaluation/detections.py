@@ -5,7 +5,6 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as mask_api
 
 from lt_det.errors import DataError
+from lt_det.json_file import whole_file
 
 Record = dict[str, Any]
 
@@ -131,16 +131,12 @@ def save_detections(
     detections: Detections, path: str | os.PathLike[str], chunk: int = 20_000
 ) -> None:
     """Write an LVIS results file, never all of it as records; it is whole or not there."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with open(partial, "w", encoding="utf-8") as file:
+    with whole_file(path) as file:
         file.write("[")
         for first in range(0, len(detections), chunk):
             text = json.dumps(list(detections.records(first, first + chunk)))
             file.write((", " if first else "") + text[1:-1])
         file.write("]")
-    os.replace(partial, path)
 
 
 def _problem(record: Any, needed: tuple[str, ...]) -> str | None:
