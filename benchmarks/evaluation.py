@@ -4,11 +4,12 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lt_det.evaluation.ground_truth import normalize_ground_truth
-from lt_det.evaluation.lvis_ap import GroundTruth, evaluate_lvis
+from lt_det.evaluation.lvis_ap import GROUP_AP50, LVIS_FIGURES, GroundTruth, evaluate_lvis
 from lt_det.evaluation.lvis_reference import evaluate_lvis_reference
 from lt_det.evaluation.results_file import read_results
 from lt_det.json_file import load_json
@@ -84,13 +85,18 @@ def main(args: argparse.Namespace) -> None:
     record, _ = normalize_ground_truth(data["images"], data["annotations"], data["categories"])
     truth = GroundTruth(record)
     del data
-    before, started = reset_peak(), time.perf_counter()
-    if args.by == "lt_det":
-        figures = evaluate_lvis(truth, read_results(args.folder / "results.json", ["bbox"]), "bbox")
-    else:
-        figures = evaluate_lvis_reference(truth, load_json(args.folder / "results.json"), "bbox")
-    taken = time.perf_counter() - started
-    say({"seconds": taken, "mib": peak() - before, "mib_in_all": peak(), **figures})
+    file = args.folder / "results.json"
+    reset_peak()
+    started = time.perf_counter()
+    results: Any = read_results(file, ["bbox"]) if args.by == "lt_det" else load_json(file)
+    read = time.perf_counter()
+    evaluate = evaluate_lvis if args.by == "lt_det" else evaluate_lvis_reference
+    figures = evaluate(truth, results, "bbox")
+    ended = time.perf_counter()
+    say(
+        {"seconds": ended - started, "seconds_evaluating": ended - read, "mib": peak()}
+        | {key: figures[key] for key in (*LVIS_FIGURES, *GROUP_AP50)}
+    )
 
 
 if __name__ == "__main__":

@@ -3,27 +3,29 @@
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def seconds(work: Callable[[], Any], repeats: int, warm_up: int = 1) -> float:
-    """Median wall time of a call."""
-    for _ in range(warm_up):
-        work()
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
+def fastest(works: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Least wall time of each, in seconds, taken in turn after a warm-up.
+
+    The least, for whatever else the machine does can only add.
+    """
+    taken: dict[str, list[float]] = {name: [] for name in works}
+    for number in range(rounds + 1):
+        for name, work in works.items():
+            started = time.perf_counter()
+            work()
+            if number:
+                taken[name].append(time.perf_counter() - started)
+    return {name: min(times) for name, times in taken.items()}
 
 
 def reset_peak() -> float:

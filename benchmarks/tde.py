@@ -1,38 +1,21 @@
-"""What TDE adds to the head it stands on, in training and in inference: pairs of runs in turn."""
+"""What TDE adds to the head it stands on and to a linear one, in training and in inference."""
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from detectron2.structures import BitMasks, Boxes, Instances
 from detectron2.utils.events import EventStorage
-from torch import nn
+from torch import Tensor, nn
 
 from lt_det.core import HeadDirection
 from lt_det.detection import TDEInference
-from lt_det.detection.box_inference import box_detections, run_box_stages
+from lt_det.detection.box_inference import mean_probs, run_box_stages
 from lt_det.detection.box_stages import box_predictors
 
 from . import inference
-from .measuring import say
-
-
-def ratio(plain: Callable[[], Any], with_tde: Callable[[], Any], pairs: int) -> float:
-    """Median over pairs of the second's time over the first's, each first in turn."""
-    found = []
-    for pair in range(pairs + 1):
-        order = (plain, with_tde) if pair % 2 else (with_tde, plain)
-        times = {}
-        for work in order:
-            started = time.perf_counter()
-            work()
-            times[work] = time.perf_counter() - started
-        if pair:  # the first warms up
-            found.append(times[with_tde] / times[plain])
-    return statistics.median(found)
+from .measuring import fastest, say
 
 
 class _Untracked(nn.Module):
@@ -42,51 +25,73 @@ class _Untracked(nn.Module):
         """Nothing."""
 
 
-def _training(args: argparse.Namespace) -> float:
-    model = inference.build(args).train()
-    size = args.size
-    picture = torch.randint(256, (3, *size), dtype=torch.uint8)
-    instances = Instances(size)
-    corners = torch.rand(20, 2) * min(size) / 2
-    instances.gt_boxes = Boxes(torch.cat([corners, corners + 60], dim=1))
-    instances.gt_classes = torch.randint(args.classes, (20,))
-    instances.gt_masks = BitMasks(torch.ones(20, *size, dtype=torch.bool))
-    batch = [{"image": picture, "height": size[0], "width": size[1], "instances": instances}]
+def _training(args: argparse.Namespace) -> dict[str, float]:
+    """Steps of the linear classifier, of the de-confound one, and of that with its direction."""
+    batch = _batch(args)
+    linear, model = _model(args, "linear").train(), _model(args, "tde").train()
     predictors = box_predictors(model.roi_heads)
     tracked = [predictor.head_direction for predictor in predictors]
     assert all(isinstance(direction, HeadDirection) for direction in tracked)
     untracked = [_Untracked() for _ in predictors]
 
-    def step(directions: list[Any]) -> None:
-        for predictor, direction in zip(predictors, directions, strict=True):
-            predictor.head_direction = direction
+    def step(trained: Any) -> None:
         torch.manual_seed(0)
         with EventStorage():
-            sum(model(batch).values()).backward()
+            sum(trained(batch).values()).backward()
 
-    return ratio(lambda: step(untracked), lambda: step(tracked), args.pairs)
+    def step_with(directions: list[Any]) -> None:
+        for predictor, direction in zip(predictors, directions, strict=True):
+            predictor.head_direction = direction
+        step(model)
+
+    works = {
+        "linear": lambda: step(linear),
+        "te": lambda: step_with(untracked),
+        "tde": lambda: step_with(tracked),
+    }
+    return fastest(works, args.rounds)
+
+
+def _batch(args: argparse.Namespace) -> list[dict[str, Any]]:
+    height, width = args.size
+    instances = Instances(args.size)
+    corners = torch.rand(20, 2) * min(args.size) / 2
+    instances.gt_boxes = Boxes(torch.cat([corners, corners + 60], dim=1))
+    instances.gt_classes = torch.randint(args.classes, (20,))
+    instances.gt_masks = BitMasks(torch.ones(20, height, width, dtype=torch.bool))
+    picture = inference.picture(args.size)
+    return [{"image": picture, "height": height, "width": width, "instances": instances}]
 
 
 @torch.no_grad()
-def _inference(args: argparse.Namespace) -> float:
-    """Box heads, probabilities and NMS: what comes before is the same, masks come after."""
-    model = inference.build(args)
-    images = model.preprocess_image([{"image": inference.picture(args.size)}])
-    features = model.backbone(images.tensor)
-    proposals, _ = model.proposal_generator(images, features, None)
-    heads = model.roi_heads
+def _inference(args: argparse.Namespace) -> dict[str, float]:
+    """From proposals to probabilities: before it all is the same, NMS and masks follow scores."""
 
-    def detect(setting: TDEInference) -> None:
-        box_detections(run_box_stages(heads, features, proposals), setting)
+    def work(variant: str, setting: TDEInference | None) -> Callable[[], Tensor]:
+        model = _model(args, variant)
+        images = model.preprocess_image([{"image": inference.picture(args.size)}])
+        features = model.backbone(images.tensor)
+        proposals, _ = model.proposal_generator(images, features, None)
+        return lambda: mean_probs(run_box_stages(model.roi_heads, features, proposals), setting)
 
-    return ratio(
-        lambda: detect(TDEInference(0.0)), lambda: detect(TDEInference(1.5, True)), args.pairs
-    )
+    works = {
+        "linear": work("linear", None),
+        "te": work("tde", TDEInference(0.0)),
+        "tde": work("tde", TDEInference(1.5, background_exempt=True)),
+    }
+    return fastest(works, args.rounds)
+
+
+def _model(args: argparse.Namespace, variant: str) -> Any:
+    return inference.build(argparse.Namespace(**{**vars(args), "variant": variant}))
 
 
 if __name__ == "__main__":
     parser = inference.parser()
-    parser.add_argument("--pairs", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=9)
     given = parser.parse_args()
-    given.variant = "tde"
-    say({"training": _training(given), "inference": _inference(given)})
+    training, testing = _training(given), _inference(given)
+    say(
+        {f"training_{name}": taken for name, taken in training.items()}
+        | {f"inference_{name}": taken for name, taken in testing.items()}
+    )

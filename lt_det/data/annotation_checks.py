@@ -67,8 +67,14 @@ def _segmentation_problem(segmentation: Any, image: dict[str, Any], is_crowd: bo
 
 
 def _are_finite(values: Any) -> bool:
-    # At LVIS's size a Python call a coordinate is what reading waits for.
-    return set(map(type, values)) <= _NUMBERS and all(map(math.isfinite, values))
+    # At LVIS's size a Python call a coordinate is what reading waits for: numbers that are not
+    # finite leave no finite sum.
+    if not set(map(type, values)) <= _NUMBERS:
+        return False
+    try:
+        return math.isfinite(sum(values)) or all(map(math.isfinite, values))
+    except OverflowError:  # an integer that is no float
+        return False
 
 
 class Problems:

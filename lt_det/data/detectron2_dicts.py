@@ -83,6 +83,6 @@ class TrainingDicts(Dataset[dict[str, Any]]):
         for index, position in self._kept.tolist():
             store = self._sets[index].store
             first, last = store.starts[position : position + 2]
-            classes = np.unique(store.classes[first:last]).tolist()
+            classes = set(store.classes[first:last].tolist())
             found.append({"annotations": [shared[c] for c in classes]})
         return found

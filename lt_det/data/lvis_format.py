@@ -161,26 +161,26 @@ def _locate_pictures(store: Annotations, image_root: str, json_file: str, check:
     """Paths by position; folders are listed once, for a stat per picture is slow at LVIS's size."""
     listed: dict[str, set[str]] = {}
 
-    def exists(path: Path) -> bool:
-        folder = str(path.parent)
+    def exists(path: str) -> bool:
+        folder, name = os.path.split(path)
         if folder not in listed:
             listed[folder] = set(os.listdir(folder)) if os.path.isdir(folder) else set()
-        return path.name in listed[folder]
+        return name in listed[folder]
 
     paths = []
     for position in range(len(store.image_ids)):
         image = store.header(position)
         candidates = []
         if image.get("file_name"):
-            candidates.append(Path(image_root, image["file_name"]))
+            candidates.append(os.path.join(image_root, image["file_name"]))
         if image.get("coco_url"):
-            candidates.append(Path(image_root, *image["coco_url"].split("/")[-2:]))
+            candidates.append(os.path.join(image_root, *image["coco_url"].split("/")[-2:]))
         if not candidates:
             raise DataError(f"{json_file}: image {image['id']}: has neither file_name nor coco_url")
         found = next((path for path in candidates if exists(path)), None)
         if found is None and check:
             raise DataError(f"{json_file}: image {image['id']}: picture not found: {candidates[0]}")
-        paths.append(str(found or candidates[-1]))
+        paths.append(found or candidates[-1])
     return paths
 
 

@@ -42,12 +42,7 @@ def box_detections(stages: list[Stage], setting: TDEInference | None = None) -> 
         instances with ``pred_boxes``, ``scores`` and ``pred_classes``, best first, as Detectron2's
         ``fast_rcnn_inference`` gives them.
     """
-    probs = _stage_probs(stages[0], setting)
-    if len(stages) > 1:
-        # In Detectron2's order of additions, for its scores to the bit.
-        for stage in stages[1:]:
-            probs = probs + _stage_probs(stage, setting)
-        probs = probs * (1.0 / len(stages))
+    probs = mean_probs(stages, setting)
     predictor, predictions, proposals = stages[-1]
     sizes = [len(p) for p in proposals]
     deltas = predictions[1].split(sizes)
@@ -55,6 +50,17 @@ def box_detections(stages: list[Stage], setting: TDEInference | None = None) -> 
         _detections_of_image(predictor, own_probs, own_deltas, own)
         for own_probs, own_deltas, own in zip(probs.split(sizes), deltas, proposals, strict=True)
     ]
+
+
+def mean_probs(stages: list[Stage], setting: TDEInference | None = None) -> Tensor:
+    """(R, C + 1) class probabilities averaged over the stages; arguments as above."""
+    probs = _stage_probs(stages[0], setting)
+    if len(stages) == 1:
+        return probs
+    # In Detectron2's order of additions, for its scores to the bit.
+    for stage in stages[1:]:
+        probs = probs + _stage_probs(stage, setting)
+    return probs * (1.0 / len(stages))
 
 
 def _stage_probs(stage: Stage, setting: TDEInference | None) -> Tensor:

@@ -11,7 +11,7 @@ FIXED_PER_CATEGORY = 10_000
 
 def best_per_image(detections: Detections, limit: int = LVIS_PER_IMAGE) -> Detections:
     """The highest-scoring of each image, over all categories; ties keep the file's order."""
-    return detections.take(_best(detections.image_ids, detections.scores, limit))
+    return _best(detections, detections.image_ids, limit)
 
 
 def best_per_category(detections: Detections, limit: int = FIXED_PER_CATEGORY) -> Detections:
@@ -20,7 +20,7 @@ def best_per_category(detections: Detections, limit: int = FIXED_PER_CATEGORY) -
     Dave et al., "Evaluating Large-Vocabulary Object Detectors: The Devil is in the Details", 2021:
     AP_fixed, in which categories do not compete for an image's 300 places.
     """
-    return detections.take(_best(detections.category_ids, detections.scores, limit))
+    return _best(detections, detections.category_ids, limit)
 
 
 def with_area(detections: Detections) -> Detections:
@@ -29,14 +29,22 @@ def with_area(detections: Detections) -> Detections:
     The official code counts them towards the limit and then forgets them; other evaluators call
     them false positives.
     """
-    return detections.take(np.flatnonzero(detections.has_area))
+    has_area = detections.has_area
+    return detections if has_area.all() else detections.take(np.flatnonzero(has_area))
 
 
-def _best(groups: NDArray[np.int64], scores: NDArray[np.float64], limit: int) -> NDArray[np.int64]:
-    """Positions of each group's best, ascending."""
-    # Stable, so that ties keep their order.
-    order = np.lexsort((-scores, groups))
+def _best(detections: Detections, groups: NDArray[np.int64], limit: int) -> Detections:
+    """Each group's best, in the order given; all of them as they are where no group has more."""
+    # Stable, so that ties keep their order, and quick where the file is grouped already.
+    order = groups.argsort(kind="stable")
     ordered = groups[order]
-    rank = np.arange(len(order)) - np.searchsorted(ordered, ordered, side="left")
-    kept: NDArray[np.int64] = np.sort(order[rank < limit])
-    return kept
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]][: len(ordered)])
+    counts = np.diff(np.r_[starts, len(ordered)])
+    if not (counts > limit).any():
+        return detections
+    crowded = np.repeat(counts > limit, counts)
+    few, many = order[~crowded], order[crowded]
+    many = many[np.lexsort((-detections.scores[many], groups[many]))]
+    counts = counts[counts > limit]
+    rank = np.arange(len(many)) - np.repeat(counts.cumsum() - counts, counts)
+    return detections.take(np.sort(np.concatenate([few, many[rank < limit]])))

@@ -57,6 +57,14 @@ FAULTS = {
     "box without area": (set_in("annotations", 2, bbox=[5, 5, 0, 9]), "annotation 3: .* no area"),
     "box not numbers": (set_in("annotations", 2, bbox=[5, 5, "a", 9]), "not four finite numbers"),
     "box NaN": (set_in("annotations", 2, bbox=[5, 5, float("nan"), 9]), "not four finite numbers"),
+    "box infinite": (
+        set_in("annotations", 2, bbox=[5, float("-inf"), float("inf"), 9]),
+        "not four finite numbers",
+    ),
+    "coordinate beyond floats": (
+        set_in("annotations", 0, segmentation=[[1, 1, 5, 10**400, 3.5, 1]]),
+        "polygon is not a list of finite numbers",
+    ),
     "two points": (
         set_in("annotations", 0, segmentation=[[1.0, 1.0, 5.0, 5.0]]),
         r"annotation 1: polygon has fewer than three points \(2\)",
@@ -133,6 +141,12 @@ def test_other_files(tmp_path, content, message):
 def test_absent_file(tmp_path):
     with pytest.raises(DataError, match=r"nowhere\.json: cannot be read"):
         read_annotations(tmp_path / "nowhere.json", tmp_path)
+
+
+def test_coordinates_whose_sum_overflows_are_finite(tmp_path):
+    data = valid()
+    data["annotations"][0]["segmentation"] = [[1e308, 1.0, 1e308, 5.0, 3.5, 1.0]]
+    assert read_annotations(write(tmp_path, data), tmp_path).store.classes.size == 3
 
 
 def test_a_rounded_box_may_stand_out_by_a_pixel(tmp_path):
