@@ -28,6 +28,7 @@ def add_lt_config(cfg: CN) -> None:
     _add_test(cfg)
     _add_timm_backbone(cfg)
     _add_xerm(cfg)
+    _add_reliability(cfg)
     _add_image_classifier(cfg)
     _add_image_data(cfg)
     _add_image_schedule(cfg)
@@ -146,6 +147,14 @@ def _add_xerm(cfg: CN) -> None:
     cfg.MODEL.LT.XERM.TEACHER_CONFIG = ""
     # Start the student from the teacher's weights instead of from scratch.
     cfg.MODEL.LT.XERM.INIT_FROM_TEACHER = False
+
+
+def _add_reliability(cfg: CN) -> None:
+    # Numbered checkpoints to keep, the newest; 0: all. model_final.pth is kept besides.
+    cfg.SOLVER.KEEP_CHECKPOINTS = 0
+    # A loss or head direction that is not finite: "stop" ends training and names it, "skip" leaves
+    # the step out and counts it.
+    cfg.SOLVER.ON_NON_FINITE = "stop"
 
 
 def _add_image_classifier(cfg: CN) -> None:

@@ -15,3 +15,12 @@ class ConfigError(UserError):
 
 class WeightsError(UserError):
     """A checkpoint that does not fit: ``FILE: TENSOR: what is wrong with it``."""
+
+
+class TrainingError(UserError):
+    """Training that cannot go on: ``ITERATION: what went wrong, on which pictures``."""
+
+
+def one_line(error: BaseException) -> str:
+    """A library's message without its line breaks, and no longer than one reads."""
+    return " ".join(str(error).split())[:300]

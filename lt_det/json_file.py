@@ -5,11 +5,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 import msgspec
 
 from lt_det.errors import DataError
+
+# How a file is called until it is whole; a killed process leaves it behind.
+PARTIAL = ".part"
 
 
 def load_json(path: str | os.PathLike[str]) -> Any:
@@ -44,11 +47,22 @@ def save_json(value: Any, path: str | os.PathLike[str], indent: int | None = Non
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike[str]) -> Iterator[TextIO]:
-    """A text file to write that appears under its name once it is whole; folders are made."""
+def whole_file(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any]]:
+    """A file to write that appears under its name once it is whole; folders are made.
+
+    Args:
+        path: its name.
+        mode: ``"w"`` for UTF-8 text, ``"wb"`` for bytes.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + f".{os.getpid()}.part")
-    with open(partial, "w", encoding="utf-8") as file:
-        yield file
-    os.replace(partial, path)
+    partial = path.with_name(path.name + f".{os.getpid()}{PARTIAL}")
+    try:
+        with open(partial, mode, encoding="utf-8" if mode == "w" else None) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise

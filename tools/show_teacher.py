@@ -19,7 +19,7 @@ def main(args: argparse.Namespace) -> None:
     """One epoch of training pictures, augmented as in training."""
     cfg, data = setup(args)
     teacher = load_teacher(cfg, data.class_counts)
-    batches, _ = training_batches(cfg, data)
+    batches = training_batches(cfg, data)
     epoch = islice(batches, -(-len(data.train) // cfg.SOLVER.IMS_PER_BATCH))
     limits = {"many": cfg.DATASETS.IMAGES.MANY, "few": cfg.DATASETS.IMAGES.FEW}
     report = teacher_report(teacher, epoch, cfg.MODEL.LT.XERM.EXPONENT, **limits)

@@ -5,13 +5,18 @@ import logging
 import os
 from pathlib import Path
 
-import yaml
 from detectron2.config import CfgNode, get_cfg
 from detectron2.engine import default_argument_parser, default_setup
 from detectron2.utils import comm
 
 from lt_det.config import add_lt_config
-from lt_det.engine import check_teacher_given, log_like_detectron2, merge_config
+from lt_det.engine import (
+    check_engine_keys,
+    check_teacher_given,
+    log_like_detectron2,
+    merge_config,
+    settle_seed,
+)
 from lt_det.errors import ConfigError, DataError
 
 from .config_checks import check_config
@@ -56,14 +61,14 @@ def setup(args: argparse.Namespace) -> tuple[CfgNode, ImageData]:
     """
     cfg = load_config(args)
     check_config(cfg, args.opts)
+    check_engine_keys(cfg)
     if cfg.SOLVER.IMS_PER_BATCH % comm.get_world_size():
         raise ConfigError(
             f"SOLVER.IMS_PER_BATCH: {cfg.SOLVER.IMS_PER_BATCH} pictures cannot be shared evenly by "
             f"{comm.get_world_size()} processes"
         )
     _check_weights(cfg, args)
-    if cfg.SEED < 0:
-        cfg.SEED = _drawn_seed(cfg, resume=args.resume)
+    settle_seed(cfg, resume=args.resume)
     default_setup(cfg, args)
     log_like_detectron2()
     data = load_image_data(cfg, training=not args.eval_only)
@@ -73,16 +78,6 @@ def setup(args: argparse.Namespace) -> tuple[CfgNode, ImageData]:
         Path(cfg.OUTPUT_DIR, "config.yaml").write_text(cfg.dump(), encoding="utf-8")
     cfg.freeze()
     return cfg, data
-
-
-def _drawn_seed(cfg: CfgNode, *, resume: bool) -> int:
-    """Every batch is a function of the seed, so there is one, and a resumed run keeps it."""
-    written = Path(cfg.OUTPUT_DIR, "config.yaml")
-    drawn = comm.shared_random_seed() % 2**31
-    if not resume or not written.is_file():
-        return drawn
-    found = yaml.safe_load(written.read_text(encoding="utf-8")).get("SEED", -1)
-    return int(found) if found >= 0 else drawn
 
 
 def _check_weights(cfg: CfgNode, args: argparse.Namespace) -> None:

@@ -85,36 +85,32 @@ class LTClassifierTrainer(LTTrainerBase):
         return built
 
     def build_train_loader(self, cfg: CfgNode) -> Any:
-        """Endless batches, from iteration 0; :meth:`resume_or_load` moves the start."""
-        loader, self._share = training_batches(cfg, self._data)
-        return loader
-
-    def resume_or_load(self, resume: bool = True) -> None:
-        """Load a checkpoint, or MODEL.WEIGHTS; batches go on where the checkpoint stopped."""
-        super().resume_or_load(resume)
-        self._share.start_iter = self.start_iter
+        """Endless batches, from iteration 0; ``start_iter`` moves the start."""
+        return training_batches(cfg, self._data)
 
     def build_hooks(self) -> list[Any]:
         """Detectron2's, after ours."""
-        ours: list[HookBase] = [_StepSeed(self._share)]
-        if self._run_cfg.MODEL.LT.HEAD_DIRECTION.FOLLOW_LR:
-            ours.append(_DirectionFollowsLR())
-        return [*ours, *super().build_hooks()]
+        follows = self._run_cfg.MODEL.LT.HEAD_DIRECTION.FOLLOW_LR
+        return [*([_DirectionFollowsLR()] if follows else []), *super().build_hooks()]
+
+    def pictures_of(self, batch: dict[str, torch.Tensor]) -> list[str]:
+        """File names, or numbers in a set that has none."""
+        return [self._data.train.image_name(i) for i in batch["positions"].tolist()]
 
     def test(self, cfg: CfgNode, model: nn.Module, evaluators: Any = None) -> Any:  # type: ignore[override]
         """Evaluate on every test distribution; returns top-1 by method and test, in percent."""
         return evaluate(self._run_cfg, model, self._data)
 
 
-def training_batches(cfg: CfgNode, data: ImageData) -> tuple[Any, Share]:
-    """Endless augmented batches of this process, and the share that says where they start."""
+def training_batches(cfg: CfgNode, data: ImageData) -> InMemoryLoader | FileLoader:
+    """Endless augmented batches of this process."""
     options, train = cfg.INPUT.IMAGES, data.train
     share = Share(cfg.SOLVER.IMS_PER_BATCH, comm.get_rank(), comm.get_world_size(), cfg.SEED)
     stream = IndexStream(train.labels, cfg.DATALOADER.IMAGE_SAMPLER, cfg.SEED)
     if data.train_pictures is None:
         transform = training_transform(options.SIZE, options.COLOR_JITTER)
-        return FileLoader(train, stream, share, transform, cfg.DATALOADER.NUM_WORKERS), share
-    loader = InMemoryLoader(
+        return FileLoader(train, stream, share, transform, cfg.DATALOADER.NUM_WORKERS)
+    return InMemoryLoader(
         data.train_pictures,
         train.labels,
         stream,
@@ -122,18 +118,6 @@ def training_batches(cfg: CfgNode, data: ImageData) -> tuple[Any, Share]:
         padding=options.PADDING,
         flip=options.FLIP,
     )
-    return loader, share
-
-
-class _StepSeed(HookBase):
-    """Seeds whatever draws from torch's own generator in a step (dropout, drop path)."""
-
-    def __init__(self, share: Share) -> None:
-        self._share = share
-
-    def before_step(self) -> None:
-        """Before each iteration."""
-        torch.manual_seed(self._share.seed_of(self.trainer.iter) % 2**63)
 
 
 class _DirectionFollowsLR(HookBase):

@@ -76,6 +76,12 @@ class TrainingDicts(Dataset[dict[str, Any]]):
         index, own = self._kept[position].tolist()
         return detectron2_dict(self._sets[index], own)
 
+    def is_wide(self, position: int) -> bool:
+        """Whether a picture is wider than high; nothing but its header is read."""
+        index, own = self._kept[position].tolist()
+        header = self._sets[index].store.header(own)
+        return bool(header["width"] > header["height"])
+
     def categories(self) -> list[dict[str, Any]]:
         """The classes of each image alone, as Detectron2's repeat-factor sampler reads them."""
         shared = [{"category_id": c} for c in range(self._sets[0].num_classes)]

@@ -12,7 +12,13 @@ from detectron2.utils import comm
 from lt_det.config import add_lt_config
 from lt_det.data.catalog import CUSTOM_TRAIN, CUSTOM_VAL, register_from_config
 from lt_det.data.lvis_format import AnnotationSet
-from lt_det.engine import check_teacher_given, log_like_detectron2, merge_config
+from lt_det.engine import (
+    check_engine_keys,
+    check_teacher_given,
+    log_like_detectron2,
+    merge_config,
+    settle_seed,
+)
 from lt_det.errors import ConfigError, DataError
 
 from .config_checks import check_config
@@ -72,7 +78,9 @@ def setup(args: argparse.Namespace) -> CfgNode:
     """
     cfg = load_config(args.config_file, args.opts, args)
     check_config(cfg)
+    check_engine_keys(cfg)
     _check_weights(cfg, args)
+    settle_seed(cfg, resume=args.resume)
     default_setup(cfg, args)
     log_like_detectron2()
     if cfg.SOLVER.AMP.ENABLED and cfg.MODEL.DEVICE == "cpu":

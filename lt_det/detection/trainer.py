@@ -7,8 +7,6 @@ from typing import Any
 
 import torch
 from detectron2.config import CfgNode
-from detectron2.data import build_detection_train_loader
-from detectron2.data.samplers import RepeatFactorTrainingSampler
 from detectron2.evaluation import inference_on_dataset
 from detectron2.utils import comm
 from torch import nn
@@ -24,6 +22,7 @@ from .evaluator import LTEvaluator
 from .result_rows import inference_settings, row_head
 from .tde_sweep import TDESweep
 from .teacher import load_teacher
+from .train_loader import TrainingLoader, build_training_loader
 
 logger = logging.getLogger(__name__)
 
@@ -42,23 +41,19 @@ class LTTrainer(LTTrainerBase):
             plain.roi_heads.learn_from(load_teacher(cfg, torch.tensor(counts)))
 
     @classmethod
-    def build_train_loader(cls, cfg: CfgNode) -> Any:
-        """Detectron2's, over dicts that are made as they are asked for."""
+    def build_train_loader(cls, cfg: CfgNode) -> TrainingLoader:
+        """Batches of Detectron2's dicts, any of which may come first."""
         sets = [registered_set(name) for name in cfg.DATASETS.TRAIN]
         dicts = TrainingDicts(sets, filter_empty=cfg.DATALOADER.FILTER_EMPTY_ANNOTATIONS)
         total = sum(len(one.paths) for one in sets)
         logger.info("training on %d images of %d", len(dicts), total)
         if not len(dicts):
             raise DataError(f"{sets[0].json_file}: no image has an instance to train on")
-        sampler = None
-        if cfg.DATALOADER.SAMPLER_TRAIN == "RepeatFactorTrainingSampler":
-            factors = RepeatFactorTrainingSampler.repeat_factors_from_category_frequency(
-                dicts.categories(),
-                cfg.DATALOADER.REPEAT_THRESHOLD,
-                sqrt=cfg.DATALOADER.REPEAT_SQRT,
-            )
-            sampler = RepeatFactorTrainingSampler(factors, seed=cfg.SEED)
-        return build_detection_train_loader(cfg, dataset=dicts, sampler=sampler)
+        return build_training_loader(cfg, dicts)
+
+    def pictures_of(self, batch: list[dict[str, Any]]) -> list[str]:
+        """Image ids."""
+        return [f"id {d['image_id']}" for d in batch]
 
     @classmethod
     def test(cls, cfg: CfgNode, model: nn.Module, evaluators: Any = None) -> Any:

@@ -2,17 +2,19 @@
 
 from .checkpoint import LTCheckpointer
 from .launch import run
-from .setup import log_like_detectron2, merge_config, report_cost
+from .setup import check_engine_keys, log_like_detectron2, merge_config, report_cost, settle_seed
 from .trained import check_teacher_given, read_trained_config
 from .trainer import LTTrainerBase
 
 __all__ = [
     "LTCheckpointer",
     "LTTrainerBase",
+    "check_engine_keys",
     "check_teacher_given",
     "log_like_detectron2",
     "merge_config",
     "read_trained_config",
     "report_cost",
     "run",
+    "settle_seed",
 ]

@@ -1,17 +1,28 @@
 """Checkpoints that fit, or a clear error: nothing is loaded in part in silence."""
 
+import pickle
+import re
+from pathlib import Path
 from typing import Any
 
+import torch
 from detectron2.checkpoint import DetectionCheckpointer
+from detectron2.utils import comm
 
-from lt_det.errors import WeightsError
+from lt_det.errors import WeightsError, one_line
+
+from .checkpoint_files import WholeFiles, last_whole_checkpoint
+from .zoo_pickle import load_zoo_pickle
 
 # Modules whose sizes follow the number of classes.
 _HEADS = ("roi_heads.", "classifier.")
 
 
 class LTCheckpointer(DetectionCheckpointer):
-    """Detectron2's checkpointer, which refuses tensors of another shape instead of skipping them.
+    """Detectron2's checkpointer, made safe.
+
+    Files appear whole; a broken last one gives way to the one before it; weights are read without
+    running code they bring along; tensors of another shape are refused instead of skipped.
 
     Args:
         complete: also refuse weights that lack some of the model's tensors, as evaluation must; a
@@ -23,12 +34,62 @@ class LTCheckpointer(DetectionCheckpointer):
         self, model: Any, save_dir: str = "", *, complete: bool = False, **checkpointables: Any
     ) -> None:
         super().__init__(model, save_dir, **checkpointables)
+        self.path_manager = WholeFiles(self.path_manager)
         self._complete = complete
         self._file = ""
 
+    def save(self, name: str, **kwargs: Any) -> None:
+        """As Detectron2's.
+
+        Raises:
+            WeightsError: the file cannot be written, by a full disk, say; those before it are kept.
+        """
+        try:
+            super().save(name, **kwargs)
+        except (OSError, RuntimeError) as error:
+            # torch's writer wraps the system's error.
+            cause = next((e for e in (error, error.__context__) if isinstance(e, OSError)), error)
+            raise WeightsError(
+                f"{self.save_dir}/{name}.pth: cannot be written: {cause}; the checkpoints before "
+                "it are as they were: go on with --resume"
+            ) from error
+
+    def get_checkpoint_file(self) -> str:
+        """The last checkpoint that is whole; all processes take the main one's word."""
+        tagged = super().get_checkpoint_file()
+        if not tagged:
+            return ""
+        found: Any = None
+        if comm.is_main_process():
+            try:
+                found = str(last_whole_checkpoint(Path(self.save_dir), Path(tagged).name))
+            except WeightsError as error:
+                found = error
+        found = comm.all_gather(found)[0]
+        if isinstance(found, WeightsError):
+            raise found
+        return str(found)
+
     def _load_file(self, filename: str) -> Any:
         self._file = filename
-        return super()._load_file(filename)
+        try:
+            if filename.endswith(".pkl"):
+                return load_zoo_pickle(filename)
+            if filename.endswith(".pyth"):
+                return _of_pycls(self._torch_load(filename))
+            return super()._load_file(filename)
+        except WeightsError:
+            raise
+        except (OSError, EOFError, RuntimeError, LookupError, TypeError, ValueError) as error:
+            raise WeightsError(
+                f"{filename}: not a checkpoint, or broken: {one_line(error)}"
+            ) from error
+
+    def _torch_load(self, f: str) -> Any:
+        try:
+            return torch.load(f, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            raise WeightsError(f"{f}: {_refusal(str(error))}") from error
 
     def _load_model(self, checkpoint: Any) -> Any:
         incompatible = super()._load_model(checkpoint)
@@ -47,3 +108,19 @@ class LTCheckpointer(DetectionCheckpointer):
                 "checkpoint of this model"
             )
         return incompatible
+
+
+def _of_pycls(data: Any) -> dict[str, Any]:
+    """As Detectron2 reads pycls's files."""
+    state = data["model_state"].items()
+    weights = {k: v for k, v in state if not k.endswith("num_batches_tracked")}
+    return {"model": weights, "__author__": "pycls", "matching_heuristics": True}
+
+
+def _refusal(message: str) -> str:
+    """What torch's weights-only reader would not load, without its advice to load it after all."""
+    named = re.search(r"GLOBAL ([\w.]+)", message)
+    if named:
+        return f"refused: it would run {named[1]}, which is no tensor"
+    reason = re.search(r"WeightsUnpickler error: *\s*(.+)", message)
+    return f"not a checkpoint, or broken: {reason[1] if reason else message[:100]}"

@@ -5,13 +5,15 @@ import resource
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 from detectron2.config import CfgNode
+from detectron2.utils import comm
 
-from lt_det.errors import ConfigError
+from lt_det.errors import ConfigError, one_line
 
 logger = logging.getLogger(__name__)
 
@@ -35,11 +37,37 @@ def merge_config(
         apply_flags(cfg)
         cfg.merge_from_list(overrides)
     except (KeyError, AssertionError, ValueError, OSError, yaml.YAMLError) as error:
-        text = " ".join(str(error).strip("'\"").split())
+        text = one_line(error).strip("'\"")
         raise ConfigError(f"{config_file or 'command line'}: {text}") from error
     if cfg.MODEL.DEVICE == "cuda" and not torch.cuda.is_available():
         cfg.MODEL.DEVICE = "cpu"
     return cfg
+
+
+def check_engine_keys(cfg: CfgNode) -> None:
+    """Raise ConfigError for a key of the training engine that cannot be."""
+    if cfg.SOLVER.ON_NON_FINITE not in ("stop", "skip"):
+        raise ConfigError(
+            f"SOLVER.ON_NON_FINITE: unknown {cfg.SOLVER.ON_NON_FINITE!r}; known: stop, skip"
+        )
+    if cfg.SOLVER.KEEP_CHECKPOINTS < 0:
+        raise ConfigError("SOLVER.KEEP_CHECKPOINTS: a number of checkpoints, or 0 for all")
+
+
+def settle_seed(cfg: CfgNode, *, resume: bool) -> None:
+    """Draw a seed where none is given: batches are functions of it. A resumed run keeps its own.
+
+    The drawn one is in OUTPUT_DIR/config.yaml, as every key is.
+    """
+    if cfg.SEED >= 0:
+        return
+    drawn = comm.shared_random_seed() % 2**31
+    written = Path(cfg.OUTPUT_DIR, "config.yaml")
+    if resume and comm.is_main_process() and written.is_file():
+        found = yaml.safe_load(written.read_text(encoding="utf-8")).get("SEED", -1)
+        drawn = int(found) if found >= 0 else drawn
+    # The main process's, which may have rewritten the file before another has read it.
+    cfg.SEED = comm.all_gather(drawn)[0]
 
 
 def log_like_detectron2() -> None:

@@ -1,5 +1,6 @@
-"""Detectron2's DefaultTrainer with our checkpointer, on the CPU, too."""
+"""Detectron2's DefaultTrainer whose runs resume to the same bits, on the CPU, too."""
 
+import os
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,24 +9,85 @@ from typing import Any
 from unittest import mock
 
 from detectron2.config import CfgNode
-from detectron2.engine import DefaultTrainer, defaults
+from detectron2.engine import DefaultTrainer, defaults, hooks
+from detectron2.utils import comm
+from detectron2.utils.events import JSONWriter
 
 from .checkpoint import LTCheckpointer
+from .checkpoint_files import PeriodicCheckpointer
+from .event_log import EventLog, ResumableJSONWriter
+from .finite import FiniteGuard
+from .randomness import StepSeed
 
 
 class LTTrainerBase(DefaultTrainer):
-    """Detectron2's DefaultTrainer; checkpoints that do not fit are refused."""
+    """Detectron2's DefaultTrainer, which goes on with --resume as if it had never stopped.
+
+    Everything random in a step is a function of SEED, iteration and process; a training loader has
+    ``start_iter``, the iteration whose batch comes first; the event log is part of the checkpoint.
+    (TEST.PRECISE_BN alone takes its batches from the start again.)
+    """
 
     def __init__(self, cfg: CfgNode) -> None:
+        self._event_log: EventLog | None = None
         with _ddp_device(cfg):
             super().__init__(cfg)
 
     def build_hooks(self) -> list[Any]:
-        """Detectron2's hooks, on a checkpointer that refuses what does not fit."""
+        """Detectron2's hooks, ours in their places."""
+        cfg = self.cfg
         self.checkpointer = LTCheckpointer(
-            self._trainer.model, self.cfg.OUTPUT_DIR, trainer=weakref.proxy(self)
+            self._trainer.model, cfg.OUTPUT_DIR, trainer=weakref.proxy(self)
         )
-        return list(super().build_hooks())
+        self._guard = FiniteGuard(
+            self._trainer,
+            skip=cfg.SOLVER.ON_NON_FINITE == "skip",
+            amp=cfg.SOLVER.AMP.ENABLED,
+            pictures_of=self.pictures_of,
+        )
+        theirs = [h for h in super().build_hooks() if not isinstance(h, hooks.PeriodicCheckpointer)]
+        built = [StepSeed(cfg.SEED), self._guard, *theirs]
+        if comm.is_main_process():
+            assert self._event_log is not None  # build_writers has made it
+            # Last, so that what the step evaluated and logged is in the checkpoint.
+            built += [
+                self._event_log,
+                PeriodicCheckpointer(
+                    self.checkpointer,
+                    cfg.SOLVER.CHECKPOINT_PERIOD,
+                    cfg.OUTPUT_DIR,
+                    cfg.SOLVER.KEEP_CHECKPOINTS,
+                ),
+            ]
+        return built
+
+    def build_writers(self) -> list[Any]:
+        """Detectron2's, with an event log that resumes."""
+        os.makedirs(self.cfg.OUTPUT_DIR, exist_ok=True)
+        log = ResumableJSONWriter(os.path.join(self.cfg.OUTPUT_DIR, "metrics.json"))
+        self._event_log = EventLog(log)
+        writers = []
+        for writer in super().build_writers():
+            if isinstance(writer, JSONWriter):
+                writer.close()
+            writers.append(log if isinstance(writer, JSONWriter) else writer)
+        return writers
+
+    def run_step(self) -> None:
+        """Detectron2's; what is not finite does not reach the weights."""
+        with self._guard.watching():
+            super().run_step()
+
+    def pictures_of(self, batch: Any) -> list[str]:
+        """What the pictures of a batch are called in errors."""
+        raise NotImplementedError
+
+    def resume_or_load(self, resume: bool = True) -> None:
+        """Load a checkpoint, or MODEL.WEIGHTS; batches go on where the checkpoint stopped."""
+        super().resume_or_load(resume)
+        self._trainer.data_loader.start_iter = self.start_iter
+        if resume and self.start_iter == 0 and self._event_log is not None:
+            self._event_log.start_over()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Training batches are those Detectron2's own loader gives, without its list of dicts."""
+"""Training batches are those Detectron2's own loader gives, and any of them can come first."""
 
 import json
 from itertools import islice
@@ -6,12 +6,13 @@ from itertools import islice
 import pytest
 import torch
 from detectron2.data import build_detection_train_loader
+from detectron2.data.samplers import TrainingSampler
 from detectron2.utils.env import seed_all_rng
 
 from lt_det.data import read_annotations
 from lt_det.data.catalog import register_annotations
 from lt_det.detection.trainer import LTTrainer
-from lt_det.errors import DataError
+from lt_det.errors import ConfigError, DataError
 
 from ..data.helpers import valid, write
 from .helpers import small_config
@@ -19,10 +20,12 @@ from .helpers import small_config
 
 @pytest.fixture
 def registered(tmp_path):
-    """Eight pictures: six with a frequent category, two of those with a rare one; two empty."""
+    """Eight pictures, three upright: six have a frequent category, two of those a rare one."""
     data = valid()
     image, annotation = data["images"][0], data["annotations"][0]
     data["images"] = [{**image, "id": i, "file_name": f"{i}.jpg"} for i in range(1, 9)]
+    for upright in data["images"][::3]:
+        upright.update(width=image["height"], height=image["width"])
     pairs = [(i, 7) for i in range(1, 7)] + [(3, 3), (5, 3)]
     data["annotations"] = [
         {**annotation, "id": n, "image_id": i, "category_id": c}
@@ -40,36 +43,85 @@ def config(*overrides):
     return small_config("Base-RCNN-FPN.yaml", *options, *overrides, num_classes=2)
 
 
-def batches(build, cfg):
-    # Detectron2's samplers and augmentation draw from the global generators.
-    seed_all_rng(5)
-    return list(islice(iter(build(cfg)), 12))
+def batches(loader, count=12):
+    return list(islice(iter(loader), count))
 
 
-@pytest.mark.parametrize("sampler", ["TrainingSampler", "RepeatFactorTrainingSampler"])
-@pytest.mark.parametrize("filter_empty", [True, False])
-def test_batches_are_detectron2_s(registered, sampler, filter_empty):
-    cfg = config(
-        *("DATALOADER.SAMPLER_TRAIN", sampler),
-        *("DATALOADER.FILTER_EMPTY_ANNOTATIONS", filter_empty),
-    )
-    found = batches(LTTrainer.build_train_loader, cfg)
-    expected = batches(build_detection_train_loader, cfg)
+def ids(found):
+    return [[d["image_id"] for d in batch] for batch in found]
+
+
+def assert_equal(found, expected):
+    assert ids(found) == ids(expected)
     for one, other in zip(found, expected, strict=True):
-        assert [d["image_id"] for d in one] == [d["image_id"] for d in other]
         for own, its in zip(one, other, strict=True):
             assert torch.equal(own["image"], its["image"])
             boxes = own["instances"].gt_boxes.tensor, its["instances"].gt_boxes.tensor
             assert torch.equal(*boxes)
             assert torch.equal(own["instances"].gt_classes, its["instances"].gt_classes)
-    seen = {d["image_id"] for batch in found for d in batch}
+
+
+@pytest.mark.parametrize("sampler", ["TrainingSampler", "RepeatFactorTrainingSampler"])
+@pytest.mark.parametrize("filter_empty", [True, False])
+@pytest.mark.parametrize("grouping", [True, False])
+def test_batches_are_detectron2_s(registered, sampler, filter_empty, grouping):
+    cfg = config(
+        *("DATALOADER.SAMPLER_TRAIN", sampler),
+        *("DATALOADER.FILTER_EMPTY_ANNOTATIONS", filter_empty),
+        *("DATALOADER.ASPECT_RATIO_GROUPING", grouping),
+        # Nothing random, for what it draws differs.
+        *("INPUT.RANDOM_FLIP", "none"),
+    )
+    its = None
+    if sampler == "TrainingSampler":  # the other's seed is the config's
+        its = TrainingSampler(6 if filter_empty else 8, seed=3)
+    found = batches(LTTrainer.build_train_loader(cfg))
+    assert_equal(found, batches(build_detection_train_loader(cfg, sampler=its)))
+    seen = {i for batch in ids(found) for i in batch}
     assert (seen & {7, 8} == set()) == filter_empty
+    if grouping:
+        assert all(len({d["width"] > d["height"] for d in batch}) == 1 for batch in found)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_any_batch_can_come_first(registered, workers):
+    cfg = config("DATALOADER.NUM_WORKERS", workers, "INPUT.MIN_SIZE_TRAIN", "(32, 48, 64)")
+    whole = batches(LTTrainer.build_train_loader(config("INPUT.MIN_SIZE_TRAIN", "(32, 48, 64)")))
+    assert len({d["image"].shape for batch in whole for d in batch}) > 2
+    loader = LTTrainer.build_train_loader(cfg)
+    loader.start_iter = 5
+    seed_all_rng(77)  # whatever the trainer has drawn meanwhile
+    state = torch.get_rng_state()
+    assert_equal(batches(loader, 7), whole[5:])
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_processes_share_each_batch(registered, monkeypatch):
+    whole = batches(LTTrainer.build_train_loader(config()))
+    shares = []
+    for rank in range(2):
+        monkeypatch.setattr("detectron2.utils.comm.get_world_size", lambda: 2)
+        monkeypatch.setattr("detectron2.utils.comm.get_rank", lambda rank=rank: rank)
+        shares.append(batches(LTTrainer.build_train_loader(config())))
+    for position in (0, 1):
+        assert_equal([[batch[position]] for batch in whole], shares[position])
+
+
+def test_batches_are_shared_evenly_or_refused(registered, monkeypatch):
+    monkeypatch.setattr("detectron2.utils.comm.get_world_size", lambda: 3)
+    with pytest.raises(ConfigError, match="2 pictures cannot be shared evenly by 3 processes"):
+        LTTrainer.build_train_loader(config())
+
+
+def test_unknown_samplers_are_refused(registered):
+    cfg = config("DATALOADER.SAMPLER_TRAIN", "WeightedTrainingSampler")
+    with pytest.raises(ConfigError, match="SAMPLER_TRAIN: 'WeightedTrainingSampler' is not known"):
+        batches(LTTrainer.build_train_loader(cfg))
 
 
 def test_rare_categories_are_repeated(registered):
     cfg = config("DATALOADER.SAMPLER_TRAIN", "RepeatFactorTrainingSampler")
-    seed_all_rng(5)
-    seen = [d["image_id"] for batch in islice(LTTrainer.build_train_loader(cfg), 60) for d in batch]
+    seen = [i for batch in ids(batches(LTTrainer.build_train_loader(cfg), 60)) for i in batch]
     rare = sum(i in (3, 5) for i in seen) / len(seen)
     assert rare > 0.4  # two of six images, √(0.8 / (2/6)) = 1.55 times as often
 

@@ -5,7 +5,15 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 
-def crop_and_flip(pictures: Tensor, padding: int, flip: bool, generator: torch.Generator) -> Tensor:
+def crop_and_flip(
+    pictures: Tensor,
+    padding: int,
+    flip: bool,
+    generator: torch.Generator,
+    *,
+    first: int = 0,
+    total: int | None = None,
+) -> Tensor:
     """Random crop of the zero-padded picture and random horizontal flip (CIFAR's augmentation).
 
     Args:
@@ -13,17 +21,21 @@ def crop_and_flip(pictures: Tensor, padding: int, flip: bool, generator: torch.G
         padding: pixels of zeros on each side.
         flip: flip each picture with probability ½.
         generator: where the randomness comes from.
+        first, total: the pictures are those from number ``first`` on of a batch of ``total``, whose
+            other pictures are another process's; what is drawn for each depends on that alone.
 
     Returns:
         (N, 3, H, W), channels last in memory.
     """
     n, channels, height, width = pictures.shape
     padded = torch.nn.functional.pad(pictures, (padding,) * 4)
-    offsets = torch.randint(2 * padding + 1, (2, n, 1), generator=generator)
+    total = n if total is None else total
+    own = slice(first, first + n)
+    offsets = torch.randint(2 * padding + 1, (2, total, 1), generator=generator)[:, own]
     rows = offsets[0] + torch.arange(height)
     columns = torch.arange(width).expand(n, width)
     if flip:
-        flipped = torch.rand(n, 1, generator=generator) < 0.5
+        flipped = torch.rand(total, 1, generator=generator)[own] < 0.5
         columns = torch.where(flipped, columns.flip(1), columns)
     columns = offsets[1] + columns
     picture, channel = torch.arange(n)[:, None, None, None], torch.arange(channels)

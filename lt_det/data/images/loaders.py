@@ -1,6 +1,7 @@
 """Batches ``{"images": (B, 3, S, S) uint8, "labels": (B,) int64}`` for training and for testing.
 
-A training batch is a function of seed, iteration and rank: a loader is told where to start.
+A training batch is a function of seed, iteration and rank: a loader is told where to start. It has
+``positions`` (B,), too, of its pictures in the set.
 """
 
 from collections.abc import Iterator
@@ -36,17 +37,45 @@ class Share:
     seed: int
     start_iter: int = 0
 
+    @property
+    def size(self) -> int:
+        """Pictures of a batch that are this process's."""
+        return self.batch_size // self.world_size
+
+    @property
+    def first(self) -> int:
+        """Number in the batch of this process's first."""
+        return self.rank * self.size
+
     def positions(self, stream: IndexStream, iteration: int) -> Tensor:
         """This process's part of the iteration's batch."""
-        own = self.batch_size // self.world_size
-        return stream.take(iteration * self.batch_size + self.rank * own, own)
+        return stream.take(iteration * self.batch_size + self.first, self.size)
 
     def seed_of(self, iteration: int) -> int:
-        """Seed of this process in an iteration."""
-        return (self.seed * 1_000_003 + iteration) * 4_099 + self.rank
+        """Seed of an iteration's batch, whatever the number of processes."""
+        return (self.seed * 1_000_003 + iteration) * 4_099
 
 
-class InMemoryLoader:
+class _Endless:
+    """A loader that is told where to start.
+
+    Attributes:
+        share: of this process.
+    """
+
+    share: Share
+
+    @property
+    def start_iter(self) -> int:
+        """The iteration whose batch comes first; to be set before the first batch is taken."""
+        return self.share.start_iter
+
+    @start_iter.setter
+    def start_iter(self, iteration: int) -> None:
+        self.share.start_iter = iteration
+
+
+class InMemoryLoader(_Endless):
     """Endless augmented batches of pictures that are all in memory.
 
     Args:
@@ -77,12 +106,19 @@ class InMemoryLoader:
         while True:
             positions = self.share.positions(self._stream, iteration)
             generator = torch.Generator().manual_seed(self.share.seed_of(iteration))
-            images = crop_and_flip(self._pictures[positions], self._padding, self._flip, generator)
-            yield {"images": images, "labels": self._labels[positions]}
+            images = crop_and_flip(
+                self._pictures[positions],
+                self._padding,
+                self._flip,
+                generator,
+                first=self.share.first,
+                total=self.share.batch_size,
+            )
+            yield {"images": images, "labels": self._labels[positions], "positions": positions}
             iteration += 1
 
 
-class FileLoader:
+class FileLoader(_Endless):
     """Endless augmented batches of pictures decoded as they are needed, by worker processes.
 
     Args:
@@ -126,31 +162,35 @@ class _Requests:
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         iteration = self._share.start_iter
         while True:
-            first = self._share.seed_of(iteration) * 65_537
+            first = self._share.seed_of(iteration) * 65_537 + self._share.first
             positions = self._share.positions(self._stream, iteration).tolist()
             yield [(position, first + i) for i, position in enumerate(positions)]
             iteration += 1
 
 
-class _Pictures(Dataset[tuple[Tensor, int]]):
+class _Pictures(Dataset[tuple[Tensor, int, int]]):
     def __init__(self, image_set: ImageSet, transform: v2.Transform) -> None:
         self._set, self._transform = image_set, transform
 
     def __len__(self) -> int:
         return len(self._set)
 
-    def __getitem__(self, request: Any) -> tuple[Tensor, int]:
+    def __getitem__(self, request: Any) -> tuple[Tensor, int, int]:
         position, seed = request
         picture = self._set.image(position)
         # Forked: with no worker processes, the trainer's own randomness stays as it is.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed % 2**63)
-            return self._transform(picture), int(self._set.labels[position])
+            return self._transform(picture), int(self._set.labels[position]), position
 
 
-def _collate(samples: list[tuple[Tensor, int]]) -> Batch:
-    images = torch.stack([image for image, _ in samples])
-    return {"images": images, "labels": torch.tensor([label for _, label in samples])}
+def _collate(samples: list[tuple[Tensor, int, int]]) -> Batch:
+    images, labels, positions = zip(*samples, strict=True)
+    return {
+        "images": torch.stack(images),
+        "labels": torch.tensor(labels),
+        "positions": torch.tensor(positions),
+    }
 
 
 def in_memory_test_batches(pictures: Tensor, labels: Tensor, batch_size: int) -> list[Batch]:
@@ -163,7 +203,7 @@ def in_memory_test_batches(pictures: Tensor, labels: Tensor, batch_size: int) ->
 
 def file_test_batches(
     image_set: ImageSet, transform: v2.Transform, batch_size: int, num_workers: int
-) -> DataLoader[tuple[Tensor, int]]:
+) -> DataLoader[tuple[Tensor, int, int]]:
     """A set in order, each picture once."""
     requests = [(position, 0) for position in range(len(image_set))]
     batches = [requests[i : i + batch_size] for i in range(0, len(requests), batch_size)]

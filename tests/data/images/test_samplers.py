@@ -107,18 +107,28 @@ def test_batches_go_on_where_they_are_told_to():
         assert torch.equal(one["labels"], other["labels"])
 
 
-def test_processes_share_each_batch():
-    """The pictures are their own numbers, so a batch says who took what."""
-    one = take(in_memory(Share(8, 0, 1, seed=7)), 13)
-    two = [take(in_memory(Share(8, rank, 2, seed=7)), 13) for rank in (0, 1)]
+def assert_shared(loader):
+    """Two processes take, between them, what one would: pictures, augmentation and all."""
+    one = take(loader(Share(8, 0, 1, seed=7)), 13)
+    two = [take(loader(Share(8, rank, 2, seed=7)), 13) for rank in (0, 1)]
     for whole, *parts in zip(one, *two, strict=True):
-        numbers = [batch["images"].amax(dim=(1, 2, 3)) for batch in (whole, *parts)]
-        assert torch.equal(numbers[0], torch.cat(numbers[1:]))
+        for key, values in whole.items():
+            assert torch.equal(values, torch.cat([part[key] for part in parts])), key
+
+
+def test_processes_share_each_batch():
+    assert_shared(in_memory)
 
 
 @pytest.fixture
 def file_set(tmp_path):
     return read_folder(write_folder(tmp_path / "set", tree([6, 5, 4], size=24)))["train"]
+
+
+def test_processes_share_each_batch_of_files(file_set):
+    stream = IndexStream(file_set.labels, "instance", seed=0)
+    transform = training_transform(16, 0.4)
+    assert_shared(lambda share: FileLoader(file_set, stream, share, transform, 0))
 
 
 @pytest.mark.parametrize("workers", [0, 2])

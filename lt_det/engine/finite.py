@@ -1,0 +1,163 @@
+"""Numbers that are not finite: training stops and names them, or leaves the step out and counts it.
+
+Detectron2 notices on the main process alone, after the head direction has taken them in.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from detectron2.engine import HookBase, SimpleTrainer
+from detectron2.utils import comm
+from torch import Tensor
+
+from lt_det.core import HeadDirection
+from lt_det.errors import TrainingError
+
+logger = logging.getLogger(__name__)
+
+_HINT = (
+    "lower SOLVER.BASE_LR, clip gradients (SOLVER.CLIP_GRADIENTS), or leave such steps out "
+    "(SOLVER.ON_NON_FINITE skip)"
+)
+
+
+class _LeftOut(Exception):
+    """The step in progress is left out, in all processes."""
+
+
+class FiniteGuard(HookBase):
+    """Watches losses and head directions after the forward pass, gradients after the backward pass.
+
+    Under AMP gradients are the scaler's to watch: their overflow is no error. A step left out
+    changes neither weights nor buffers (head directions, batch-norm statistics).
+
+    Args:
+        trainer: whose steps are watched.
+        skip: leave a step out instead of raising.
+        amp: gradients are scaled.
+        pictures_of: names of a batch's pictures.
+
+    Attributes:
+        skipped: steps left out so far, over resumes, too; in the event log ``skipped_steps``.
+    """
+
+    def __init__(
+        self,
+        trainer: SimpleTrainer,
+        *,
+        skip: bool,
+        amp: bool,
+        pictures_of: Callable[[Any], list[str]],
+    ) -> None:
+        self._model, self._skip, self._pictures_of = trainer.model, skip, pictures_of
+        self._batch: Any = None
+        self._buffers: list[tuple[Tensor, Tensor]] = []
+        self.skipped = 0
+        modules = self._model.named_modules()
+        self._directions = {n: m for n, m in modules if isinstance(m, HeadDirection)}
+        self._model.register_forward_pre_hook(lambda _, inputs: self._remember(inputs[0]))
+        self._model.register_forward_hook(lambda _, inputs, losses: self._check_forward(losses))
+        if not amp:
+            trainer.register_hooks([_AfterBackward(self._check_gradients)])
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is counted."""
+        return {"skipped": self.skipped}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Count on."""
+        self.skipped = state["skipped"]
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Around a step.
+
+        Raises:
+            TrainingError: names the iteration, what is not finite, and the pictures.
+        """
+        if self._skip:
+            self._buffers = [(buffer, buffer.clone()) for buffer in self._model.buffers()]
+        try:
+            yield
+        except _LeftOut as reason:
+            self._leave_out(str(reason))
+        except FloatingPointError as error:
+            # Detectron2's, from the depths of a forward pass, where other processes do not see it.
+            found = f"{error} (pictures {self._named()})"
+            if self._skip and comm.get_world_size() == 1:
+                self._leave_out(found)
+            else:
+                raise TrainingError(f"iteration {self.trainer.iter}: {found}; {_HINT}") from error
+        finally:
+            self._batch, self._buffers = None, []
+
+    def _leave_out(self, reason: str) -> None:
+        for buffer, before in self._buffers:
+            buffer.copy_(before)
+        self.skipped += 1
+        self.trainer.storage.put_scalar("skipped_steps", self.skipped, smoothing_hint=False)
+        logger.warning(
+            "iteration %d left out, the %dth: %s", self.trainer.iter, self.skipped, reason
+        )
+
+    def _remember(self, batch: Any) -> None:
+        if self._model.training:
+            self._batch = batch
+
+    def _named(self) -> str:
+        names = [] if self._batch is None else self._pictures_of(self._batch)
+        return ", ".join(names[:16]) + (f" and {len(names) - 16} more" if len(names) > 16 else "")
+
+    @torch.no_grad()
+    def _check_forward(self, losses: Any) -> None:
+        if not self._model.training:
+            return
+        watched = dict(losses) if isinstance(losses, dict) else {"total_loss": losses}
+        directions = {name: module.direction for name, module in self._directions.items()}
+        watched |= directions
+        if watched:
+            flags = torch.stack([value.isfinite().all() for value in watched.values()])
+            self._judge(dict(zip(watched, flags, strict=True)), watched)
+
+    @torch.no_grad()
+    def _check_gradients(self) -> None:
+        named = [(n, p.grad) for n, p in self._model.named_parameters() if p.grad is not None]
+        sizes = torch._foreach_norm([gradient for _, gradient in named])
+        flags = {
+            f"gradient of {name}": size.isfinite()
+            for (name, _), size in zip(named, sizes, strict=True)
+        }
+        self._judge(flags, {})
+
+    def _judge(self, finite: dict[str, Tensor], values: dict[str, Tensor]) -> None:
+        """Raise in all processes where a flag of any is down."""
+        flags = torch.stack(list(finite.values()))
+        everywhere = flags.all().float()
+        if comm.get_world_size() > 1:
+            dist.all_reduce(everywhere, op=dist.ReduceOp.MIN)
+        if everywhere:  # the one wait for the device
+            return
+        bad = [name for name, fine in zip(finite, flags.tolist(), strict=True) if not fine]
+        own = ""
+        if bad:
+            value = values.get(bad[0])
+            said = f" is {value.item()}" if value is not None and value.ndim == 0 else ""
+            more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+            own = f"{bad[0]}{said or ' is not finite'}{more} (pictures {self._named()})"
+        found = next(text for text in comm.all_gather(own) if text)
+        if self._skip:
+            raise _LeftOut(found)
+        raise TrainingError(f"iteration {self.trainer.iter}: {found}; {_HINT}")
+
+
+class _AfterBackward(HookBase):
+    def __init__(self, check: Callable[[], None]) -> None:
+        self._check = check
+
+    def after_backward(self) -> None:
+        """Before the optimizer's step."""
+        self._check()

@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""Kill a detector's and a classifier's training at random, resume them, and compare to the bit.
+
+tools/reliability.py --output output/reliability [--kills 20] [--seed 0]
+
+Exits with 1 where a resumed run ends otherwise than the uninterrupted one.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from lt_det.analysis.reliability import Job, interrupt
+from lt_det.evaluation.tables import markdown_table
+from lt_det.json_file import save_json
+
+ROOT = Path(__file__).resolve().parents[1]
+# Small pictures, a checkpoint every third of a second; the newest two are kept.
+DETECTOR = (
+    "--config-file", "configs/synthetic/cascade_small_tde.yaml", "SEED", "1",
+    "DATASETS.SYNTHETIC.NUM_CATEGORIES", "6", "DATASETS.SYNTHETIC.NUM_TRAIN", "16",
+    "DATASETS.SYNTHETIC.NUM_VAL", "12", "DATASETS.SYNTHETIC.MAX_COUNT", "12",
+    "DATASETS.SYNTHETIC.IMAGE_SIZE", "96", "INPUT.MIN_SIZE_TRAIN", "(96,)",
+    "INPUT.MIN_SIZE_TEST", "96", "TEST.NUM_PICTURES", "0", "TEST.EVAL_PERIOD", "50",
+    "SOLVER.IMS_PER_BATCH", "2", "SOLVER.MAX_ITER", "200", "SOLVER.STEPS", "(120,)",
+    "SOLVER.CHECKPOINT_PERIOD", "3", "SOLVER.KEEP_CHECKPOINTS", "2", "DATALOADER.NUM_WORKERS", "2",
+)  # fmt: skip
+CLASSIFIER = (
+    "--config-file", "configs/classification/digits_lt/resnet32_tde.yaml", "SEED", "1",
+    "SOLVER.EPOCHS.MAX", "0", "SOLVER.MAX_ITER", "400", "SOLVER.STEPS", "(250,)",
+    "SOLVER.WARMUP_ITERS", "20", "SOLVER.CHECKPOINT_PERIOD", "4", "TEST.EVAL_PERIOD", "100",
+    "SOLVER.KEEP_CHECKPOINTS", "2",
+)  # fmt: skip
+
+
+def job(name: str, tool: str, arguments: tuple[str, ...]) -> Job:
+    """Its config file named from anywhere."""
+    return Job(
+        name, ROOT / "tools" / tool, ("--config-file", str(ROOT / arguments[1]), *arguments[2:])
+    )
+
+
+def main() -> None:
+    """Run both, print the table, write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, default=Path("output/reliability"))
+    parser.add_argument("--kills", type=int, default=20, help="for each of the two")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    args = parser.parse_args()
+    jobs = job("detector", "train_net.py", DETECTOR), job("classifier", "train_cls.py", CLASSIFIER)
+    rows, figures = [], {}
+    for one in jobs:
+        found = interrupt(one, args.output / one.name, args.kills, args.seed)
+        figures[one.name] = {
+            "kills": dict(found.kills), "starts": found.starts, "different": found.different,
+        }  # fmt: skip
+        by_kind = [str(found.kills[kind]) for kind in ("moment", "writing", "full disk")]
+        equal = "yes" if not found.different else f"no: {found.different[0]}"
+        rows.append([one.name, str(found.starts), *by_kind, equal])
+    header = ["", "starts", "killed at random", "while writing", "disk full", "same to the bit"]
+    print(markdown_table(header, rows))
+    save_json(figures, args.output / "reliability.json", indent=1)
+    print(f"{args.output}/reliability.json")
+    if any(found["different"] for found in figures.values()):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
