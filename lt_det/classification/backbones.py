@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck, ResNet
 
+from lt_det.engine.safe_load import load_tensors
 from lt_det.errors import ConfigError, WeightsError
 
 # (blocks a stage, groups, width of a group)
@@ -104,7 +105,7 @@ def _timm_backbone(name: str) -> ImageBackbone:
 def _load(body: nn.Module, weights: str, name: str) -> None:
     if not Path(weights).is_file():
         raise WeightsError(f"MODEL.CLASSIFICATION.BACKBONE_WEIGHTS: no such file: {weights}")
-    state = torch.load(weights, map_location="cpu", weights_only=True)
+    state = load_tensors(weights)
     own = body.state_dict()
     missing = sorted(set(own) - set(state))
     if missing:

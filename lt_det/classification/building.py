@@ -3,11 +3,11 @@
 import logging
 from pathlib import Path
 
-import torch
 from detectron2.config import CfgNode
 from torch import Tensor
 
 from lt_det.engine import LTCheckpointer, read_trained_config
+from lt_det.engine.safe_load import load_tensors
 from lt_det.errors import WeightsError
 
 from .model import ImageClassifier
@@ -113,7 +113,7 @@ def load_first_stage(model: ImageClassifier, weights: str) -> None:
     Raises:
         WeightsError: names the file and the tensor.
     """
-    loaded = torch.load(weights, map_location="cpu", weights_only=True)
+    loaded = load_tensors(weights)
     # Ours hold the model beside optimizer and schedule; a bare state dict is one, too.
     state = loaded.get("model", loaded)
     kept = [key for key in model.state_dict() if key.startswith("backbone.")]

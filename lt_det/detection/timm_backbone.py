@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-import torch
 from detectron2.config import CfgNode
 from detectron2.layers import FrozenBatchNorm2d, ShapeSpec
 from detectron2.modeling import BACKBONE_REGISTRY, Backbone
 from detectron2.modeling.backbone.fpn import FPN, LastLevelMaxPool
 from torch import Tensor, nn
 
+from lt_det.engine.safe_load import load_tensors
 from lt_det.errors import ConfigError, DataError
 
 _PACKAGED = "package:efficientnet_lite0"
@@ -98,7 +98,7 @@ def _freeze_up_to(body: nn.Module, last_module: str) -> None:
 def _load(classifier: nn.Module, weights: str, name: str) -> None:
     if weights != _PACKAGED and not Path(weights).is_file():
         raise DataError(f"MODEL.TIMM.WEIGHTS: no such file: {weights}")
-    state = torch.load(_packaged_file() if weights == _PACKAGED else weights, weights_only=True)
+    state = load_tensors(str(_packaged_file() if weights == _PACKAGED else weights))
     if weights == _PACKAGED:
         # The package names layers in its own way but lists the same tensors in the same order.
         own = classifier.state_dict()

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from detectron2.config import CfgNode
-from detectron2.data import DatasetMapper
 from detectron2.data.samplers import (
     RandomSubsetTrainingSampler,
     RepeatFactorTrainingSampler,
@@ -24,9 +23,10 @@ from lt_det.data.detectron2_dicts import TrainingDicts
 from lt_det.engine.randomness import derived_seed, seeded
 from lt_det.errors import ConfigError
 
+from .mapper import NamingMapper
+
 # (number in the stream, position in the data set)
 Request = tuple[int, int]
-Mapper = Callable[[dict[str, Any]], Any]
 
 
 def training_stream(cfg: CfgNode, dicts: TrainingDicts, seed: int) -> Iterator[int]:
@@ -103,14 +103,19 @@ class TrainingLoader:
 
     Args:
         dicts: the pictures.
-        mapper: Detectron2's; whatever it draws, from Python, numpy or torch, is the picture's own.
+        mapper: whatever it draws, from Python, numpy or torch, is the picture's own.
         plan: of the batches.
         seed: of the augmentation.
         num_workers: processes that read; 0 reads in this one.
     """
 
     def __init__(
-        self, dicts: TrainingDicts, mapper: Mapper, plan: BatchPlan, seed: int, num_workers: int
+        self,
+        dicts: TrainingDicts,
+        mapper: NamingMapper,
+        plan: BatchPlan,
+        seed: int,
+        num_workers: int,
     ) -> None:
         self._pictures = _Pictures(dicts, mapper, seed)
         self._plan, self._num_workers = plan, num_workers
@@ -137,7 +142,7 @@ class TrainingLoader:
 
 
 class _Pictures(Dataset[dict[str, Any]]):
-    def __init__(self, dicts: TrainingDicts, mapper: Mapper, seed: int) -> None:
+    def __init__(self, dicts: TrainingDicts, mapper: NamingMapper, seed: int) -> None:
         self._dicts, self._mapper, self._seed = dicts, mapper, seed
 
     def __len__(self) -> int:
@@ -168,4 +173,6 @@ def build_training_loader(cfg: CfgNode, dicts: TrainingDicts) -> TrainingLoader:
         dicts.is_wide if cfg.DATALOADER.ASPECT_RATIO_GROUPING else None,
         batch_size,
     )
-    return TrainingLoader(dicts, DatasetMapper(cfg, True), plan, seed, cfg.DATALOADER.NUM_WORKERS)
+    return TrainingLoader(
+        dicts, NamingMapper(cfg, is_train=True), plan, seed, cfg.DATALOADER.NUM_WORKERS
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from detectron2.config import CfgNode
+from detectron2.data import build_detection_test_loader
 from detectron2.evaluation import inference_on_dataset
 from detectron2.utils import comm
 from torch import nn
@@ -19,6 +20,7 @@ from lt_det.errors import DataError
 from lt_det.evaluation import results_table, write_results
 
 from .evaluator import LTEvaluator
+from .mapper import NamingMapper
 from .result_rows import inference_settings, row_head
 from .tde_sweep import TDESweep
 from .teacher import load_teacher
@@ -50,6 +52,12 @@ class LTTrainer(LTTrainerBase):
         if not len(dicts):
             raise DataError(f"{sets[0].json_file}: no image has an instance to train on")
         return build_training_loader(cfg, dicts)
+
+    @classmethod
+    def build_test_loader(cls, cfg: CfgNode, dataset_name: str) -> Any:
+        """Detectron2's, whose errors name the picture."""
+        mapper = NamingMapper(cfg, is_train=False)
+        return build_detection_test_loader(cfg, dataset_name, mapper=mapper)
 
     def pictures_of(self, batch: list[dict[str, Any]]) -> list[str]:
         """Image ids."""

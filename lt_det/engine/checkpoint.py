@@ -1,17 +1,15 @@
 """Checkpoints that fit, or a clear error: nothing is loaded in part in silence."""
 
-import pickle
-import re
 from pathlib import Path
 from typing import Any
 
-import torch
 from detectron2.checkpoint import DetectionCheckpointer
 from detectron2.utils import comm
 
 from lt_det.errors import WeightsError, one_line
 
 from .checkpoint_files import WholeFiles, last_whole_checkpoint
+from .safe_load import load_tensors
 from .zoo_pickle import load_zoo_pickle
 
 # Modules whose sizes follow the number of classes.
@@ -86,10 +84,7 @@ class LTCheckpointer(DetectionCheckpointer):
             ) from error
 
     def _torch_load(self, f: str) -> Any:
-        try:
-            return torch.load(f, map_location="cpu", weights_only=True)
-        except pickle.UnpicklingError as error:
-            raise WeightsError(f"{f}: {_refusal(str(error))}") from error
+        return load_tensors(f)
 
     def _load_model(self, checkpoint: Any) -> Any:
         incompatible = super()._load_model(checkpoint)
@@ -115,12 +110,3 @@ def _of_pycls(data: Any) -> dict[str, Any]:
     state = data["model_state"].items()
     weights = {k: v for k, v in state if not k.endswith("num_batches_tracked")}
     return {"model": weights, "__author__": "pycls", "matching_heuristics": True}
-
-
-def _refusal(message: str) -> str:
-    """What torch's weights-only reader would not load, without its advice to load it after all."""
-    named = re.search(r"GLOBAL ([\w.]+)", message)
-    if named:
-        return f"refused: it would run {named[1]}, which is no tensor"
-    reason = re.search(r"WeightsUnpickler error: *\s*(.+)", message)
-    return f"not a checkpoint, or broken: {reason[1] if reason else message[:100]}"

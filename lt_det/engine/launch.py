@@ -1,6 +1,7 @@
 """Starting a job: one process or many, by Detectron2's launcher or by torchrun."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from detectron2.utils import comm
 from lt_det.errors import ConfigError, UserError
 
 _USER_ERROR = 2
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def run(main: Callable[[argparse.Namespace], Any], args: argparse.Namespace) -> None:
@@ -44,8 +46,20 @@ def _said_in_one_line(main: Callable[[argparse.Namespace], Any], args: argparse.
         main(args)
     except UserError as error:
         if comm.is_main_process():
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {_message(error)}", file=sys.stderr)
         sys.exit(_USER_ERROR)
+    except OSError as error:
+        if error.errno not in _DISK_FULL:
+            raise
+        # Of any file but a checkpoint, whose error says more.
+        print(f"error: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
+        sys.exit(_USER_ERROR)
+
+
+def _message(error: UserError) -> str:
+    """What was said where it happened: torch puts a loader process's traceback before it."""
+    text = str(error).strip()
+    return text if "\n" not in text else text.splitlines()[-1].partition("Error: ")[2] or text
 
 
 def _check_gpus(args: argparse.Namespace) -> None:

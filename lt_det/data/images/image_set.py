@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from detectron2.utils.logger import log_every_n_seconds
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from lt_det.errors import DataError
@@ -108,7 +108,8 @@ def _opened(zip_path: str) -> zipfile.ZipFile:
 def _decoded(file: Any, name: str) -> Image.Image:
     try:
         with Image.open(file) as picture:
-            return picture.convert("RGB")
+            # As Detectron2 does, and every viewer.
+            return ImageOps.exif_transpose(picture).convert("RGB")
     except FileNotFoundError as error:
         raise DataError(f"{name}: picture is missing") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

@@ -1,0 +1,63 @@
+"""One process or two: the same run, and no hang where one of them fails."""
+
+import time
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+from detectron2.engine import launch
+
+from . import workers
+
+TOLERANCE = 1e-5
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def in_processes(count, work, *arguments):
+    launch(work, count, dist_url="auto", args=arguments)
+
+
+def states(folder, count):
+    output = folder / f"out{count}"
+    return [torch.load(output / f"rank{rank}.pth", weights_only=True) for rank in range(count)]
+
+
+def test_two_processes_train_as_one(tmp_path):
+    for count in (1, 2):
+        in_processes(count, workers.train_detector, tmp_path)
+    (whole,), parts = states(tmp_path, 1), states(tmp_path, 2)
+    initial = torch.load(tmp_path / "out1" / "initial.pth", weights_only=True)
+    moved = [(whole[key] - value).abs().max() for key, value in initial.items()]
+    assert max(moved) > 100 * TOLERANCE
+    directions = [key for key in whole if key.endswith("head_direction.direction")]
+    assert directions
+    for key, value in whole.items():
+        assert torch.equal(parts[0][key], parts[1][key]), key
+        torch.testing.assert_close(
+            parts[0][key], value, rtol=1e-4, atol=TOLERANCE, msg=lambda m, key=key: f"{key}: {m}"
+        )
+    assert all(whole[key].abs().sum() > 0 for key in directions)
+
+
+def test_a_process_without_instances_takes_part(tmp_path):
+    in_processes(2, workers.train_with_empty_pictures, tmp_path)
+    parts = states(tmp_path, 2)
+    for key, value in parts[0].items():
+        assert value.isfinite().all(), key
+        assert torch.equal(value, parts[1][key]), key
+
+
+def test_a_process_that_dies_ends_the_job(tmp_path):
+    started = time.monotonic()
+    with pytest.raises((mp.ProcessExitedException, mp.ProcessRaisedException)):
+        in_processes(2, workers.die_in_a_step, tmp_path)
+    assert time.monotonic() - started < 60
+
+
+def test_numbers_lost_in_one_process_stop_all(tmp_path):
+    with pytest.raises(mp.ProcessRaisedException, match=r"iteration 2: loss_cls is nan"):
+        in_processes(2, workers.lose_numbers, tmp_path)
