@@ -5,6 +5,8 @@ from typing import Any
 
 from lt_det.errors import DataError
 
+from .rle import rle_problem
+
 # Published boxes are rounded: they may stand out of the picture by less than a pixel.
 _OUTSIDE_TOLERANCE = 1.0
 _NUMBERS = {int, float}  # and no bool
@@ -21,12 +23,21 @@ def annotation_problem(
         category_ids: the ids that have a category.
     """
     if image is None:
-        return f"image id {annotation.get('image_id')!r} has no image"
-    if annotation.get("category_id") not in category_ids:
-        return f"category id {annotation.get('category_id')!r} has no category"
+        return f"image id {annotation.get('image_id')!r:.60} has no image"
+    category_id = annotation.get("category_id")
+    if not is_id(category_id) or category_id not in category_ids:
+        return f"category id {category_id!r:.60} has no category"
+    area = annotation.get("area")
+    if area is not None and not (_are_finite([area]) and area >= 0):
+        return f"area is no finite number: {area!r:.60}"
     return _box_problem(annotation.get("bbox"), image) or _segmentation_problem(
         annotation.get("segmentation"), image, bool(annotation.get("iscrowd"))
     )
+
+
+def is_id(value: Any) -> bool:
+    """Whether a value is what ids are: an integer, and no truth value."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _box_problem(box: Any, image: dict[str, Any]) -> str | None:
@@ -52,8 +63,9 @@ def _segmentation_problem(segmentation: Any, image: dict[str, Any], is_crowd: bo
         if not {"size", "counts"} <= segmentation.keys():
             return "RLE lacks size or counts"
         size = [image["height"], image["width"]]
-        fits = list(segmentation["size"]) == size
-        return None if fits else f"RLE has size {segmentation['size']}, its picture {size}"
+        if segmentation["size"] != size:
+            return f"RLE has size {segmentation['size']!r:.60}, its picture {size}"
+        return rle_problem(segmentation["counts"], size[0] * size[1])
     if not isinstance(segmentation, list) or not segmentation:
         return f"segmentation is neither polygons nor RLE: {segmentation!r:.60}"
     for polygon in segmentation:

@@ -11,11 +11,13 @@ import numpy as np
 from lt_det.errors import DataError
 from lt_det.json_file import load_json
 
-from .annotation_checks import Problems, annotation_problem
+from .annotation_checks import Problems, annotation_problem, is_id
 from .annotation_store import MemoryAnnotations, decode
 
 Record = dict[str, Any]
 
+# Of a picture, in pixels: more than any decoder takes.
+_MAX_SIDE = 2**20
 _LISTS = ("neg_category_ids", "not_exhaustive_category_ids")
 
 
@@ -69,7 +71,7 @@ def read_and_check(json_file: str, on_invalid: str) -> MemoryAnnotations:
 def _parse(json_file: str) -> _File:
     try:
         return msgspec.json.decode(Path(json_file).read_bytes(), type=_File)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         # Says what is wrong; or reads what is JSON to Python alone (NaN).
         data = load_json(json_file)
     if not isinstance(data, dict):
@@ -99,9 +101,15 @@ class _Kept:
 
     def look_at(self, position: int, text: msgspec.Raw, json_file: str) -> None:
         """Check one, and keep it if it is as it should be."""
-        annotation = decode(text)
+        try:
+            annotation = decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise DataError(
+                f"{json_file}: annotation number {position}: not JSON: {error}"
+            ) from error
         _refuse_duplicate_id(annotation, position, "annotation", self._seen, json_file)
-        image = self._images.get(annotation.get("image_id"))
+        image_id = annotation.get("image_id")
+        image = self._images.get(image_id) if is_id(image_id) else None
         problem = annotation_problem(annotation, image, self._category_ids)
         if problem is not None:
             self.problems.add(annotation.get("id"), problem)
@@ -133,13 +141,15 @@ class _Kept:
 def _categories(records: list[Record], json_file: str) -> list[Record]:
     _refuse_duplicate_ids(records, "category", json_file)
     for record in records:
+        where = f"{json_file}: category {record['id']}"
         if not isinstance(record.get("name"), str):
-            raise DataError(f"{json_file}: category {record['id']}: has no name")
-        if record.get("frequency", "r") not in ("r", "c", "f"):
-            raise DataError(
-                f"{json_file}: category {record['id']}: frequency {record['frequency']!r} is not "
-                "'r', 'c' or 'f'"
-            )
+            raise DataError(f"{where}: has no name")
+        frequency = record.get("frequency", "r")
+        if frequency not in ("r", "c", "f"):
+            raise DataError(f"{where}: frequency {frequency!r:.60} is not 'r', 'c' or 'f'")
+        for key in ("image_count", "instance_count"):
+            if not is_id(record.get(key, 0)):
+                raise DataError(f"{where}: {key} is {record[key]!r:.60}")
     return sorted((dict(record) for record in records), key=lambda record: record["id"])
 
 
@@ -147,8 +157,13 @@ def _images(records: list[Record], json_file: str) -> dict[int, Record]:
     _refuse_duplicate_ids(records, "image", json_file)
     for record in records:
         sizes = record.get("width"), record.get("height")
-        if not all(isinstance(size, int) and size > 0 for size in sizes):
-            raise DataError(f"{json_file}: image {record['id']}: width and height are {sizes}")
+        if not all(is_id(size) and 0 < size <= _MAX_SIDE for size in sizes):
+            raise DataError(
+                f"{json_file}: image {record['id']}: width and height are {sizes!s:.80}"
+            )
+        for key in ("file_name", "coco_url"):
+            if not isinstance(record.get(key) or "", str):
+                raise DataError(f"{json_file}: image {record['id']}: {key} is {record[key]!r:.60}")
     return {record["id"]: dict(record) for record in sorted(records, key=lambda r: r["id"])}
 
 
@@ -161,7 +176,7 @@ def _refuse_duplicate_ids(records: list[Record], kind: str, json_file: str) -> N
 def _refuse_duplicate_id(
     record: Any, position: int, kind: str, seen: set[int], json_file: str
 ) -> None:
-    if not isinstance(record, dict) or not isinstance(record.get("id"), int):
+    if not isinstance(record, dict) or not is_id(record.get("id")) or abs(record["id"]) >= 2**53:
         raise DataError(f"{json_file}: {kind} number {position}: has no integer id")
     if record["id"] in seen:
         raise DataError(f"{json_file}: {kind} id {record['id']}: appears twice")
@@ -183,6 +198,10 @@ def _complete_verification(
             own = set(classes[starts[position] : starts[position + 1]].tolist())
             image["neg_category_ids"] = [c for i, c in enumerate(all_ids) if i not in own]
         for key in _LISTS:
+            if not isinstance(image[key], list) or not all(map(is_id, image[key])):
+                raise DataError(
+                    f"{json_file}: image {image_id}: {key} is no list of ids: {image[key]!r:.60}"
+                )
             unknown = set(image[key]) - known
             if unknown:
                 raise DataError(

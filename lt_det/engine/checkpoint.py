@@ -76,9 +76,9 @@ class LTCheckpointer(DetectionCheckpointer):
             if filename.endswith(".pyth"):
                 return _of_pycls(self._torch_load(filename))
             return super()._load_file(filename)
-        except WeightsError:
+        except (WeightsError, MemoryError):
             raise
-        except (OSError, EOFError, RuntimeError, LookupError, TypeError, ValueError) as error:
+        except Exception as error:  # a damaged file raises anything
             raise WeightsError(
                 f"{filename}: not a checkpoint, or broken: {one_line(error)}"
             ) from error
@@ -87,7 +87,10 @@ class LTCheckpointer(DetectionCheckpointer):
         return load_tensors(f)
 
     def _load_model(self, checkpoint: Any) -> Any:
-        incompatible = super()._load_model(checkpoint)
+        try:
+            incompatible = super()._load_model(checkpoint)
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise WeightsError(f"{self._file}: no weights of a model: {one_line(error)}") from error
         for name, found, needed in incompatible.incorrect_shapes:
             hint = ""
             if name.startswith(_HEADS) and found[0] != needed[0]:

@@ -29,7 +29,9 @@ def load_tensors(path: str, allowed: Sequence[Any] = ()) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(f"{path}: {_refusal(str(error))}") from error
-    except (OSError, EOFError, RuntimeError, LookupError, TypeError, ValueError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file raises anything
         raise WeightsError(f"{path}: not a checkpoint, or broken: {one_line(error)}") from error
 
 

@@ -13,7 +13,7 @@ import yaml
 from detectron2.config import CfgNode
 from detectron2.utils import comm
 
-from lt_det.errors import ConfigError, one_line
+from lt_det.errors import ConfigError, UserError, one_line
 
 logger = logging.getLogger(__name__)
 
@@ -33,10 +33,12 @@ def merge_config(
     """
     try:
         if config_file:
-            cfg.merge_from_file(config_file)
+            cfg.merge_from_file(config_file, allow_unsafe=False)  # it may be someone else's
         apply_flags(cfg)
         cfg.merge_from_list(overrides)
-    except (KeyError, AssertionError, ValueError, OSError, yaml.YAMLError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # what a damaged file makes Detectron2 and YAML raise
         text = one_line(error).strip("'\"")
         raise ConfigError(f"{config_file or 'command line'}: {text}") from error
     if cfg.MODEL.DEVICE == "cuda" and not torch.cuda.is_available():

@@ -141,29 +141,35 @@ def save_detections(
 
 def _problem(record: Any, needed: tuple[str, ...]) -> str | None:
     if not isinstance(record, dict):
-        return f"is no object but {record!r}"
+        return f"is no object but {record!r:.60}"
     for key in ("image_id", "category_id", "score", *needed):
         if key not in record:
             return f"has no {key}"
     for key in ("image_id", "category_id"):
-        if not isinstance(record[key], (int, np.integer)) or isinstance(record[key], bool):
-            return f"{key} is {record[key]!r}"
+        value = record[key]
+        is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        if not is_integer or abs(value) >= 2**53:
+            return f"{key} is {record[key]!r:.60}"
     if not _is_finite(record["score"]):
-        return f"score is {record['score']!r}"
+        return f"score is {record['score']!r:.60}"
     if "bbox" in needed:
         box = record["bbox"]
         if not isinstance(box, (list, tuple, np.ndarray)) or len(box) != 4:
-            return f"bbox is {box!r}, not four numbers"
+            return f"bbox is {box!r:.60}, not four numbers"
         if not all(_is_finite(value) for value in box):
-            return f"bbox is {box!r}"
+            return f"bbox is {box!r:.60}"
     if "segmentation" in needed and not isinstance(record["segmentation"], (dict, list)):
-        return f"segmentation is {record['segmentation']!r}"
+        return f"segmentation is {record['segmentation']!r:.60}"
     return None
 
 
 def _is_finite(value: Any) -> bool:
-    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    return number and math.isfinite(value)
+    if not isinstance(value, (int, float, np.number)) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer that is no float
+        return False
 
 
 def _is_list(value: Any) -> bool:

@@ -69,7 +69,7 @@ def _read_fast(path: str, needed: tuple[str, ...]) -> Detections | None:
     try:
         with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection:
             columns = connection.execute(query, [path]).fetchnumpy()
-    except duckdb.Error:
+    except (duckdb.Error, UnicodeDecodeError):
         return None
     return _checked(columns, needed)
 

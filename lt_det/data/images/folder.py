@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import torch
 
-from lt_det.errors import DataError
+from lt_det.errors import DataError, one_line
 
 from .cutting import class_permutations
 from .image_set import FileSource, ImageSet, ImageSource, ZipSource
@@ -89,10 +89,14 @@ def _zip_members(path: Path) -> list[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [info.filename for info in archive.infolist() if not info.is_dir()]
-    except (zipfile.BadZipFile, OSError) as error:
-        raise DataError(f"{path}: not a readable zip file: {error}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged zip file raises anything
+        raise DataError(f"{path}: not a readable zip file: {one_line(error)}") from error
     for member in members:
         parts = PurePosixPath(member.replace("\\", "/")).parts
+        if not parts:
+            raise DataError(f"{path}: a member has no name")
         if ".." in parts or member.startswith(("/", "\\")) or ":" in parts[0]:
             raise DataError(f"{path}: {member}: leaves its folder")
     return sorted(members)

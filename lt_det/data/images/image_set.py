@@ -13,7 +13,7 @@ from detectron2.utils.logger import log_every_n_seconds
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from lt_det.errors import DataError
+from lt_det.errors import DataError, one_line
 
 logger = logging.getLogger(__name__)
 
@@ -71,8 +71,10 @@ class ZipSource:
         try:
             with _opened(self.zip_path).open(self.members[index]) as file:
                 return _decoded(file, self.name(index))
-        except (KeyError, zipfile.BadZipFile) as error:
-            raise DataError(f"{self.name(index)}: broken zip member: {error}") from error
+        except (DataError, MemoryError):
+            raise
+        except Exception as error:  # a damaged zip file raises anything
+            raise DataError(f"{self.name(index)}: broken zip member: {one_line(error)}") from error
 
 
 @dataclass(frozen=True)
@@ -112,9 +114,10 @@ def _decoded(file: Any, name: str) -> Image.Image:
             return ImageOps.exif_transpose(picture).convert("RGB")
     except FileNotFoundError as error:
         raise DataError(f"{name}: picture is missing") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{name}: broken picture: {reason}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # so do decoders; a decompression bomb is one, too
+        raise DataError(f"{name}: broken picture: {one_line(error)}") from error
 
 
 @dataclass(frozen=True)

@@ -57,10 +57,10 @@ def read_list(
 def _parsed(line: str, where: str, num_classes: int) -> tuple[str, int]:
     words = line.rsplit(maxsplit=1)
     if len(words) < 2:
-        raise DataError(f"{where}: no label: {line.strip()!r}")
+        raise DataError(f"{where}: no label: {line.strip()!r:.60}")
     name, label = words
     if not label.lstrip("-").isdecimal():
-        raise DataError(f"{where}: label {label!r} is not an integer")
+        raise DataError(f"{where}: label {label!r:.60} is not an integer")
     if not 0 <= int(label) < num_classes:
         raise DataError(f"{where}: label {label} is not in [0, {num_classes})")
     name = name.strip()
