@@ -1,9 +1,10 @@
-# make demo · make test · make lint · make bench [FULL=1]       PYTHON=python3.11 and VENV=folder may be given.
+# make demo · make test · make lint · make bench [FULL=1] · make reliability [KILLS=20]
+# PYTHON=python3.11 and VENV=folder may be given.
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: install demo test lint format bench
+.PHONY: install demo test lint format bench reliability
 
 # make install DETECTRON2_SOURCE=… swaps Detectron2; without it, install does nothing twice.
 ifeq ($(DETECTRON2_SOURCE),)
@@ -34,3 +35,6 @@ format: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(RUN) tools/bench.py $(if $(FULL),--full)
+
+reliability: $(VENV)/.installed
+	$(RUN) tools/reliability.py --kills $(or $(KILLS),20) --iterations $(or $(ITERATIONS),2000)

@@ -1,20 +1,24 @@
 #!/usr/bin/env python3
-"""Kill a detector's and a classifier's training at random, resume them, and compare to the bit.
+"""Kill trainings at random, resume them and compare to the bit; watch a long one for leaks.
 
-tools/reliability.py --output output/reliability [--kills 20] [--seed 0]
+tools/reliability.py --output output/reliability [--kills 20] [--seed 0] [--iterations 2000]
 
-Exits with 1 where a resumed run ends otherwise than the uninterrupted one.
+Exits with 1 where a resumed run ends otherwise than the uninterrupted one, or the long one leaks.
 """
 
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
+from lt_det.analysis.long_run import as_records, draw, growth, watch
 from lt_det.analysis.reliability import Job, interrupt
 from lt_det.evaluation.tables import markdown_table
 from lt_det.json_file import save_json
 
 ROOT = Path(__file__).resolve().parents[1]
+# MiB a 1,000 iterations: the allocator's own ups and downs.
+MAX_GROWTH = 10.0
 # Small pictures, a checkpoint every third of a second; the newest two are kept.
 DETECTOR = (
     "--config-file", "configs/synthetic/cascade_small_tde.yaml", "SEED", "1",
@@ -40,28 +44,58 @@ def job(name: str, tool: str, arguments: tuple[str, ...]) -> Job:
     )
 
 
-def main() -> None:
-    """Run both, print the table, write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, default=Path("output/reliability"))
-    parser.add_argument("--kills", type=int, default=20, help="for each of the two")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    args = parser.parse_args()
+def interrupted(args: argparse.Namespace) -> dict[str, Any]:
+    """Kill and resume both; prints the table."""
     jobs = job("detector", "train_net.py", DETECTOR), job("classifier", "train_cls.py", CLASSIFIER)
     rows, figures = [], {}
     for one in jobs:
         found = interrupt(one, args.output / one.name, args.kills, args.seed)
         figures[one.name] = {
-            "kills": dict(found.kills), "starts": found.starts, "different": found.different,
-        }  # fmt: skip
+            "kills": dict(found.kills),
+            "starts": found.starts,
+            "different": found.different,
+        }
         by_kind = [str(found.kills[kind]) for kind in ("moment", "writing", "full disk")]
         equal = "yes" if not found.different else f"no: {found.different[0]}"
         rows.append([one.name, str(found.starts), *by_kind, equal])
     header = ["", "starts", "killed at random", "while writing", "disk full", "same to the bit"]
     print(markdown_table(header, rows))
-    save_json(figures, args.output / "reliability.json", indent=1)
-    print(f"{args.output}/reliability.json")
-    if any(found["different"] for found in figures.values()):
+    return figures
+
+
+def long_run(args: argparse.Namespace) -> dict[str, Any]:
+    """Watch the detector for many iterations; prints the growth."""
+    options = ("SOLVER.MAX_ITER", str(args.iterations), "SOLVER.CHECKPOINT_PERIOD", "250")
+    watched = job("long run", "train_net.py", (*DETECTOR, *options))
+    samples = watch(watched, args.output / "long_run")
+    draw(samples, args.output / "long_run.png")
+    found = growth(samples, args.iterations)
+    header = ["what a run holds", f"over {args.iterations} iterations"]
+    print(markdown_table(header, [[k, f"{v:.3g}"] for k, v in found.items()]))
+    return {**found, "iterations": args.iterations, "samples": as_records(samples)}
+
+
+def main() -> None:
+    """Run, print the tables, write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, default=Path("output/reliability"))
+    parser.add_argument("--kills", type=int, default=20, help="for each of the two; 0: none")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--iterations", type=int, default=0, help="watched for leaks; 0: none")
+    args = parser.parse_args()
+    args.output.mkdir(parents=True, exist_ok=True)
+    failed = False
+    if args.kills:
+        figures = interrupted(args)
+        save_json(figures, args.output / "interrupted.json", indent=1)
+        failed = any(found["different"] for found in figures.values())
+    if args.iterations:
+        figures = long_run(args)
+        save_json(figures, args.output / "long_run.json", indent=1)
+        grown = figures["files_grown"] > 0 or figures["children_grown"] > 0
+        failed |= grown or figures["mib_per_1000_iterations"] > MAX_GROWTH
+    print(f"figures: {args.output}")
+    if failed:
         sys.exit(1)
 
 

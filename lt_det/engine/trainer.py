@@ -2,6 +2,7 @@
 
 import os
 import weakref
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -12,12 +13,16 @@ from detectron2.config import CfgNode
 from detectron2.engine import DefaultTrainer, defaults, hooks
 from detectron2.utils import comm
 from detectron2.utils.events import JSONWriter
+from fvcore.common.history_buffer import HistoryBuffer
 
 from .checkpoint import LTCheckpointer
 from .checkpoint_files import PeriodicCheckpointer
 from .event_log import EventLog, ResumableJSONWriter
 from .finite import FiniteGuard
 from .randomness import StepSeed
+
+# Values of a scalar, for hooks and writers that smooth.
+_REMEMBERED = 1000
 
 
 class LTTrainerBase(DefaultTrainer):
@@ -72,6 +77,12 @@ class LTTrainerBase(DefaultTrainer):
                 writer.close()
             writers.append(log if isinstance(writer, JSONWriter) else writer)
         return writers
+
+    def before_train(self) -> None:
+        """Detectron2's hooks; the event log looks back no further than its window."""
+        # Detectron2 keeps a million values of each scalar: half a GiB in an LVIS training.
+        self.storage._history = defaultdict(partial(HistoryBuffer, max_length=_REMEMBERED))
+        super().before_train()
 
     def run_step(self) -> None:
         """Detectron2's; what is not finite does not reach the weights."""
