@@ -1,5 +1,6 @@
 """One process or two: the same run, and no hang where one of them fails."""
 
+import json
 import time
 
 import pytest
@@ -49,6 +50,19 @@ def test_a_process_without_instances_takes_part(tmp_path):
     for key, value in parts[0].items():
         assert value.isfinite().all(), key
         assert torch.equal(value, parts[1][key]), key
+
+
+def test_two_processes_evaluate_each_picture_once(tmp_path):
+    rows = []
+    for count in (1, 2):
+        in_processes(count, workers.evaluate, tmp_path)
+        (row,) = json.loads((tmp_path / f"out{count}" / "results.json").read_text())
+        (file,) = (tmp_path / f"out{count}").glob("inference/*/*/lvis_results.json")
+        detections = json.loads(file.read_text())
+        ids = [d["image_id"] for d in detections]
+        rows.append((str(row["bbox"]), str(row["segm"]), sorted(ids)))
+        assert set(ids) == set(range(1, 8))
+    assert rows[0] == rows[1]
 
 
 def test_a_process_that_dies_ends_the_job(tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from typing import Any
 from unittest import mock
 
 import torch
@@ -53,6 +54,18 @@ def train_with_empty_pictures(folder):
     keep = ("DATALOADER.FILTER_EMPTY_ANNOTATIONS", False, "SOLVER.IMS_PER_BATCH", 2)
     trainer = train(config(output, *OPTIONS, *keep, "MODEL.MASK_ON", True, "DATASETS.TEST", "()"))
     torch.save(trainer.checkpointer.model.state_dict(), output / f"rank{comm.get_rank()}.pth")
+
+
+def evaluate(folder):
+    """Seven pictures, which two processes cannot share evenly."""
+    output = folder / f"out{comm.get_world_size()}"
+    register(folder / "data" / str(comm.get_rank()), pictures=7)
+    cfg = config(output, "MODEL.ROI_HEADS.SCORE_THRESH_TEST", 0.0)
+    seed_all_rng(cfg.SEED)
+    model: Any = LTTrainer.build_model(cfg)
+    if comm.get_world_size() > 1:
+        model = torch.nn.parallel.DistributedDataParallel(model)
+    LTTrainer.test(cfg, model)
 
 
 def die_in_a_step(folder):
