@@ -1,6 +1,7 @@
 """What can be wrong with a single annotation, and what is done about it."""
 
 import math
+import sys
 from typing import Any
 
 from lt_det.errors import DataError
@@ -10,6 +11,7 @@ from .rle import rle_problem
 # Published boxes are rounded: they may stand out of the picture by less than a pixel.
 _OUTSIDE_TOLERANCE = 1.0
 _NUMBERS = {int, float}  # and no bool
+_LARGEST = sys.float_info.max
 
 
 def annotation_problem(
@@ -25,10 +27,11 @@ def annotation_problem(
     if image is None:
         return f"image id {annotation.get('image_id')!r:.60} has no image"
     category_id = annotation.get("category_id")
-    if not is_id(category_id) or category_id not in category_ids:
+    # Types first: what cannot be hashed is in no set, and True is no id.
+    if type(category_id) is not int or category_id not in category_ids:
         return f"category id {category_id!r:.60} has no category"
     area = annotation.get("area")
-    if area is not None and not (_are_finite([area]) and area >= 0):
+    if area is not None and not (type(area) in _NUMBERS and 0 <= area <= _LARGEST):
         return f"area is no finite number: {area!r:.60}"
     return _box_problem(annotation.get("bbox"), image) or _segmentation_problem(
         annotation.get("segmentation"), image, bool(annotation.get("iscrowd"))
@@ -37,7 +40,7 @@ def annotation_problem(
 
 def is_id(value: Any) -> bool:
     """Whether a value is what ids are: an integer, and no truth value."""
-    return isinstance(value, int) and not isinstance(value, bool)
+    return type(value) is int
 
 
 def _box_problem(box: Any, image: dict[str, Any]) -> str | None:

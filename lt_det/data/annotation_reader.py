@@ -18,6 +18,7 @@ Record = dict[str, Any]
 
 # Of a picture, in pixels: more than any decoder takes.
 _MAX_SIDE = 2**20
+_LARGEST_ID = 2**53  # what evaluators can hold
 _LISTS = ("neg_category_ids", "not_exhaustive_category_ids")
 
 
@@ -109,7 +110,7 @@ class _Kept:
             ) from error
         _refuse_duplicate_id(annotation, position, "annotation", self._seen, json_file)
         image_id = annotation.get("image_id")
-        image = self._images.get(image_id) if is_id(image_id) else None
+        image = self._images.get(image_id) if type(image_id) is int else None
         problem = annotation_problem(annotation, image, self._category_ids)
         if problem is not None:
             self.problems.add(annotation.get("id"), problem)
@@ -176,11 +177,12 @@ def _refuse_duplicate_ids(records: list[Record], kind: str, json_file: str) -> N
 def _refuse_duplicate_id(
     record: Any, position: int, kind: str, seen: set[int], json_file: str
 ) -> None:
-    if not isinstance(record, dict) or not is_id(record.get("id")) or abs(record["id"]) >= 2**53:
+    number = record.get("id") if isinstance(record, dict) else None
+    if type(number) is not int or not -_LARGEST_ID < number < _LARGEST_ID:
         raise DataError(f"{json_file}: {kind} number {position}: has no integer id")
-    if record["id"] in seen:
-        raise DataError(f"{json_file}: {kind} id {record['id']}: appears twice")
-    seen.add(record["id"])
+    if number in seen:
+        raise DataError(f"{json_file}: {kind} id {number}: appears twice")
+    seen.add(number)
 
 
 def _complete_verification(

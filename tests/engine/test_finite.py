@@ -4,10 +4,12 @@ import logging
 
 import pytest
 import torch
-from detectron2.engine import HookBase
+from detectron2.engine import HookBase, SimpleTrainer
 
 from lt_det.analysis.run_equality import event_log
 from lt_det.core import HeadDirection
+from lt_det.detection.trainer import LTTrainer
+from lt_det.engine.finite import FiniteGuard
 from lt_det.errors import TrainingError
 
 from .helpers import config, register, train
@@ -53,8 +55,6 @@ class Spoil(HookBase):
 
 
 def spoiled(folder, what, *options, value=float("nan")):
-    from lt_det.detection.trainer import LTTrainer
-
     class Spoiled(LTTrainer):
         def build_hooks(self):
             return [Spoil(what, value), *super().build_hooks()]
@@ -108,8 +108,6 @@ def test_nothing_moves_in_a_step_left_out(tmp_path):
             model = self.trainer._trainer.model
             states[self.trainer.iter] = {k: v.clone() for k, v in model.state_dict().items()}
 
-    from lt_det.detection.trainer import LTTrainer
-
     class Spoiled(LTTrainer):
         def build_hooks(self):
             return [Recorded(), Spoil("direction"), *super().build_hooks()]
@@ -124,3 +122,51 @@ def test_nothing_moves_in_a_step_left_out(tmp_path):
     assert moved[BAD] == []
     names = [n for n, m in built.model.named_modules() if isinstance(m, HeadDirection)]
     assert all(f"{name}.direction" in moved[BAD + 1] for name in names)
+
+
+class OneLoss(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(2))
+
+    def forward(self, batch):
+        return {"loss": (self.weight * batch).sum()}
+
+
+@pytest.mark.parametrize("amp", [True, False])
+def test_overflow_of_scaled_gradients_is_the_scaler_s_business(amp):
+    model = OneLoss()
+    trainer = SimpleTrainer(model, [], torch.optim.SGD(model.parameters(), lr=1.0))
+    guard = FiniteGuard(trainer, skip=False, amp=amp, pictures_of=lambda batch: ["one"])
+    guard.trainer = trainer
+    trainer.iter = 7
+
+    def step():
+        with guard.watching():
+            model.weight.register_hook(lambda gradient: gradient * float("inf"))
+            model(torch.ones(2))["loss"].backward()
+            trainer.after_backward()
+
+    if amp:
+        step()
+    else:
+        with pytest.raises(TrainingError, match="iteration 7: gradient of weight is not finite"):
+            step()
+
+
+@pytest.mark.gpu
+def test_a_run_under_amp_outlives_an_overflow(tmp_path):
+    class Overflowing(LTTrainer):
+        def __init__(self, cfg):
+            super().__init__(cfg)
+            self._trainer.grad_scaler = torch.amp.GradScaler("cuda", init_scale=2.0**60)
+
+    register(tmp_path)
+    options = ("MODEL.DEVICE", "cuda", "SOLVER.AMP.ENABLED", True, "TEST.EVAL_PERIOD", 0)
+    built = train(config(tmp_path, *options), trainer=Overflowing)
+    assert built._trainer.grad_scaler.get_scale() < 2.0**60
+    assert all(p.isfinite().all() for p in built.model.parameters())
+    assert built._guard.skipped == 0
+    saved = torch.load(tmp_path / "model_final.pth", weights_only=True)
+    scaler = saved["trainer"]["_trainer"]["grad_scaler"]
+    assert scaler["scale"] == built._trainer.grad_scaler.get_scale()
