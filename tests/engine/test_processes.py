@@ -1,6 +1,8 @@
 """One process or two: the same run, and no hang where one of them fails."""
 
 import json
+import subprocess
+import sys
 import time
 
 import pytest
@@ -27,9 +29,20 @@ def states(folder, count):
     return [torch.load(output / f"rank{rank}.pth", weights_only=True) for rank in range(count)]
 
 
-def test_two_processes_train_as_one(tmp_path):
-    for count in (1, 2):
-        in_processes(count, workers.train_detector, tmp_path)
+def by_torchrun(root, folder):
+    line = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+    line += ["-m", "tests.engine.workers", str(folder)]
+    done = subprocess.run([sys.executable, *line], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("launcher", ["detectron2", "torchrun"])
+def test_two_processes_train_as_one(launcher, root, tmp_path):
+    in_processes(1, workers.train_detector, tmp_path)
+    if launcher == "torchrun":
+        by_torchrun(root, tmp_path)
+    else:
+        in_processes(2, workers.train_detector, tmp_path)
     (whole,), parts = states(tmp_path, 1), states(tmp_path, 2)
     initial = torch.load(tmp_path / "out1" / "initial.pth", weights_only=True)
     moved = [(whole[key] - value).abs().max() for key, value in initial.items()]

@@ -1,7 +1,10 @@
 """What the processes of a test do; they are spawned, so it has a file of its own."""
 
+import argparse
 import os
 import signal
+import sys
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -13,6 +16,7 @@ from detectron2.utils import comm
 from detectron2.utils.env import seed_all_rng
 
 from lt_det.detection.trainer import LTTrainer
+from lt_det.engine import run
 
 from .helpers import config, register, train
 
@@ -95,3 +99,12 @@ def lose_numbers(folder):
 
     register(folder / f"data{comm.get_rank()}")
     train(config(folder / "out", *OPTIONS), trainer=Losing)
+
+
+def main(args):
+    """Under torchrun, by the commands' own way of starting."""
+    train_detector(args.folder)
+
+
+if __name__ == "__main__":
+    run(main, argparse.Namespace(folder=Path(sys.argv[1]), num_gpus=0))
