@@ -85,6 +85,7 @@ def interrupt(job: Job, folder: Path, kills: int, seed: int) -> Outcome:
     training = _seconds_of_training(process, log)
     size = (whole / "model_final.pth").stat().st_size
     outcome, drawn, log = Outcome(), random.Random(seed), folder / "parts.txt"
+    ended = False
     while outcome.kills.total() < kills:
         kind = ("moment", "writing", "moment", "full disk")[outcome.kills.total() % 4]
         limit = size // 2 if kind == "full disk" else 0
@@ -92,10 +93,13 @@ def interrupt(job: Job, folder: Path, kills: int, seed: int) -> Outcome:
         outcome.starts += 1
         delay = drawn.uniform(0, training / kills)
         if not _stop(process, kind, parts, log, delay):
-            break  # it came to its end
+            ended = True
+            break
         outcome.kills[kind] += 1
         print(f"  {job.name}: stopped {outcome.kills.total()} of {kills} times", flush=True)
-    _finish(job, parts, log, outcome)
+    if not ended:
+        outcome.starts += 1
+        _expect(job.start(parts, log, resume=outcome.starts > 1), log)
     outcome.different = differences(whole, parts)
     return outcome
 
@@ -128,13 +132,9 @@ def _stop(process: Any, kind: str, folder: Path, log: Path, delay: float) -> boo
         if late and (kind == "moment" or any(folder.glob(f"*.pth*{PARTIAL}"))):
             process.send_signal(signal.SIGKILL)
         time.sleep(_POLL)
+    if process.returncode not in (0, -signal.SIGKILL):
+        _expect(process, log)
     return bool(process.returncode == -signal.SIGKILL)
-
-
-def _finish(job: Job, folder: Path, log: Path, outcome: Outcome) -> None:
-    if not (folder / "results.json").is_file():
-        outcome.starts += 1
-        _expect(job.start(folder, log, resume=outcome.starts > 1), log)
 
 
 def _expect(process: Any, log: Path) -> None:

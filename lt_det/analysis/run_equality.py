@@ -7,8 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# Keys of the event log and of its state that hold times, or count a file's bytes.
-VARYING = {"time", "data_time", "rank_data_time", "eta_seconds", "size"}
+from lt_det.engine.event_log import TIMES
+
+# Keys of the event log that hold times, and of its state that count a file's bytes.
+VARYING = TIMES | {"size"}
 
 
 def differences(one: Path, two: Path) -> list[str]:

@@ -11,6 +11,8 @@ logger = logging.getLogger(__name__)
 
 # Iterations whose median a line holds: what Detectron2's writers look back on.
 _WINDOW = 20
+# Scalars that are times: no two runs agree on them, and no resumed one goes on with them.
+TIMES = frozenset({"time", "data_time", "rank_data_time", "eta_seconds"})
 
 
 class ResumableJSONWriter(JSONWriter):
@@ -54,6 +56,7 @@ class EventLog(HookBase):
                 "smooth": storage.smoothing_hints()[name],
             }
             for name, history in storage.histories().items()
+            if name not in TIMES
         }
         return {"writer": self._writer.state_dict(), "scalars": scalars}
 

@@ -79,6 +79,12 @@ def log_like_detectron2() -> None:
     ours.setLevel(logging.INFO)
     ours.propagate = False
     ours.handlers = list(theirs.handlers)
+    logging.getLogger("detectron2.engine.train_loop").addFilter(_is_no_user_error)
+
+
+def _is_no_user_error(record: logging.LogRecord) -> bool:
+    """A user's error is said in one line at the end: not with the stack it came up through."""
+    return not (record.exc_info and isinstance(record.exc_info[1], UserError))
 
 
 @contextmanager
