@@ -52,15 +52,23 @@ class LTCheckpointer(DetectionCheckpointer):
                 "it are as they were: go on with --resume"
             ) from error
 
-    def get_checkpoint_file(self) -> str:
-        """The last checkpoint that is whole; all processes take the main one's word."""
-        tagged = super().get_checkpoint_file()
-        if not tagged:
-            return ""
-        found: Any = None
-        if comm.is_main_process():
+    def resume_or_load(self, path: str, *, resume: bool = True) -> dict[str, Any]:
+        """As Detectron2's, from the last checkpoint that is whole; all processes call it.
+
+        Raises:
+            WeightsError: ``resume``, and there are checkpoints, but none is whole.
+        """
+        found = self._last_whole() if resume else ""
+        loaded: dict[str, Any] = self.load(found) if found else self.load(path, checkpointables=[])
+        return loaded
+
+    def _last_whole(self) -> str:
+        """The main process's word, for reading a checkpoint's checksums takes a while."""
+        found: Any = ""
+        if comm.is_main_process() and self.has_checkpoint():
             try:
-                found = str(last_whole_checkpoint(Path(self.save_dir), Path(tagged).name))
+                tagged = Path(self.get_checkpoint_file()).name
+                found = str(last_whole_checkpoint(Path(self.save_dir), tagged))
             except WeightsError as error:
                 found = error
         found = comm.all_gather(found)[0]
