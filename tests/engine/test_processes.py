@@ -88,3 +88,11 @@ def test_a_process_that_dies_ends_the_job(tmp_path):
 def test_numbers_lost_in_one_process_stop_all(tmp_path):
     with pytest.raises(mp.ProcessRaisedException, match=r"iteration 2: loss_cls is nan"):
         in_processes(2, workers.lose_numbers, tmp_path)
+
+
+def test_numbers_lost_in_one_process_are_left_out_in_all(tmp_path):
+    in_processes(2, workers.lose_numbers, tmp_path, "SOLVER.ON_NON_FINITE", "skip")
+    parts = states(tmp_path, 2)
+    for key, value in parts[0].items():
+        assert value.isfinite().all(), key
+        assert torch.equal(value, parts[1][key]), key

@@ -85,20 +85,24 @@ def die_in_a_step(folder):
     train(config(folder / "out", *OPTIONS), trainer=Dying)
 
 
-def lose_numbers(folder):
-    """A loss of the last rank alone is not finite."""
+def lose_numbers(folder, *options):
+    """A loss of one step, in the last rank alone, is not finite."""
 
     class Losing(LTTrainer):
         def run_step(self):
-            if self.iter == 2 and comm.get_rank() == 1:
-                self.model.register_forward_hook(
-                    lambda _, inputs, out: {**out, "loss_cls": out["loss_cls"] * float("nan")},
-                    prepend=True,
-                )
+            handle = self.model.register_forward_hook(self._lose, prepend=True)
             super().run_step()
+            handle.remove()
+
+        def _lose(self, _, inputs, losses):
+            lost = self.iter == 2 and comm.get_rank() == 1
+            return {**losses, "loss_cls": losses["loss_cls"] * (float("nan") if lost else 1)}
 
     register(folder / f"data{comm.get_rank()}")
-    train(config(folder / "out", *OPTIONS), trainer=Losing)
+    output = folder / "out2"
+    trainer = train(config(output, *OPTIONS, *options), trainer=Losing)
+    assert trainer._guard.skipped == 1
+    torch.save(trainer.checkpointer.model.state_dict(), output / f"rank{comm.get_rank()}.pth")
 
 
 def main(args):
