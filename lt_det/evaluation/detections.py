@@ -148,7 +148,7 @@ def _problem(record: Any, needed: tuple[str, ...]) -> str | None:
     for key in ("image_id", "category_id"):
         value = record[key]
         is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-        if not is_integer or abs(value) >= 2**53:
+        if not is_integer or not -(2**63) <= value < 2**63:
             return f"{key} is {record[key]!r:.60}"
     if not _is_finite(record["score"]):
         return f"score is {record['score']!r:.60}"
