@@ -44,6 +44,7 @@ def _said_in_one_line(main: Callable[[argparse.Namespace], Any], args: argparse.
     """Where there are several processes, all of them fail alike and one speaks."""
     try:
         main(args)
+        _leave_together()
     except UserError as error:
         if comm.is_main_process():
             print(f"error: {_message(error)}", file=sys.stderr)
@@ -54,6 +55,18 @@ def _said_in_one_line(main: Callable[[argparse.Namespace], Any], args: argparse.
         # Of any file but a checkpoint, whose error says more.
         print(f"error: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
         sys.exit(_USER_ERROR)
+
+
+def _leave_together() -> None:
+    """Let go of the process groups while all processes are there.
+
+    One that is torn down with the interpreter, or while another process still uses it, can abort
+    ("terminate called without an active exception") a job that has done its work.
+    """
+    if dist.is_initialized():
+        comm.synchronize()
+        comm._LOCAL_PROCESS_GROUP = None
+        dist.destroy_process_group()
 
 
 def _message(error: UserError) -> str:
@@ -80,4 +93,5 @@ def _run_under_torchrun(
         comm.create_local_process_group(int(os.environ["LOCAL_WORLD_SIZE"]))
         _said_in_one_line(main, args)
     finally:
-        dist.destroy_process_group()
+        if dist.is_initialized():  # it failed
+            dist.destroy_process_group()
