@@ -84,6 +84,11 @@ class LTTrainerBase(DefaultTrainer):
         self.storage._history = defaultdict(partial(HistoryBuffer, max_length=_REMEMBERED))
         super().before_train()
 
+    def after_train(self) -> None:
+        """Detectron2's hooks; a run resumed after its last step ends at the same iteration."""
+        self.iter = min(self.iter, self.max_iter)  # Detectron2 counts one on, with no step made
+        super().after_train()
+
     def run_step(self) -> None:
         """Detectron2's; what is not finite does not reach the weights."""
         with self._guard.watching():

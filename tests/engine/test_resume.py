@@ -44,6 +44,15 @@ def test_interrupted_runs_end_the_same(whole, tmp_path, iteration):
     assert_same_run(whole, tmp_path)
 
 
+def test_a_run_killed_after_its_last_step_ends_the_same(whole, tmp_path):
+    """During the last evaluation, say: the final checkpoint is there, the rest is not."""
+    register(tmp_path)
+    for file in ("model_final.pth", "last_checkpoint", "metrics.json"):
+        (tmp_path / file).write_bytes((whole / file).read_bytes())
+    train(config(tmp_path), resume=True)
+    assert_same_run(whole, tmp_path)
+
+
 def test_a_broken_checkpoint_gives_way_to_the_one_before(whole, tmp_path, caplog):
     register(tmp_path)
     interrupted(config(tmp_path), 13)
