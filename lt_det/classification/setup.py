@@ -12,6 +12,7 @@ from detectron2.utils import comm
 from lt_det.config import add_lt_config
 from lt_det.engine import (
     check_engine_keys,
+    check_shared_evenly,
     check_teacher_given,
     log_like_detectron2,
     merge_config,
@@ -62,11 +63,7 @@ def setup(args: argparse.Namespace) -> tuple[CfgNode, ImageData]:
     cfg = load_config(args)
     check_config(cfg, args.opts)
     check_engine_keys(cfg)
-    if cfg.SOLVER.IMS_PER_BATCH % comm.get_world_size():
-        raise ConfigError(
-            f"SOLVER.IMS_PER_BATCH: {cfg.SOLVER.IMS_PER_BATCH} pictures cannot be shared evenly by "
-            f"{comm.get_world_size()} processes"
-        )
+    check_shared_evenly(cfg)
     _check_weights(cfg, args)
     settle_seed(cfg, resume=args.resume)
     default_setup(cfg, args)

@@ -20,6 +20,7 @@ from detectron2.utils import comm
 from torch.utils.data import DataLoader, Dataset
 
 from lt_det.data.detectron2_dicts import TrainingDicts
+from lt_det.engine import check_shared_evenly
 from lt_det.engine.randomness import derived_seed, seeded
 from lt_det.errors import ConfigError
 
@@ -161,17 +162,12 @@ def build_training_loader(cfg: CfgNode, dicts: TrainingDicts) -> TrainingLoader:
     Raises:
         ConfigError: a batch that the processes cannot share evenly, or an unknown sampler.
     """
-    batch_size, processes = cfg.SOLVER.IMS_PER_BATCH, comm.get_world_size()
-    if batch_size % processes:
-        raise ConfigError(
-            f"SOLVER.IMS_PER_BATCH: {batch_size} pictures cannot be shared evenly by {processes} "
-            "processes"
-        )
+    check_shared_evenly(cfg)
     seed = cfg.SEED if cfg.SEED >= 0 else comm.shared_random_seed()
     plan = BatchPlan(
         lambda: training_stream(cfg, dicts, seed),
         dicts.is_wide if cfg.DATALOADER.ASPECT_RATIO_GROUPING else None,
-        batch_size,
+        cfg.SOLVER.IMS_PER_BATCH,
     )
     return TrainingLoader(
         dicts, NamingMapper(cfg, is_train=True), plan, seed, cfg.DATALOADER.NUM_WORKERS

@@ -2,7 +2,14 @@
 
 from .checkpoint import LTCheckpointer
 from .launch import run
-from .setup import check_engine_keys, log_like_detectron2, merge_config, report_cost, settle_seed
+from .setup import (
+    check_engine_keys,
+    check_shared_evenly,
+    log_like_detectron2,
+    merge_config,
+    report_cost,
+    settle_seed,
+)
 from .trained import check_teacher_given, read_trained_config
 from .trainer import LTTrainerBase
 
@@ -10,6 +17,7 @@ __all__ = [
     "LTCheckpointer",
     "LTTrainerBase",
     "check_engine_keys",
+    "check_shared_evenly",
     "check_teacher_given",
     "log_like_detectron2",
     "merge_config",

@@ -56,6 +56,16 @@ def check_engine_keys(cfg: CfgNode) -> None:
         raise ConfigError("SOLVER.KEEP_CHECKPOINTS: a number of checkpoints, or 0 for all")
 
 
+def check_shared_evenly(cfg: CfgNode) -> None:
+    """Raise ConfigError for a batch that the processes cannot share evenly."""
+    pictures, processes = cfg.SOLVER.IMS_PER_BATCH, comm.get_world_size()
+    if pictures % processes:
+        raise ConfigError(
+            f"SOLVER.IMS_PER_BATCH: {pictures} pictures cannot be shared evenly by {processes} "
+            "processes"
+        )
+
+
 def settle_seed(cfg: CfgNode, *, resume: bool) -> None:
     """Draw a seed where none is given: batches are functions of it. A resumed run keeps its own.
 
