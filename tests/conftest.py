@@ -8,6 +8,8 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
+# Small inputs that once failed; not part of the project.
+SHARED_CASES = ROOT.parent / "shared" / "cases"
 
 # Where a matplotlib backend is chosen, it is chosen without a screen.
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -29,6 +31,13 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"{SHARED_DATA} is absent")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def shared_cases() -> Path:
+    if not SHARED_CASES.is_dir():
+        pytest.skip(f"{SHARED_CASES} is absent")
+    return SHARED_CASES
 
 
 @pytest.fixture(scope="session")
