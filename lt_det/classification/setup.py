@@ -16,10 +16,13 @@ from lt_det.engine import (
     check_teacher_given,
     log_like_detectron2,
     merge_config,
+    read_record,
     settle_seed,
+    weights_to_load,
 )
 from lt_det.errors import ConfigError, DataError
 
+from .class_order import with_classes_of
 from .config_checks import check_config
 from .datasets import ImageData, load_image_data
 
@@ -69,6 +72,9 @@ def setup(args: argparse.Namespace) -> tuple[CfgNode, ImageData]:
     default_setup(cfg, args)
     log_like_detectron2()
     data = load_image_data(cfg, training=not args.eval_only)
+    if args.eval_only:
+        weights = weights_to_load(cfg.OUTPUT_DIR, cfg.MODEL.WEIGHTS, resume=args.resume)
+        data = with_classes_of(data, read_record(weights))
     fit_to_data(cfg, data)
     if comm.is_main_process():
         # Again, for Detectron2 wrote it before the data filled it in.

@@ -17,7 +17,7 @@ from lt_det.core import HeadDirection
 from lt_det.data.images import IndexStream
 from lt_det.data.images.augment import training_transform
 from lt_det.data.images.loaders import FileLoader, InMemoryLoader, Share
-from lt_det.engine import LTTrainerBase
+from lt_det.engine import LTTrainerBase, ModelRecord
 
 from .building import build_model, load_first_stage
 from .datasets import ImageData
@@ -92,6 +92,12 @@ class LTClassifierTrainer(LTTrainerBase):
         """Detectron2's, after ours."""
         follows = self._run_cfg.MODEL.LT.HEAD_DIRECTION.FOLLOW_LR
         return [*([_DirectionFollowsLR()] if follows else []), *super().build_hooks()]
+
+    def model_record(self) -> ModelRecord:
+        """Class names, and the training set's counts."""
+        train, counts = self._data.train, self._data.class_counts.tolist()
+        names = list(train.class_names)
+        return ModelRecord(names, list(range(len(names))), counts, counts, train.name)
 
     def pictures_of(self, batch: dict[str, torch.Tensor]) -> list[str]:
         """File names, or numbers in a set that has none."""

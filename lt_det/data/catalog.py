@@ -14,6 +14,7 @@ from .detectron2_dicts import to_detectron2_dicts
 from .lvis_format import AnnotationSet, read_annotations, with_frequencies
 from .lvis_sets import LVIS_SETS
 from .synthetic import SyntheticParameters, make_synthetic_set
+from .vocabulary import Vocabulary
 
 CUSTOM_TRAIN, CUSTOM_VAL = "custom_train", "custom_val"
 SYNTHETIC_PREFIX = "synthetic_lvis_"
@@ -62,18 +63,23 @@ def registered_set(name: str) -> AnnotationSet:
     return annotation_set
 
 
-def register_from_config(cfg: CfgNode, *, training: bool) -> AnnotationSet:
+def register_from_config(
+    cfg: CfgNode, *, training: bool, vocabulary: Vocabulary | None = None
+) -> AnnotationSet:
     """Read, check and register every data set a config names; makes the synthetic one if needed.
 
     The training annotations are read in evaluation, too, where the test set's frequency groups are
-    derived from them; their pictures are not looked for then.
+    derived from them; their pictures are not looked for then. Every set is given the same class
+    indices, whatever ids its file has.
 
     Args:
         cfg: with lt_det's keys.
         training: whether DATASETS.TRAIN will be trained on.
+        vocabulary: of the model to be evaluated, where its checkpoint says it; else the first
+            training set's, or test set's where none is read.
 
     Returns:
-        the set that defines the classes: the first training set, or test set where none is there.
+        the set that defines the classes.
 
     Raises:
         DataError: names the file and the record.
@@ -82,6 +88,8 @@ def register_from_config(cfg: CfgNode, *, training: bool) -> AnnotationSet:
     read = {name: _read(name, cfg) for name in test_names}
     # A test server's set has nothing to group.
     needs_train = training or any(s.has_annotations and not s.has_frequency for s in read.values())
+    # A checkpoint that does not name its classes: one's own training file does.
+    needs_train |= vocabulary is None and bool(cfg.DATASETS.CUSTOM.TRAIN_JSON)
     if needs_train:
         if not train_names or (CUSTOM_TRAIN in train_names and not cfg.DATASETS.CUSTOM.TRAIN_JSON):
             file = next((s.json_file for s in read.values()), "DATASETS.TRAIN")
@@ -95,8 +103,13 @@ def register_from_config(cfg: CfgNode, *, training: bool) -> AnnotationSet:
     if not read:
         raise DataError("DATASETS.TEST: no data set named")
     reference = read[train_names[0]] if needs_train else next(iter(read.values()))
+    ordered = {
+        name: annotation_set.in_order_of(vocabulary or reference.vocabulary)
+        for name, annotation_set in read.items()
+    }
+    reference = ordered[train_names[0]] if needs_train else next(iter(ordered.values()))
     limits = cfg.DATASETS.RARE_MAX_IMAGES, cfg.DATASETS.COMMON_MAX_IMAGES
-    for name, annotation_set in read.items():
+    for name, annotation_set in ordered.items():
         register_annotations(name, with_frequencies(annotation_set, reference, *limits))
     return reference
 

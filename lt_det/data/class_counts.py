@@ -39,13 +39,19 @@ def count_annotations(annotations: Iterable[dict[str, Any]]) -> tuple[Counter[in
     return Counter({c: len(ids) for c, ids in images.items()}), instances
 
 
-def instance_counts(sets: Iterable[Any]) -> list[int]:
-    """Training instances of each class, over several annotation sets of the same categories.
+def image_counts(sets: Iterable[Any]) -> list[int]:
+    """Count the training images of each class, over several annotation sets.
 
     Args:
-        sets: :class:`~lt_det.data.lvis_format.AnnotationSet`; crowd regions do not count.
+        sets: :class:`~lt_det.data.lvis_format.AnnotationSet` with the same classes; crowd regions
+            do not count.
 
     Returns:
         C counts, by class index.
     """
+    return [sum(counts) for counts in zip(*(one.counts[0] for one in sets), strict=True)]
+
+
+def instance_counts(sets: Iterable[Any]) -> list[int]:
+    """Count the training instances of each class; as :func:`image_counts`."""
     return [sum(counts) for counts in zip(*(one.counts[1] for one in sets), strict=True)]

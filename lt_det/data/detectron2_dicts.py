@@ -87,8 +87,8 @@ class TrainingDicts(Dataset[dict[str, Any]]):
         shared = [{"category_id": c} for c in range(self._sets[0].num_classes)]
         found = []
         for index, position in self._kept.tolist():
-            store = self._sets[index].store
-            first, last = store.starts[position : position + 2]
-            classes = set(store.classes[first:last].tolist())
+            one = self._sets[index]
+            first, last = one.store.starts[position : position + 2]
+            classes = set(one.classes[first:last].tolist())
             found.append({"annotations": [shared[c] for c in classes]})
         return found

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lt_det.errors import DataError
 
@@ -15,6 +16,7 @@ from .annotation_cache import cached_annotations
 from .annotation_reader import read_and_check
 from .annotation_store import Annotations
 from .class_counts import LVIS_COMMON_MAX, LVIS_RARE_MAX, frequency_of
+from .vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +32,8 @@ class AnnotationSet:
         image_root: folder of its pictures.
         store: its images and annotations, read as they are asked for.
         paths: of the pictures, by position in the store.
-        categories: category records sorted by id; position = contiguous class index in [0, C).
+        categories: category records; position = contiguous class index in [0, C). Sorted by id as
+            read, in the order of a model's classes after :meth:`in_order_of`.
         has_frequency: every category came with ``frequency`` and ``image_count``.
     """
 
@@ -95,11 +98,35 @@ class AnnotationSet:
             images[image_id] = record
         return images, annotations
 
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Names and ids of its categories, in the order of the classes."""
+        return Vocabulary.of(self.categories, self.json_file)
+
+    def in_order_of(self, vocabulary: Vocabulary) -> "AnnotationSet":
+        """The same set with a model's class indices; see :meth:`Vocabulary.positions_in`.
+
+        Raises:
+            DataError: its categories are not the model's.
+        """
+        positions = vocabulary.positions_in(self.categories, self.json_file)
+        if positions == list(range(self.num_classes)):
+            return self
+        return replace(self, categories=[self.categories[position] for position in positions])
+
+    @cached_property
+    def classes(self) -> NDArray[np.int32]:
+        """(A,) class index of each annotation, in the order of the store."""
+        of_store = [self.class_of[category["id"]] for category in self.store.meta["categories"]]
+        if of_store == list(range(self.num_classes)):
+            return self.store.classes
+        return np.array(of_store, dtype=np.int32)[self.store.classes]
+
     @cached_property
     def counts(self) -> tuple[list[int], list[int]]:
         """Images and instances of each class, crowds aside, by class index."""
         store, size = self.store, self.num_classes
-        instances = store.classes[~store.crowd]
+        instances = self.classes[~store.crowd]
         image_of = np.repeat(np.arange(len(store.image_ids)), np.diff(store.starts))[~store.crowd]
         pairs = np.unique(image_of * size + instances) % size
         return tuple(np.bincount(v, minlength=size).tolist() for v in (pairs, instances))
@@ -196,9 +223,9 @@ def with_frequencies(
         ``annotation_set`` itself where nothing is missing, else a copy with new categories.
 
     Raises:
-        DataError: the two files disagree on a category.
+        DataError: the two files have other categories.
     """
-    _refuse_other_categories(annotation_set, training_set)
+    training_set = training_set.in_order_of(annotation_set.vocabulary)
     if annotation_set.has_frequency:
         return annotation_set
     derived = []
@@ -216,18 +243,3 @@ def with_frequencies(
         common_max,
     )
     return replace(annotation_set, categories=derived, has_frequency=True)
-
-
-def _refuse_other_categories(annotation_set: AnnotationSet, training_set: AnnotationSet) -> None:
-    names = {c["id"]: c["name"] for c in training_set.categories}
-    for category in annotation_set.categories:
-        if names.get(category["id"]) != category["name"]:
-            raise DataError(
-                f"{annotation_set.json_file}: category {category['id']} is {category['name']!r}, "
-                f"but {names.get(category['id'], 'absent')!r} in {training_set.json_file}"
-            )
-    if len(annotation_set.categories) != len(training_set.categories):
-        raise DataError(
-            f"{annotation_set.json_file}: has {annotation_set.num_classes} categories, "
-            f"{training_set.json_file} has {training_set.num_classes}"
-        )

@@ -17,7 +17,9 @@ from lt_det.engine import (
     check_teacher_given,
     log_like_detectron2,
     merge_config,
+    read_record,
     settle_seed,
+    weights_to_load,
 )
 from lt_det.errors import ConfigError, DataError
 
@@ -86,7 +88,12 @@ def setup(args: argparse.Namespace) -> CfgNode:
     if cfg.SOLVER.AMP.ENABLED and cfg.MODEL.DEVICE == "cpu":
         logger.warning("SOLVER.AMP.ENABLED: mixed precision is Detectron2's on CUDA alone; off")
         cfg.SOLVER.AMP.ENABLED = False
-    reference = register_from_config(cfg, training=not args.eval_only)
+    record = None
+    if args.eval_only:
+        record = read_record(weights_to_load(cfg.OUTPUT_DIR, cfg.MODEL.WEIGHTS, resume=args.resume))
+    reference = register_from_config(
+        cfg, training=not args.eval_only, vocabulary=record.vocabulary if record else None
+    )
     fit_to_data(cfg, reference)
     if comm.is_main_process():
         # Again, for Detectron2 wrote it before the data filled it in.

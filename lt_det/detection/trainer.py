@@ -13,9 +13,9 @@ from detectron2.utils import comm
 from torch import nn
 
 from lt_det.data.catalog import registered_set
-from lt_det.data.class_counts import instance_counts
+from lt_det.data.class_counts import image_counts, instance_counts
 from lt_det.data.detectron2_dicts import TrainingDicts
-from lt_det.engine import LTTrainerBase
+from lt_det.engine import LTTrainerBase, ModelRecord
 from lt_det.errors import DataError
 from lt_det.evaluation import results_table, write_results
 
@@ -58,6 +58,17 @@ class LTTrainer(LTTrainerBase):
         """Detectron2's, whose errors name the picture."""
         mapper = NamingMapper(cfg, is_train=False)
         return build_detection_test_loader(cfg, dataset_name, mapper=mapper)
+
+    def model_record(self) -> ModelRecord:
+        """Categories, and their counts over all training sets."""
+        sets = [registered_set(name) for name in self.cfg.DATASETS.TRAIN]
+        return ModelRecord(
+            sets[0].class_names,
+            [category["id"] for category in sets[0].categories],
+            instance_counts(sets),
+            image_counts(sets),
+            sets[0].json_file,
+        )
 
     def pictures_of(self, batch: list[dict[str, Any]]) -> list[str]:
         """Image ids."""

@@ -2,6 +2,7 @@
 
 from .checkpoint import LTCheckpointer
 from .launch import run
+from .model_record import ModelRecord, read_record, weights_to_load
 from .setup import (
     check_engine_keys,
     check_shared_evenly,
@@ -16,13 +17,16 @@ from .trainer import LTTrainerBase
 __all__ = [
     "LTCheckpointer",
     "LTTrainerBase",
+    "ModelRecord",
     "check_engine_keys",
     "check_shared_evenly",
     "check_teacher_given",
     "log_like_detectron2",
     "merge_config",
+    "read_record",
     "read_trained_config",
     "report_cost",
     "run",
     "settle_seed",
+    "weights_to_load",
 ]

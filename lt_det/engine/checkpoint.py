@@ -9,6 +9,8 @@ from detectron2.utils import comm
 from lt_det.errors import WeightsError, one_line
 
 from .checkpoint_files import WholeFiles, last_whole_checkpoint
+from .class_rows import with_own_classes, zoo_class_names
+from .model_record import KEY, ModelRecord
 from .safe_load import load_tensors
 from .zoo_pickle import load_zoo_pickle
 
@@ -25,16 +27,27 @@ class LTCheckpointer(DetectionCheckpointer):
     Args:
         complete: also refuse weights that lack some of the model's tensors, as evaluation must; a
             backbone's weights, from which training starts, do lack the heads'.
+        record: what checkpoints say of the model. A training that starts from the weights of a
+            model of other classes takes over what it can by its class names.
         model, save_dir, checkpointables: as Detectron2's.
     """
 
     def __init__(
-        self, model: Any, save_dir: str = "", *, complete: bool = False, **checkpointables: Any
+        self,
+        model: Any,
+        save_dir: str = "",
+        *,
+        complete: bool = False,
+        record: ModelRecord | None = None,
+        **checkpointables: Any,
     ) -> None:
+        if record is not None:
+            checkpointables[KEY] = record
         super().__init__(model, save_dir, **checkpointables)
         self.path_manager = WholeFiles(self.path_manager)
-        self._complete = complete
+        self._complete, self._record = complete, record
         self._file = ""
+        self._start_from = ""  # weights that training starts from
 
     def save(self, name: str, **kwargs: Any) -> None:
         """As Detectron2's.
@@ -59,7 +72,13 @@ class LTCheckpointer(DetectionCheckpointer):
             WeightsError: ``resume``, and there are checkpoints, but none is whole.
         """
         found = self._last_whole() if resume else ""
-        loaded: dict[str, Any] = self.load(found) if found else self.load(path, checkpointables=[])
+        loaded: dict[str, Any]
+        if found:
+            loaded = self.load(found)
+        else:
+            self._start_from = path
+            loaded = self.load(path, checkpointables=[])
+            self._start_from = ""
         return loaded
 
     def _last_whole(self) -> str:
@@ -96,6 +115,8 @@ class LTCheckpointer(DetectionCheckpointer):
 
     def _load_model(self, checkpoint: Any) -> Any:
         try:
+            if self._record is not None and self._start_from:
+                checkpoint["model"] = self._with_own_classes(checkpoint)
             incompatible = super()._load_model(checkpoint)
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise WeightsError(f"{self._file}: no weights of a model: {one_line(error)}") from error
@@ -114,6 +135,22 @@ class LTCheckpointer(DetectionCheckpointer):
                 "checkpoint of this model"
             )
         return incompatible
+
+    def _with_own_classes(self, checkpoint: Any) -> Any:
+        """The weights that training starts from, with the rows of this model's classes."""
+        weights = checkpoint["model"]
+        if checkpoint.get("matching_heuristics", False):
+            return weights  # Caffe2's and pycls's: a backbone's, or under other names
+        assert self._record is not None
+        saved = checkpoint.get(KEY)
+        names = saved["class_names"] if saved else zoo_class_names(self._start_from)
+        return with_own_classes(
+            {name.removeprefix("module."): value for name, value in weights.items()},
+            self.model.state_dict(),
+            names,
+            self._record.class_names,
+            self._start_from,
+        )
 
 
 def _of_pycls(data: Any) -> dict[str, Any]:

@@ -11,12 +11,13 @@ import torch
 from lt_det.errors import WeightsError, one_line
 
 
-def load_tensors(path: str, allowed: Sequence[Any] = ()) -> Any:
+def load_tensors(path: str, allowed: Sequence[Any] = (), *, mmap: bool = False) -> Any:
     """What ``torch.save`` wrote, on the CPU.
 
     Args:
         path: of the file.
         allowed: what it may name besides torch's own: see ``torch.serialization.safe_globals``.
+        mmap: leave tensors in the file until they are used.
 
     Raises:
         WeightsError: names the file, and what in it is no tensor, or how it is broken.
@@ -26,7 +27,7 @@ def load_tensors(path: str, allowed: Sequence[Any] = ()) -> Any:
         context = torch.serialization.safe_globals(list(allowed))
     try:
         with context:
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:
         raise WeightsError(f"{path}: {_refusal(str(error))}") from error
     except MemoryError:

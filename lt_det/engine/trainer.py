@@ -19,6 +19,7 @@ from .checkpoint import LTCheckpointer
 from .checkpoint_files import PeriodicCheckpointer
 from .event_log import EventLog, ResumableJSONWriter
 from .finite import FiniteGuard
+from .model_record import ModelRecord
 from .randomness import StepSeed
 
 # Values of a scalar, for hooks and writers that smooth.
@@ -42,7 +43,10 @@ class LTTrainerBase(DefaultTrainer):
         """Detectron2's hooks, ours in their places."""
         cfg = self.cfg
         self.checkpointer = LTCheckpointer(
-            self._trainer.model, cfg.OUTPUT_DIR, trainer=weakref.proxy(self)
+            self._trainer.model,
+            cfg.OUTPUT_DIR,
+            record=self.model_record(),
+            trainer=weakref.proxy(self),
         )
         self._guard = FiniteGuard(
             self._trainer,
@@ -93,6 +97,10 @@ class LTTrainerBase(DefaultTrainer):
         """Detectron2's; what is not finite does not reach the weights."""
         with self._guard.watching():
             super().run_step()
+
+    def model_record(self) -> ModelRecord:
+        """What checkpoints say of the model's classes."""
+        raise NotImplementedError
 
     def pictures_of(self, batch: Any) -> list[str]:
         """What the pictures of a batch are called in errors."""

@@ -68,9 +68,11 @@ def normalize_ground_truth(
             for image in images
         ],
         "annotations": kept,
-        # Names that are unique for sure: per-category figures are keyed by them.
+        # Names that are unique for sure: per-category figures are keyed by them. By id, as every
+        # evaluator's arrays are, whatever the order of a model's classes.
         "categories": [
-            {"id": c["id"], "name": str(c["id"]), "frequency": c["frequency"]} for c in categories
+            {"id": c["id"], "name": str(c["id"]), "frequency": c["frequency"]}
+            for c in sorted(categories, key=lambda category: category["id"])
         ],
     }
     return normalized, notes

@@ -216,17 +216,6 @@ def test_given_frequencies_are_kept(tmp_path):
     assert with_frequencies(annotation_set, annotation_set) is annotation_set
 
 
-@pytest.mark.parametrize("change", [{"name": "wolf"}, {"id": 4}])
-def test_files_that_disagree_on_categories(tmp_path, change):
-    train = read_annotations(write(tmp_path / "train", valid()), tmp_path / "train")
-    data = valid()
-    data["annotations"] = data["annotations"][:2]
-    data["categories"][1].update(change)
-    val = read_annotations(write(tmp_path / "val", data), tmp_path / "val")
-    with pytest.raises(DataError, match=r"val/data\.json: category . is"):
-        with_frequencies(val, train)
-
-
 def test_pictures_are_found_by_coco_url(tmp_path):
     data = valid()
     path = write(tmp_path / "train2017", data)
