@@ -82,8 +82,13 @@ def _add_datasets(cfg: CN) -> None:
     cfg.DATASETS.CUSTOM.VAL_JSON = ""
     cfg.DATASETS.CUSTOM.VAL_IMAGES = ""
 
-    # A wrong annotation: "error" stops before training, "skip" leaves it out and counts it.
+    # A wrong annotation or picture: "error" stops before training, "skip" leaves it out and counts
+    # it.
     cfg.DATASETS.ON_INVALID = "error"
+    # Look at the header and the end of every picture file before the work: whether it is a whole
+    # picture of the size its record says. What was seen is kept in LT_DET_CACHE. Pictures decoded
+    # in memory (INPUT.IMAGES.IN_MEMORY) are looked at as they are decoded.
+    cfg.DATASETS.CHECK_PICTURES = True
     # Frequency groups, in training images, where the file does not give them: rare up to the first,
     # common up to the second, frequent above (LVIS's own limits).
     cfg.DATASETS.RARE_MAX_IMAGES = 10

@@ -20,7 +20,7 @@ from lt_det.data.images import (
     read_folder,
     read_list,
     split_by_seed,
-    without_broken,
+    without_unreadable,
 )
 from lt_det.errors import ConfigError, DataError
 
@@ -148,15 +148,19 @@ def load_image_data(cfg: CfgNode, *, training: bool) -> ImageData:
 
 
 def _checked(image_set: ImageSet, cfg: CfgNode, *, needed: bool) -> tuple[ImageSet, Tensor | None]:
-    """Decode what is kept in memory; leave broken pictures out, where that is asked for.
+    """Decode what is kept in memory, look at the files of what is not; leave broken pictures out,
+    where that is asked for.
 
     What is left out must count nowhere: not in the classes' counts, not in priors and groups.
     """
     options, on_invalid = cfg.INPUT.IMAGES, cfg.DATASETS.ON_INVALID
-    if needed and options.IN_MEMORY:
-        return decode_all(image_set, options.SIZE, on_invalid)
-    if on_invalid == "skip":
-        return without_broken(image_set), None
+    if not needed and on_invalid == "error":
+        return image_set, None
+    if options.IN_MEMORY:
+        image_set, pictures = decode_all(image_set, options.SIZE, on_invalid)
+        return image_set, pictures if needed else None
+    if cfg.DATASETS.CHECK_PICTURES:
+        image_set = without_unreadable(image_set, on_invalid)
     return image_set, None
 
 

@@ -10,6 +10,7 @@ from detectron2.data import DatasetCatalog, MetadataCatalog
 
 from lt_det.errors import DataError
 
+from .annotation_pictures import find_unreadable
 from .detectron2_dicts import to_detectron2_dicts
 from .lvis_format import AnnotationSet, read_annotations, with_frequencies
 from .lvis_sets import LVIS_SETS
@@ -116,12 +117,13 @@ def register_from_config(
 
 def _read(name: str, cfg: CfgNode, check_pictures: bool = True) -> AnnotationSet:
     json_file, image_root = _locate(name, cfg)
-    return read_annotations(
-        json_file,
-        image_root,
-        on_invalid=cfg.DATASETS.ON_INVALID,
-        check_pictures=check_pictures,
+    on_invalid = cfg.DATASETS.ON_INVALID
+    found = read_annotations(
+        json_file, image_root, on_invalid=on_invalid, check_pictures=check_pictures
     )
+    if check_pictures and cfg.DATASETS.CHECK_PICTURES:
+        return find_unreadable(found, on_invalid)
+    return found
 
 
 def _locate(name: str, cfg: CfgNode) -> tuple[Any, Any]:

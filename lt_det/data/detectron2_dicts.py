@@ -12,8 +12,8 @@ from .lvis_format import AnnotationSet
 
 
 def to_detectron2_dicts(annotation_set: AnnotationSet) -> list[dict[str, Any]]:
-    """One dict an image, sorted by image id; see :func:`detectron2_dict`."""
-    positions = range(len(annotation_set.paths))
+    """One dict an image whose picture can be used, by image id; see :func:`detectron2_dict`."""
+    positions = (i for i in range(len(annotation_set.paths)) if i not in annotation_set.unreadable)
     return [detectron2_dict(annotation_set, position) for position in positions]
 
 
@@ -56,6 +56,7 @@ class TrainingDicts(Dataset[dict[str, Any]]):
     Args:
         sets: of the same categories.
         filter_empty: leave out images without an instance (crowds aside), as Detectron2 does.
+            Images whose pictures cannot be used are left out either way.
     """
 
     def __init__(self, sets: Sequence[AnnotationSet], *, filter_empty: bool) -> None:
@@ -65,7 +66,9 @@ class TrainingDicts(Dataset[dict[str, Any]]):
             # Instances before each annotation, and so between any two of them.
             before = np.concatenate([[0], np.cumsum(~one.store.crowd)])
             has_any = np.diff(before[one.store.starts]) > 0
-            positions = np.flatnonzero(has_any) if filter_empty else np.arange(len(one.paths))
+            is_kept = has_any if filter_empty else np.ones(len(one.paths), dtype=bool)
+            is_kept[list(one.unreadable)] = False
+            positions = np.flatnonzero(is_kept)
             kept.append(np.stack([np.full(len(positions), index), positions], axis=1))
         self._kept = np.concatenate(kept)
 

@@ -35,6 +35,8 @@ class AnnotationSet:
         categories: category records; position = contiguous class index in [0, C). Sorted by id as
             read, in the order of a model's classes after :meth:`in_order_of`.
         has_frequency: every category came with ``frequency`` and ``image_count``.
+        unreadable: positions of images whose pictures cannot be used: they are neither trained on
+            nor looked at in inference; an evaluation counts their annotations as ever.
     """
 
     json_file: str
@@ -43,6 +45,7 @@ class AnnotationSet:
     paths: list[str]
     categories: list[Record]
     has_frequency: bool
+    unreadable: frozenset[int] = frozenset()
     class_of: dict[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -200,13 +203,20 @@ def _locate_pictures(store: Annotations, image_root: str, json_file: str, check:
         candidates = []
         if image.get("file_name"):
             candidates.append(os.path.join(image_root, image["file_name"]))
+            if "\\" in image["file_name"]:  # written on Windows
+                candidates.append(os.path.join(image_root, *image["file_name"].split("\\")))
         if image.get("coco_url"):
             candidates.append(os.path.join(image_root, *image["coco_url"].split("/")[-2:]))
         if not candidates:
             raise DataError(f"{json_file}: image {image['id']}: has neither file_name nor coco_url")
         found = next((path for path in candidates if exists(path)), None)
         if found is None and check:
-            raise DataError(f"{json_file}: image {image['id']}: picture not found: {candidates[0]}")
+            folder, name = os.path.split(candidates[0])
+            other = sorted(n for n in listed[folder] if n.lower() == name.lower())
+            hint = f" (there is {other[0]})" if other else ""
+            raise DataError(
+                f"{json_file}: image {image['id']}: picture not found: {candidates[0]}{hint}"
+            )
         paths.append(found or candidates[-1])
     return paths
 

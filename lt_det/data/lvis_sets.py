@@ -12,6 +12,8 @@ from pathlib import Path
 from lt_det.errors import DataError
 from lt_det.json_file import load_json
 
+from .picture_checks import picture_files, read_headers
+
 # name: (annotations, picture folder), both under DETECTRON2_DATASETS: Detectron2's own layout.
 LVIS_SETS = {
     "lvis_v0.5_train": ("lvis/lvis_v0.5_train.json", "coco"),
@@ -67,24 +69,18 @@ def _picture_faults(images: list[dict[str, object]], image_root: Path) -> list[s
         folder, file_name = str(image["coco_url"]).split("/")[-2:]
         by_folder.setdefault(image_root / folder, []).append(file_name)
     for folder, wanted in sorted(by_folder.items()):
-        sizes = {e.name: e.stat().st_size for e in os.scandir(folder)} if folder.is_dir() else {}
-        missing = [name for name in wanted if name not in sizes]
-        truncated = [n for n in wanted if n in sizes and not _is_whole_jpeg(folder / n, sizes[n])]
-        for what, names in (("missing", missing), ("truncated", truncated)):
-            if names:
+        there = set(os.listdir(folder)) if folder.is_dir() else set()
+        found = [name for name in wanted if name in there]
+        headers = read_headers(picture_files([str(folder / name) for name in found]), str(folder))
+        missing = [(name, "") for name in wanted if name not in there]
+        broken = [(n, f" ({h.problem})") for n, h in zip(found, headers, strict=True) if h.problem]
+        for what, faulty in (("missing", missing), ("truncated", broken)):
+            if faulty:
+                name, why = faulty[0]
                 faults.append(
-                    f"{folder}: {len(names)} of {len(wanted)} pictures {what}, as {names[0]}"
+                    f"{folder}: {len(faulty)} of {len(wanted)} pictures {what}, as {name}{why}"
                 )
     return faults
-
-
-def _is_whole_jpeg(path: Path, size: int) -> bool:
-    """A whole JPEG ends with the end-of-image marker (some writers pad it with zero bytes)."""
-    if size < 4:
-        return False
-    with open(path, "rb") as file:
-        file.seek(max(size - 32, 0))
-        return file.read().rstrip(b"\0").endswith(b"\xff\xd9")
 
 
 def main() -> int:

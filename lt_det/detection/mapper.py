@@ -3,9 +3,10 @@
 from typing import Any
 
 from detectron2.config import CfgNode
-from detectron2.data import DatasetMapper
 
 from lt_det.errors import DataError, one_line
+
+from .picture_mapper import PictureMapper
 
 
 class NamingMapper:
@@ -17,7 +18,7 @@ class NamingMapper:
     """
 
     def __init__(self, cfg: CfgNode, *, is_train: bool) -> None:
-        self._mapper = DatasetMapper(cfg, is_train)
+        self._mapper = PictureMapper(cfg, is_train)
 
     def __call__(self, dataset_dict: dict[str, Any]) -> dict[str, Any]:
         """As Detectron2's.

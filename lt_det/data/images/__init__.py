@@ -1,8 +1,9 @@
 """Labelled pictures for classification: reading, long-tailed cuts, samplers, batches."""
 
 from .cutting import cut_to_counts, hold_out, imbalance_counts
+from .decoding import decode_all, without_unreadable
 from .folder import read_folder, split_by_seed
-from .image_set import ImageSet, decode_all, without_broken
+from .image_set import ImageSet
 from .lists import read_list
 from .published import read_cifar, read_digits
 from .samplers import SAMPLERS, IndexStream
@@ -20,5 +21,5 @@ __all__ = [
     "read_folder",
     "read_list",
     "split_by_seed",
-    "without_broken",
+    "without_unreadable",
 ]

@@ -1,21 +1,21 @@
 """A set of labelled pictures, wherever they lie."""
 
-import logging
+import io
 import os
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from detectron2.utils.logger import log_every_n_seconds
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
+from lt_det.data.picture_checks import Pictures, picture_files
+from lt_det.data.picture_headers import Header, read_header
+from lt_det.data.picture_reading import picture_of_array, upright
 from lt_det.errors import DataError, one_line
-
-logger = logging.getLogger(__name__)
 
 
 class ImageSource(Protocol):
@@ -31,6 +31,10 @@ class ImageSource(Protocol):
 
     def image(self, index: int) -> Image.Image:
         """The picture, RGB. Raises DataError where it is missing or broken."""
+        ...
+
+    def to_look_at(self, indices: Sequence[int]) -> Pictures | None:
+        """Some pictures, to be looked at without decoding; ``None`` where nothing can be wrong."""
         ...
 
 
@@ -50,6 +54,10 @@ class FileSource:
     def image(self, index: int) -> Image.Image:
         """Open and decode."""
         return _decoded(self.paths[index], self.name(index))
+
+    def to_look_at(self, indices: Sequence[int]) -> Pictures:
+        """The files."""
+        return picture_files([self.paths[index] for index in indices])
 
 
 @dataclass(frozen=True)
@@ -76,10 +84,27 @@ class ZipSource:
         except Exception as error:  # a damaged zip file raises anything
             raise DataError(f"{self.name(index)}: broken zip member: {one_line(error)}") from error
 
+    def to_look_at(self, indices: Sequence[int]) -> Pictures:
+        """The members; each is unpacked whole, which checks its sum, too."""
+        archive = _opened(self.zip_path)
+        status = os.stat(self.zip_path)
+
+        def header(number: int) -> Header:
+            try:
+                content = archive.read(self.members[indices[number]])
+            except MemoryError:
+                raise
+            except Exception as error:  # a damaged zip file raises anything
+                return Header(problem=f"broken zip member: {one_line(error)}")
+            return read_header(io.BytesIO(content), len(content))
+
+        paths = [os.path.join(self.zip_path, self.members[index]) for index in indices]
+        return Pictures(paths, lambda number: (status.st_mtime_ns, status.st_size), header)
+
 
 @dataclass(frozen=True)
 class ArraySource:
-    """Pictures that are in memory already: uint8 (N, H, W, 3) or (N, H, W)."""
+    """Pictures that are in memory already: uint8 or uint16, (N, H, W, 3) or (N, H, W)."""
 
     array: np.ndarray
     origin: str
@@ -92,8 +117,14 @@ class ArraySource:
         return f"{self.origin}: picture {index}"
 
     def image(self, index: int) -> Image.Image:
-        """As a PIL picture."""
-        return Image.fromarray(self.array[index]).convert("RGB")
+        """As a PIL picture. Raises DataError where the array's type has no range."""
+        try:
+            return picture_of_array(self.array[index])
+        except DataError as error:
+            raise DataError(f"{self.name(index)}: {error}") from error
+
+    def to_look_at(self, indices: Sequence[int]) -> None:
+        """Nothing: arrays are read already."""
 
 
 # One open file a process and path: a worker must not share its parent's.
@@ -110,8 +141,9 @@ def _opened(zip_path: str) -> zipfile.ZipFile:
 def _decoded(file: Any, name: str) -> Image.Image:
     try:
         with Image.open(file) as picture:
-            # As Detectron2 does, and every viewer.
-            return ImageOps.exif_transpose(picture).convert("RGB")
+            return upright(picture).convert("RGB")
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from error
     except FileNotFoundError as error:
         raise DataError(f"{name}: picture is missing") from error
     except MemoryError:
@@ -183,59 +215,3 @@ class ImageSet:
                 f"{self.name}: class {empty[0]} ({self.class_names[empty[0]]}) has no picture"
                 + (f", nor have {len(empty) - 1} more" if len(empty) > 1 else "")
             )
-
-
-def decode_all(image_set: ImageSet, size: int, on_invalid: str) -> tuple[ImageSet, Tensor]:
-    """Decode every picture once, resized to ``size`` × ``size`` where it is not.
-
-    Args:
-        image_set: N pictures.
-        size: side, in pixels.
-        on_invalid: ``"error"``, or ``"skip"`` to leave broken pictures out and log how many.
-
-    Returns:
-        the set without the pictures left out, and (N, 3, size, size) uint8, RGB.
-
-    Raises:
-        DataError: a missing or broken picture, named, under ``"error"``.
-    """
-    pictures = []
-
-    def keep(picture: Image.Image) -> None:
-        if picture.size != (size, size):
-            picture = picture.resize((size, size), Image.Resampling.BILINEAR)
-        pictures.append(np.asarray(picture).transpose(2, 0, 1))
-
-    image_set = _decoded_one_by_one(image_set, keep, on_invalid)
-    stacked = np.stack(pictures) if pictures else np.zeros((0, 3, size, size), np.uint8)
-    return image_set, torch.from_numpy(stacked)
-
-
-def without_broken(image_set: ImageSet) -> ImageSet:
-    """Decode every picture and leave those out that are missing or broken; logs how many."""
-    return _decoded_one_by_one(image_set, lambda picture: None, "skip")
-
-
-def _decoded_one_by_one(
-    image_set: ImageSet, keep: Callable[[Image.Image], None], on_invalid: str
-) -> ImageSet:
-    kept = []
-    for position in range(len(image_set)):
-        try:
-            keep(image_set.image(position))
-        except DataError as error:
-            if on_invalid == "error":
-                raise
-            logger.warning("left out: %s", error)
-            continue
-        kept.append(position)
-        log_every_n_seconds(
-            logging.INFO, f"{image_set.name}: {position + 1}/{len(image_set)} decoded", n=5
-        )
-    left_out = len(image_set) - len(kept)
-    if not left_out:
-        return image_set
-    logger.warning(
-        "%s: %d of %d pictures are broken and left out", image_set.name, left_out, len(image_set)
-    )
-    return image_set.select(torch.tensor(kept, dtype=torch.int64))
