@@ -64,7 +64,9 @@ def read_header(file: IO[bytes], size: int) -> Header:
     except MemoryError:
         raise
     except UnidentifiedImageError:
-        return Header(problem="no picture of a kind that Pillow reads, or cut off in its header")
+        return Header(
+            problem="broken picture: cut off in its header, or no kind of picture that Pillow reads"
+        )
     except Exception as error:  # decoders raise anything; a decompression bomb is an error, too
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk's

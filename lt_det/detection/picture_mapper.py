@@ -3,7 +3,6 @@
 import copy
 from typing import Any
 
-import numpy as np
 import torch
 from detectron2.data import DatasetMapper
 from detectron2.data import detection_utils as utils
@@ -33,7 +32,7 @@ class PictureMapper(DatasetMapper):
         transforms = self.augmentations(augmented)
         image = augmented.image
         shape = image.shape[:2]
-        dataset_dict["image"] = torch.as_tensor(np.ascontiguousarray(image.transpose(2, 0, 1)))
+        dataset_dict["image"] = torch.from_numpy(image.transpose(2, 0, 1).copy())
         if self.proposal_topk is not None:
             utils.transform_proposals(
                 dataset_dict, shape, transforms, proposal_topk=self.proposal_topk
