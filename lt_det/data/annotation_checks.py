@@ -6,7 +6,7 @@ from typing import Any
 
 from lt_det.errors import DataError
 
-from .rle import rle_problem
+from lt_det.rle import rle_problem
 
 # Published boxes are rounded: they may stand out of the picture by less than a pixel.
 _OUTSIDE_TOLERANCE = 1.0

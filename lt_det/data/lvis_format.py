@@ -16,6 +16,7 @@ from .annotation_cache import cached_annotations
 from .annotation_reader import read_and_check
 from .annotation_store import Annotations
 from .class_counts import LVIS_COMMON_MAX, LVIS_RARE_MAX, frequency_of
+from .image_ids import ImageId, ImageIds
 from .vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
@@ -76,6 +77,16 @@ class AnnotationSet:
     def annotation_without_mask(self) -> Any | None:
         """Id of an instance that has a box alone, or ``None``."""
         return self.store.meta["maskless"]
+
+    @cached_property
+    def ids(self) -> ImageIds:
+        """Its images' ids: what results files say, and what ``image_id`` is inside lt_det."""
+        return ImageIds(self.store.image_ids.tolist(), self.original_ids)
+
+    @property
+    def original_ids(self) -> list[ImageId] | None:
+        """The file's own image ids by position, or ``None`` where they are used as they are."""
+        return self.store.meta.get("original_ids")
 
     def image(self, position: int) -> Record:
         """An image's record with ``path``, its two LVIS lists and its ``annotations``."""
