@@ -1,5 +1,6 @@
 """Reading and writing JSON with errors a person can act on."""
 
+import codecs
 import json
 import os
 from collections.abc import Iterator
@@ -11,18 +12,40 @@ import msgspec
 
 from lt_det.errors import DataError
 
+# Longest first: UTF-32's begins as UTF-16's does.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
 # How a file is called until it is whole; a killed process leaves it behind.
 PARTIAL = ".part"
 
 
+def read_utf8(path: str | os.PathLike[str]) -> bytes:
+    """The text of a file as UTF-8, without the byte-order mark that Windows' programs put first.
+
+    Raises:
+        OSError, UnicodeDecodeError: it cannot be read, or is not what its mark says.
+    """
+    content = Path(path).read_bytes()
+    for mark, encoding in _MARKS.items():
+        if content.startswith(mark):
+            return content.decode(encoding).encode("utf-8")
+    return content
+
+
 def load_json(path: str | os.PathLike[str]) -> Any:
-    """Parse a JSON file.
+    """Parse a JSON file, with or without a byte-order mark.
 
     Raises:
         DataError: the file is missing, unreadable, truncated or not JSON.
     """
     try:
-        content = Path(path).read_bytes()
+        content = read_utf8(path)
         try:
             return msgspec.json.decode(content)
         except msgspec.DecodeError:

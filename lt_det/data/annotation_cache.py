@@ -18,7 +18,7 @@ from .annotation_store import Annotations, MemoryAnnotations, StoredAnnotations,
 logger = logging.getLogger(__name__)
 
 # Part of a store's name: raise it when what is stored, or what is checked, changes.
-READER_VERSION = 1
+READER_VERSION = 2
 # Smaller files are parsed as quickly as they are found.
 MIN_BYTES = 8 * 2**20
 _ABANDONED_AFTER = 24 * 3600.0
@@ -33,23 +33,23 @@ def cache_folder() -> Path | None:
 
 
 def cached_annotations(
-    json_file: str, on_invalid: str, read: Callable[[], MemoryAnnotations]
+    json_file: str, treatment: str, read: Callable[[], MemoryAnnotations]
 ) -> Annotations:
     """The checked annotations of a file: from the cache, or read and put there.
 
-    The name of a store is made of the file's content, ``on_invalid`` and the reader's version. One
+    The name of a store is made of the file's content, ``treatment`` and the reader's version. One
     process builds it, others wait for it; it appears whole or not at all, whenever the builder is
     killed. A damaged store is made anew. Where nothing can be written, the file is just read.
 
     Args:
         json_file: the file.
-        on_invalid: what is done about wrong annotations.
+        treatment: every option of the reader that changes what it makes of the file.
         read: parses and checks the file.
     """
     folder = cache_folder()
     if folder is None or os.path.getsize(json_file) < MIN_BYTES:
         return read()
-    store = folder / f"{_content_key(json_file)}-{on_invalid}-v{READER_VERSION}"
+    store = folder / f"{_content_key(json_file)}-{treatment}-v{READER_VERSION}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(store.with_suffix(".lock"), json_file):

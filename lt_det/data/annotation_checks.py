@@ -1,84 +1,80 @@
 """What can be wrong with a single annotation, and what is done about it."""
 
 import math
-import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 from lt_det.errors import DataError
-
+from lt_det.records import without_degenerate
 from lt_det.rle import rle_problem
 
-# Published boxes are rounded: they may stand out of the picture by less than a pixel.
+# Published boxes are rounded: they stand out of the picture by up to a pixel.
 _OUTSIDE_TOLERANCE = 1.0
 _NUMBERS = {int, float}  # and no bool
-_LARGEST = sys.float_info.max
 
 
-def annotation_problem(
-    annotation: dict[str, Any], image: dict[str, Any] | None, category_ids: set[int]
-) -> str | None:
-    """Say in a few words what is wrong with an annotation, or ``None``.
+class Mask(NamedTuple):
+    """What an annotation's ``segmentation`` is good for.
 
-    Args:
-        annotation: the record.
-        image: the image record it points to, ``None`` where there is none.
-        category_ids: the ids that have a category.
+    Attributes:
+        there: there is one that covers something, as far as its form says.
+        degenerate: pieces of it have fewer than three points; they are left out wherever it is
+            used.
+        problem: why it can be used nowhere, in a few words, or ``None``.
     """
-    if image is None:
-        return f"image id {annotation.get('image_id')!r:.60} has no image"
-    category_id = annotation.get("category_id")
-    # Types first: what cannot be hashed is in no set, and True is no id.
-    if type(category_id) is not int or category_id not in category_ids:
-        return f"category id {category_id!r:.60} has no category"
-    area = annotation.get("area")
-    if area is not None and not (type(area) in _NUMBERS and 0 <= area <= _LARGEST):
-        return f"area is no finite number: {area!r:.60}"
-    return _box_problem(annotation.get("bbox"), image) or _segmentation_problem(
-        annotation.get("segmentation"), image, bool(annotation.get("iscrowd"))
-    )
+
+    there: bool
+    degenerate: bool = False
+    problem: str | None = None
 
 
-def is_id(value: Any) -> bool:
-    """Whether a value is what ids are: an integer, and no truth value."""
-    return type(value) is int
-
-
-def _box_problem(box: Any, image: dict[str, Any]) -> str | None:
+def box_problem(box: Any) -> str | None:
+    """Say why nothing can use a ``bbox``, or ``None``; where it lies is another question."""
     if not isinstance(box, list | tuple) or len(box) != 4 or not _are_finite(box):
         return f"bbox is not four finite numbers: {box!r:.60}"
-    x, y, width, height = box
-    if width <= 0 or height <= 0:
-        return f"box {box} has no area"
-    slack = _OUTSIDE_TOLERANCE
-    if (
-        min(x, y) < -slack
-        or x + width > image["width"] + slack
-        or y + height > image["height"] + slack
-    ):
-        return f"box {box} lies outside the picture of {image['width']}x{image['height']}"
     return None
 
 
-def _segmentation_problem(segmentation: Any, image: dict[str, Any], is_crowd: bool) -> str | None:
-    if segmentation is None or (is_crowd and not segmentation):
-        return None
+def box_place(box: list[float], image: dict[str, Any]) -> tuple[bool, bool]:
+    """Where a box XYWH lies.
+
+    Returns:
+        (it covers some of the picture, which training needs; it stands out of it by more than
+        rounding explains).
+    """
+    x, y, width, height = box
+    right, bottom, slack = x + width, y + height, _OUTSIDE_TOLERANCE
+    # Of the clipped box: none is left of one that lies outside.
+    inside = width > 0 and height > 0 and x < image["width"] and y < image["height"]
+    outside = (
+        min(x, y) < -slack or right > image["width"] + slack or bottom > image["height"] + slack
+    )
+    return inside and right > 0 and bottom > 0, outside
+
+
+def look_at_mask(segmentation: Any, image: dict[str, Any]) -> Mask:
+    """What is there, of polygons or an RLE, or nothing."""
+    if not segmentation and segmentation is not False and segmentation != 0:
+        return Mask(False)  # Label Studio and CVAT write [] for a rectangle
     if isinstance(segmentation, dict):
-        if not {"size", "counts"} <= segmentation.keys():
-            return "RLE lacks size or counts"
-        size = [image["height"], image["width"]]
-        if segmentation["size"] != size:
-            return f"RLE has size {segmentation['size']!r:.60}, its picture {size}"
-        return rle_problem(segmentation["counts"], size[0] * size[1])
-    if not isinstance(segmentation, list) or not segmentation:
-        return f"segmentation is neither polygons nor RLE: {segmentation!r:.60}"
+        return Mask(True, problem=_rle_problem(segmentation, image))
+    if not isinstance(segmentation, list):
+        return Mask(True, problem=f"segmentation is neither polygons nor RLE: {segmentation!r:.60}")
     for polygon in segmentation:
         if not isinstance(polygon, list) or not _are_finite(polygon):
-            return f"polygon is not a list of finite numbers: {polygon!r:.60}"
+            return Mask(True, problem=f"polygon is not a list of finite numbers: {polygon!r:.60}")
         if len(polygon) % 2:
-            return f"polygon has an odd number of coordinates ({len(polygon)})"
-        if len(polygon) < 6:
-            return f"polygon has fewer than three points ({len(polygon) // 2})"
-    return None
+            return Mask(True, problem=f"polygon has an odd number of coordinates ({len(polygon)})")
+    whole = without_degenerate(segmentation)
+    return Mask(bool(whole), len(whole) < len(segmentation))
+
+
+def _rle_problem(rle: dict[str, Any], image: dict[str, Any]) -> str | None:
+    if not {"size", "counts"} <= rle.keys():
+        return "RLE lacks size or counts"
+    size = [image["height"], image["width"]]
+    if rle["size"] != size:
+        return f"RLE has size {rle['size']!r:.60}, its picture {size}"
+    return rle_problem(rle["counts"], size[0] * size[1])
 
 
 def _are_finite(values: Any) -> bool:

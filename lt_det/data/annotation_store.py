@@ -7,6 +7,9 @@ written last, says what the rest must be.
 
 import hashlib
 import json
+import shutil
+import tempfile
+import weakref
 import zlib
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +22,9 @@ from lt_det.errors import DataError
 
 Record = dict[str, Any]
 
-_COLUMNS = ("image_ids", "starts", "classes", "crowd")
+_COLUMNS = ("image_ids", "starts", "classes", "crowd", "trained", "masked")
+# So much text travels to another process by itself; more, as a file.
+_CARRIED_BYTES = 2**20
 
 
 class Annotations(Protocol):
@@ -30,30 +35,42 @@ class Annotations(Protocol):
         starts: (I + 1,) annotations of image i are those from starts[i] to starts[i + 1].
         classes: (A,) class indices in [0, C).
         crowd: (A,) bool.
-        meta: ``categories`` (records by class index), ``has_rle``, ``maskless`` (id of an instance
-            with a box alone, or ``None``), ``notes`` (what was said in reading it).
+        trained: (A,) bool, whether training uses it: no crowd, and some of its box in the picture.
+        masked: (A,) bool, whether it has a mask.
+        meta: ``categories`` (records by class index), ``original_ids`` (see
+            :class:`~lt_det.data.image_ids.ImageIds`), ``has_rle``, ``maskless`` (id of an
+            instance to train on with a box alone, or ``None``), ``mask_counts`` (instances to
+            train on with a mask, and without), ``notes`` (what was said in reading it).
     """
 
     image_ids: NDArray[np.int64]
     starts: NDArray[np.int64]
     classes: NDArray[np.int32]
     crowd: NDArray[np.bool_]
+    trained: NDArray[np.bool_]
+    masked: NDArray[np.bool_]
     meta: Record
 
     def header(self, position: int) -> Record:
         """An image's ``id``, ``width``, ``height``, ``file_name``, ``coco_url``."""
 
     def body(self, position: int) -> Record:
-        """Its ``annotations``, ``neg_category_ids`` and ``not_exhaustive_category_ids``."""
+        """Its ``annotations``, ``not_exhaustive_category_ids``, and ``neg_category_ids`` or
+        ``exhaustive``.
+        """
 
 
 class MemoryAnnotations:
     """:class:`Annotations` as they were read: each still the text it was.
 
+    Another process is sent a small one as it is, else a store it is written to, once, which lasts
+    as long as this process.
+
     Args:
-        headers, lists: an image each, by ascending id; lists are its two LVIS lists.
+        headers, lists: an image each, by ascending id; lists are its two LVIS lists, or one and
+            ``exhaustive``.
         texts: A annotations, image by image, as JSON.
-        columns: ``starts``, ``classes`` and ``crowd``.
+        columns: the others of :class:`Annotations`.
         meta: as above.
     """
 
@@ -67,8 +84,10 @@ class MemoryAnnotations:
     ) -> None:
         self._headers, self._lists, self._texts, self.meta = headers, lists, texts, meta
         self.image_ids = np.array([header["id"] for header in headers], dtype=np.int64)
-        self.starts = columns["starts"]
-        self.classes, self.crowd = columns["classes"], columns["crowd"]
+        self.starts, self.classes = columns["starts"], columns["classes"]
+        self.crowd, self.trained = columns["crowd"], columns["trained"]
+        self.masked = columns["masked"]
+        self._spilled: StoredAnnotations | None = None
 
     def header(self, position: int) -> Record:
         """As :meth:`Annotations.header`."""
@@ -84,9 +103,29 @@ class MemoryAnnotations:
         lists = msgspec.json.encode(self._lists[position])
         return b'{"annotations":[' + b",".join(map(bytes, own)) + b"]," + lists[1:]
 
+    def __reduce__(self) -> Any:
+        if self._spilled is None and sum(map(len, map(memoryview, self._texts))) > _CARRIED_BYTES:
+            self._spilled = self._spill()
+        if self._spilled is not None:
+            return self._spilled.__reduce__()
+        columns = {name: getattr(self, name) for name in _COLUMNS}
+        texts = [bytes(text) for text in self._texts]
+        return MemoryAnnotations, (self._headers, self._lists, texts, columns, self.meta)
+
+    def _spill(self) -> "StoredAnnotations | None":
+        folder = Path(tempfile.mkdtemp(prefix="lt_det_annotations."))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        try:
+            write_store(folder, self)
+        except OSError:  # no room: it travels as it is
+            return None
+        return StoredAnnotations(folder)
+
 
 class StoredAnnotations:
     """:class:`Annotations` of a folder of :func:`write_store`; bodies are read when asked for.
+
+    Another process is sent the folder's name, however it is started.
 
     Args:
         folder: of the store.
@@ -95,8 +134,16 @@ class StoredAnnotations:
         DataError: it is not whole.
     """
 
+    image_ids: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    classes: NDArray[np.int32]
+    crowd: NDArray[np.bool_]
+    trained: NDArray[np.bool_]
+    masked: NDArray[np.bool_]
+    meta: Record
+
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = folder = folder.absolute()
         try:
             stored = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
             self.meta = stored["meta"]
@@ -107,23 +154,27 @@ class StoredAnnotations:
                 if _digest((folder / name).read_bytes()) != stored["digests"][name]:
                     raise DataError(f"{folder}: {name} is not what was written")
             with np.load(folder / "columns.npz") as columns:
-                self.image_ids, self.starts, self.classes, self.crowd = (
-                    columns[name] for name in _COLUMNS
-                )
+                for name in _COLUMNS:
+                    setattr(self, name, columns[name])
                 self._ends = columns["header_ends"], columns["body_ends"]
                 self._checksums = columns["checksums"]
-            self._headers = (folder / "headers").read_bytes()
-            # Never empty: an image without annotations has a body, too.
-            self._bodies = np.memmap(folder / "bodies", dtype=np.uint8, mode="r")
+            # Never empty: there is an image, and one without annotations has a body, too. Mapped,
+            # they are in memory once for all processes.
+            self._headers, self._bodies = (
+                np.memmap(folder / name, dtype=np.uint8, mode="r") for name in ("headers", "bodies")
+            )
         except (OSError, ValueError, KeyError) as error:
             if isinstance(error, DataError):
                 raise
             raise DataError(f"{folder}: cannot be read: {error}") from error
 
+    def __reduce__(self) -> Any:
+        return StoredAnnotations, (self._folder,)
+
     def header(self, position: int) -> Record:
         """As :meth:`Annotations.header`."""
         first, last = _span(self._ends[0], position)
-        return decode(self._headers[first:last])
+        return decode(self._headers[first:last].tobytes())
 
     def body(self, position: int) -> Record:
         """As :meth:`Annotations.body`. Raises DataError where the file was changed."""

@@ -8,7 +8,11 @@ from detectron2.structures import BoxMode
 from pycocotools import mask as mask_api
 from torch.utils.data import Dataset
 
+from lt_det.records import without_degenerate
+
 from .lvis_format import AnnotationSet
+
+_LISTS = ("neg_category_ids", "not_exhaustive_category_ids")
 
 
 def to_detectron2_dicts(annotation_set: AnnotationSet) -> list[dict[str, Any]]:
@@ -18,30 +22,42 @@ def to_detectron2_dicts(annotation_set: AnnotationSet) -> list[dict[str, Any]]:
 
 
 def detectron2_dict(annotation_set: AnnotationSet, position: int) -> dict[str, Any]:
-    """Detectron2's dict of an image, with class indices in [0, C).
+    """Detectron2's dict of an image, with class indices in [0, C) and boxes clipped to the picture.
 
     Crowd regions are kept with ``iscrowd`` 1, which Detectron2's mapper leaves out of training.
+    What is not trained on for another reason is not there. An instance without a mask has no
+    ``segmentation``. ``neg_category_ids`` is there where the file has it.
     """
-    image = annotation_set.image(position)
+    image, store = annotation_set.image(position), annotation_set.store
+    first, last = store.starts[position : position + 2].tolist()
+    used = (store.trained | store.crowd)[first:last]
+    lists = {key: image[key] for key in _LISTS if key in image}
     return {
         "file_name": image["path"],
         "image_id": image["id"],
         "height": image["height"],
         "width": image["width"],
-        "neg_category_ids": image["neg_category_ids"],
-        "not_exhaustive_category_ids": image["not_exhaustive_category_ids"],
-        "annotations": [_instance(a, annotation_set.class_of) for a in image["annotations"]],
+        **lists,
+        "annotations": [
+            _instance(annotation, annotation_set.class_of, image)
+            for annotation, is_used in zip(image["annotations"], used.tolist(), strict=True)
+            if is_used
+        ],
     }
 
 
-def _instance(annotation: dict[str, Any], class_of: dict[int, int]) -> dict[str, Any]:
+def _instance(
+    annotation: dict[str, Any], class_of: dict[int, int], image: dict[str, Any]
+) -> dict[str, Any]:
     instance = {
-        "bbox": annotation["bbox"],
+        "bbox": _clipped(annotation["bbox"], image),
         "bbox_mode": BoxMode.XYWH_ABS,
         "category_id": class_of[annotation["category_id"]],
         "iscrowd": int(bool(annotation.get("iscrowd"))),
     }
     segmentation = annotation.get("segmentation")
+    if isinstance(segmentation, list):
+        segmentation = without_degenerate(segmentation)
     if segmentation:
         if isinstance(segmentation, dict) and isinstance(segmentation["counts"], list):
             # Detectron2's mapper decodes compressed RLE alone.
@@ -50,12 +66,22 @@ def _instance(annotation: dict[str, Any], class_of: dict[int, int]) -> dict[str,
     return instance
 
 
+def _clipped(box: list[float], image: dict[str, Any]) -> list[float]:
+    """A box XYWH within its picture; as it is where it lies there."""
+    x, y, width, height = box
+    right, bottom = x + width, y + height
+    if x >= 0 and y >= 0 and right <= image["width"] and bottom <= image["height"]:
+        return box
+    x, y = max(x, 0.0), max(y, 0.0)
+    return [x, y, min(right, image["width"]) - x, min(bottom, image["height"]) - y]
+
+
 class TrainingDicts(Dataset[dict[str, Any]]):
     """Detectron2's dicts of several sets, made as they are asked for, whatever the sets' size.
 
     Args:
         sets: of the same categories.
-        filter_empty: leave out images without an instance (crowds aside), as Detectron2 does.
+        filter_empty: leave out images without an instance to train on, as Detectron2 does.
             Images whose pictures cannot be used are left out either way.
     """
 
@@ -64,7 +90,7 @@ class TrainingDicts(Dataset[dict[str, Any]]):
         kept = []
         for index, one in enumerate(sets):
             # Instances before each annotation, and so between any two of them.
-            before = np.concatenate([[0], np.cumsum(~one.store.crowd)])
+            before = np.concatenate([[0], np.cumsum(one.store.trained)])
             has_any = np.diff(before[one.store.starts]) > 0
             is_kept = has_any if filter_empty else np.ones(len(one.paths), dtype=bool)
             is_kept[list(one.unreadable)] = False

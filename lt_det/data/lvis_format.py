@@ -2,7 +2,7 @@
 
 import logging
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -75,8 +75,14 @@ class AnnotationSet:
 
     @property
     def annotation_without_mask(self) -> Any | None:
-        """Id of an instance that has a box alone, or ``None``."""
+        """Id of an instance to train on that has a box alone, or ``None``."""
         return self.store.meta["maskless"]
+
+    @property
+    def mask_counts(self) -> tuple[int, int]:
+        """Instances to train on that have a mask, and that have none."""
+        masked, maskless = self.store.meta["mask_counts"]
+        return masked, maskless
 
     @cached_property
     def ids(self) -> ImageIds:
@@ -89,7 +95,9 @@ class AnnotationSet:
         return self.store.meta.get("original_ids")
 
     def image(self, position: int) -> Record:
-        """An image's record with ``path``, its two LVIS lists and its ``annotations``."""
+        """An image's record with ``path``, its ``annotations`` as the file has them, and what is
+        known of absent categories: its two LVIS lists, or ``exhaustive`` in place of the first.
+        """
         header, body = self.store.header(position), self.store.body(position)
         return {**header, "path": self.paths[position], **body}
 
@@ -136,12 +144,16 @@ class AnnotationSet:
             return self.store.classes
         return np.array(of_store, dtype=np.int32)[self.store.classes]
 
+    def __getstate__(self) -> Record:
+        # Nothing that was made of the store, which another process reads itself.
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
     @cached_property
     def counts(self) -> tuple[list[int], list[int]]:
-        """Images and instances of each class, crowds aside, by class index."""
+        """Images and instances of each class that are trained on, by class index."""
         store, size = self.store, self.num_classes
-        instances = self.classes[~store.crowd]
-        image_of = np.repeat(np.arange(len(store.image_ids)), np.diff(store.starts))[~store.crowd]
+        instances = self.classes[store.trained]
+        image_of = np.repeat(np.arange(len(store.image_ids)), np.diff(store.starts))[store.trained]
         pairs = np.unique(image_of * size + instances) % size
         return tuple(np.bincount(v, minlength=size).tolist() for v in (pairs, instances))
 
@@ -152,18 +164,24 @@ def read_annotations(
     *,
     on_invalid: str = "error",
     check_pictures: bool = True,
+    derive_area: bool = False,
 ) -> AnnotationSet:
     """Read and check an LVIS- or COCO-style file.
 
-    Images without ``neg_category_ids`` are taken as exhaustively annotated: every category that is
-    absent is verified absent. The log says so.
+    What training cannot use is kept where an evaluation can: boxes that stand out of their picture,
+    instances without a mask, pieces of two points; the log counts them. Images without
+    ``neg_category_ids`` are taken as exhaustively annotated: every category that is absent is
+    verified absent. The log says so.
 
     Args:
         json_file: annotations.
         image_root: picture folder; a picture is looked for under its ``file_name``, else under the
             last two parts of its ``coco_url`` (``train2017/000000000009.jpg``).
-        on_invalid: ``"error"`` or ``"skip"``, for annotations; anything else wrong is refused.
+        on_invalid: ``"error"`` or ``"skip"``, for annotations that no evaluator can use and masks
+            that are none; anything else wrong is refused.
         check_pictures: look whether every picture exists.
+        derive_area: take the area of its mask or box where an annotation's ``area`` is 0. Such
+            annotations count nowhere else, neither here nor in the official code.
 
     Raises:
         DataError: names the file and the record.
@@ -172,27 +190,34 @@ def read_annotations(
         raise DataError(f"DATASETS.ON_INVALID must be 'error' or 'skip', got {on_invalid!r}")
     path = Path(json_file)
     stamp = (path.stat().st_mtime_ns, path.stat().st_size) if path.is_file() else None
-    return _read(str(path), str(image_root), on_invalid, check_pictures, stamp)
+    return _read(str(path), str(image_root), on_invalid, check_pictures, derive_area, stamp)
 
 
 @lru_cache(maxsize=8)
 def _read(
-    json_file: str, image_root: str, on_invalid: str, check_pictures: bool, stamp: Any
+    json_file: str,
+    image_root: str,
+    on_invalid: str,
+    check_pictures: bool,
+    derive_area: bool,
+    stamp: Any,
 ) -> AnnotationSet:
-    read = partial(read_and_check, json_file, on_invalid)
+    read = partial(read_and_check, json_file, on_invalid, derive_area=derive_area)
+    treatment = on_invalid + ("-area" if derive_area else "")
     # A missing file is the reader's to report.
-    store = cached_annotations(json_file, on_invalid, read) if stamp else read()
+    store = cached_annotations(json_file, treatment, read) if stamp else read()
     paths = _locate_pictures(store, image_root, json_file, check_pictures)
     categories = store.meta["categories"]
     has_frequency = all("frequency" in c and "image_count" in c for c in categories)
     for note in store.meta["notes"]:
         logger.warning("%s: %s", json_file, note)
     logger.info(
-        "%s: %d images, %d annotations (%d of them crowds, not trained on), %d categories",
+        "%s: %d images, %d annotations (%d of them crowds, %d not trained on), %d categories",
         json_file,
         len(store.image_ids),
         len(store.classes),
         int(store.crowd.sum()),
+        int((~store.trained).sum()),
         len(categories),
     )
     return AnnotationSet(json_file, image_root, store, paths, categories, has_frequency)
@@ -208,9 +233,10 @@ def _locate_pictures(store: Annotations, image_root: str, json_file: str, check:
             listed[folder] = set(os.listdir(folder)) if os.path.isdir(folder) else set()
         return name in listed[folder]
 
-    paths = []
+    paths, originals = [], store.meta["original_ids"]
     for position in range(len(store.image_ids)):
         image = store.header(position)
+        own_id = originals[position] if originals else image["id"]
         candidates = []
         if image.get("file_name"):
             candidates.append(os.path.join(image_root, image["file_name"]))
@@ -219,14 +245,14 @@ def _locate_pictures(store: Annotations, image_root: str, json_file: str, check:
         if image.get("coco_url"):
             candidates.append(os.path.join(image_root, *image["coco_url"].split("/")[-2:]))
         if not candidates:
-            raise DataError(f"{json_file}: image {image['id']}: has neither file_name nor coco_url")
+            raise DataError(f"{json_file}: image {own_id}: has neither file_name nor coco_url")
         found = next((path for path in candidates if exists(path)), None)
         if found is None and check:
             folder, name = os.path.split(candidates[0])
             other = sorted(n for n in listed[folder] if n.lower() == name.lower())
             hint = f" (there is {other[0]})" if other else ""
             raise DataError(
-                f"{json_file}: image {image['id']}: picture not found: {candidates[0]}{hint}"
+                f"{json_file}: image {own_id}: picture not found: {candidates[0]}{hint}"
             )
         paths.append(found or candidates[-1])
     return paths

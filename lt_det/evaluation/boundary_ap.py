@@ -14,11 +14,10 @@ from .lvis_ap import (
     GroundTruth,
     Record,
     Results,
-    as_ground_truth,
-    check_results,
     group_ap50,
     log_uncounted,
     percent,
+    prepare,
     zero_figures,
 )
 from .selection import LVIS_PER_IMAGE, best_per_category, best_per_image, with_area
@@ -50,8 +49,7 @@ def evaluate_lvis_boundary(
     Raises:
         DataError: as there; or vernier is not installed, or refuses the ground truth.
     """
-    truth = as_ground_truth(ground_truth)
-    checked = check_results(truth, results, "boundary", ("boundary",))
+    truth, checked = prepare(ground_truth, results, "boundary", ("boundary",))
     return _figures(truth, checked, best_per_image(checked, max_detections), dilation)
 
 
@@ -59,8 +57,7 @@ def evaluate_lvis_boundary_fixed(
     ground_truth: Record | GroundTruth, results: Results, *, dilation: float = DILATION
 ) -> dict[str, float]:
     """Boundary AP_fixed: the best 10,000 detections of a category, no limit of an image."""
-    truth = as_ground_truth(ground_truth)
-    checked = check_results(truth, results, "boundary", ("boundary",))
+    truth, checked = prepare(ground_truth, results, "boundary", ("boundary",))
     return _figures(truth, checked, best_per_category(checked), dilation)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from lt_det.errors import DataError
 
 from .detections import FIELD_OF, Detections
+from .ground_truth import IGNORED_AREA, with_masks, with_negatives
 from .selection import LVIS_PER_IMAGE, best_per_category, best_per_image, with_area
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,25 @@ class GroundTruth:
 
     def __init__(self, record: Record) -> None:
         self.record = record
+
+    @cached_property
+    def of_masks(self) -> "GroundTruth":
+        """That for masks: itself, unless some annotations have none."""
+        record, without = with_masks(self.record)
+        if without:
+            logger.warning(
+                "ground truth: %d of %d annotations have no mask: left out of mask AP, their "
+                "category is not exhaustive there",
+                without,
+                len(self.record["annotations"]),
+            )
+        return GroundTruth(record) if without else self
+
+    def for_results(self, detections: Detections) -> "GroundTruth":
+        """What these are evaluated against: itself, unless images are exhaustive or lack masks."""
+        truth = self if detections.masks is None else self.of_masks
+        record = with_negatives(truth.record, detections.image_ids, detections.category_ids)
+        return truth if record is truth.record else GroundTruth(record)
 
     @cached_property
     def coco(self) -> hotcoco.COCO:
@@ -83,8 +103,7 @@ def evaluate_lvis(
     Raises:
         DataError: no results, or a result with an unknown id or without a needed field.
     """
-    truth = as_ground_truth(ground_truth)
-    checked = check_results(truth, results, iou_type, ("bbox", "segm"))
+    truth, checked = prepare(ground_truth, results, iou_type, ("bbox", "segm"))
     return _figures(truth, checked, best_per_image(checked, max_detections), per_category)
 
 
@@ -100,14 +119,22 @@ def evaluate_lvis_fixed(
     The figures are called as :func:`evaluate_lvis` calls them (``AR@300`` included, whose limit
     does not apply). Arguments and errors are the same.
     """
-    truth = as_ground_truth(ground_truth)
-    checked = check_results(truth, results, iou_type, ("bbox", "segm"))
+    truth, checked = prepare(ground_truth, results, iou_type, ("bbox", "segm"))
     return _figures(truth, checked, best_per_category(checked), per_category)
 
 
 def as_ground_truth(ground_truth: Record | GroundTruth) -> GroundTruth:
     """Indexed ground truth, as it is or made from the record."""
     return ground_truth if isinstance(ground_truth, GroundTruth) else GroundTruth(ground_truth)
+
+
+def prepare(
+    ground_truth: Record | GroundTruth, results: Results, iou_type: str, known: tuple[str, ...]
+) -> tuple[GroundTruth, Detections]:
+    """The ground truth for some results, and the results as columns; as :func:`check_results`."""
+    truth = as_ground_truth(ground_truth)
+    checked = check_results(truth, results, iou_type, known)
+    return truth.for_results(checked), checked
 
 
 def check_results(
@@ -220,9 +247,10 @@ def group_ap50(precision: np.ndarray, categories: list[Record]) -> dict[str, flo
 
 def zero_figures(ground_truth: Record, *, per_category: bool = False) -> dict[str, Any]:
     """The figures of a model that detects nothing: 0, and NaN where there is nothing to detect."""
-    present = {a["category_id"] for a in ground_truth["annotations"]}
+    counted = [a for a in ground_truth["annotations"] if a["area"] < IGNORED_AREA]
+    present = {a["category_id"] for a in counted}
     groups = {c["frequency"] for c in ground_truth["categories"] if c["id"] in present}
-    areas = [a["area"] for a in ground_truth["annotations"]]
+    areas = [a["area"] for a in counted]
     sizes = {
         "s": any(a <= 32**2 for a in areas),
         "m": any(32**2 <= a <= 96**2 for a in areas),

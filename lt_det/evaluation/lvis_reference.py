@@ -11,10 +11,9 @@ from .lvis_ap import (
     GroundTruth,
     Record,
     Results,
-    as_ground_truth,
-    check_results,
     group_ap50,
     percent,
+    prepare,
 )
 from .selection import LVIS_PER_IMAGE, best_per_category
 
@@ -33,8 +32,7 @@ def evaluate_lvis_reference(
     Arguments, result and errors are those of ``evaluate_lvis``. Limits and empty detections are the
     official code's own business here.
     """
-    truth = as_ground_truth(ground_truth)
-    checked = check_results(truth, results, iou_type, ("bbox", "segm"))
+    truth, checked = prepare(ground_truth, results, iou_type, ("bbox", "segm"))
     return _official_figures(truth, checked, iou_type, max_detections)
 
 
@@ -42,8 +40,7 @@ def evaluate_lvis_fixed_reference(
     ground_truth: Record | GroundTruth, results: Results, iou_type: str
 ) -> dict[str, float]:
     """:func:`~lt_det.evaluation.evaluate_lvis_fixed` computed by the lvis package."""
-    truth = as_ground_truth(ground_truth)
-    checked = check_results(truth, results, iou_type, ("bbox", "segm"))
+    truth, checked = prepare(ground_truth, results, iou_type, ("bbox", "segm"))
     return _official_figures(truth, best_per_category(checked), iou_type, _NO_LIMIT)
 
 

@@ -64,7 +64,7 @@ def test_a_stored_file_is_what_was_parsed(cache, file, monkeypatch):
     assert stored.categories == parsed.categories
     assert stored.counts == parsed.counts
     assert (stored.has_rle, stored.annotation_without_mask) == (True, None)
-    for name in ("image_ids", "starts", "classes", "crowd"):
+    for name in ("image_ids", "starts", "classes", "crowd", "trained", "masked"):
         np.testing.assert_array_equal(getattr(stored.store, name), getattr(parsed.store, name))
 
 
@@ -81,7 +81,7 @@ def test_counts_leave_crowds_aside(file):
 def test_notes_are_said_at_every_start(cache, file, caplog):
     data = json.loads(file.read_text())
     del data["images"][0]["neg_category_ids"]
-    data["annotations"][0]["bbox"] = [0, 0, 0, 0]
+    data["annotations"][0]["bbox"] = [0, 0, 0]
     file.write_text(json.dumps(data))
     for _ in range(2):
         caplog.clear()
@@ -94,14 +94,15 @@ def test_notes_are_said_at_every_start(cache, file, caplog):
 def test_another_content_or_treatment_is_another_store(cache, file):
     read(file)
     read(file, on_invalid="skip")
-    assert len(stores(cache)) == 2
+    read(file, derive_area=True)
+    assert len(stores(cache)) == 3
     # The same content elsewhere is the same store.
     (file.parent / "copy.json").write_text(file.read_text())
     read(file.parent / "copy.json")
-    assert len(stores(cache)) == 2
+    assert len(stores(cache)) == 3
     file.write_text(file.read_text() + " ")
     read(file)
-    assert len(stores(cache)) == 3
+    assert len(stores(cache)) == 4
 
 
 def test_another_version_of_the_reader_is_another_store(cache, file, monkeypatch):
@@ -150,9 +151,9 @@ def test_a_changed_body_is_found_when_it_is_read(cache, file):
 
 def test_wrong_files_are_refused_and_not_kept(cache, file):
     data = json.loads(file.read_text())
-    data["annotations"][0]["bbox"] = [0, 0, 0, 0]
+    data["annotations"][0]["bbox"] = [0, 0, 0]
     file.write_text(json.dumps(data))
-    with pytest.raises(DataError, match="annotation 1: box"):
+    with pytest.raises(DataError, match="annotation 1: bbox"):
         read(file)
     assert stores(cache) == []
 

@@ -103,9 +103,9 @@ BAD = {
         "truncated",
     ),
     "wrong box": (
-        lambda own: change(own, "train", lambda d: d["annotations"][0].update(bbox=[0, 0, 0, 0])),
+        lambda own: change(own, "train", lambda d: d["annotations"][0].update(bbox=[0, 0, 0])),
         [],
-        "annotation 1: box",
+        "annotation 1: bbox",
     ),
     "no such config key": (lambda own: None, ["MODEL.LT.ALPHA", "3"], "Non-existent"),
     "no such weights": (lambda own: None, ["MODEL.WEIGHTS", "nowhere.pth"], "no such file"),

@@ -132,11 +132,12 @@ def test_crowds_and_empty_annotations_are_normalized_and_said():
     original = copy.deepcopy(annotations)
     truth, notes = normalize_ground_truth(images, annotations, categories)
     assert annotations == original
-    assert len(truth["annotations"]) == len(annotations) - 3
+    assert len(truth["annotations"]) == len(annotations) - 2
     assert min(a["id"] for a in truth["annotations"]) == 1
     crowd_image = truth["images"][annotations[0]["image_id"]]
     assert annotations[0]["category_id"] in crowd_image["not_exhaustive_category_ids"]
-    assert any(note.startswith("2 crowd") for note in notes)
+    assert any(note.startswith("1 crowd") for note in notes)
+    assert any(note.startswith("1 annotations marked ignore") for note in notes)
     assert any(note.startswith("1 annotations of area 0") for note in notes)
     results = random_results(rng, images, annotations, categories)
     assert_equals_reference(truth, results, "bbox")

@@ -23,7 +23,9 @@ def use(found, path):
     """What training and evaluation do with a file that was accepted."""
     given = json.loads(path.read_text(encoding="utf-8"))
     assert len(found.annotations) == len(given.get("annotations") or [])
-    assert sum(found.counts[1]) == sum(not a.get("iscrowd") for a in found.annotations)
+    trained = found.store.trained
+    assert sum(found.counts[1]) == trained.sum()
+    assert not (trained & found.store.crowd).any()
     mapper = NamingMapper(small_config(num_classes=2), is_train=True)
     for one in to_detectron2_dicts(found):
         mapper(one)
