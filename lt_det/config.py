@@ -89,6 +89,11 @@ def _add_datasets(cfg: CN) -> None:
     # picture of the size its record says. What was seen is kept in LT_DET_CACHE. Pictures decoded
     # in memory (INPUT.IMAGES.IN_MEMORY) are looked at as they are decoded.
     cfg.DATASETS.CHECK_PICTURES = True
+    # An instance to train on that has a box alone, where MODEL.MASK_ON: "error" stops before
+    # training, "box_only" trains its box and leaves it out of the mask loss, and counts it.
+    cfg.DATASETS.ON_MISSING_MASK = "error"
+    # An annotation whose area is 0 does not count in AP; True takes the area of its mask or box.
+    cfg.DATASETS.DERIVE_AREA = False
     # Frequency groups, in training images, where the file does not give them: rare up to the first,
     # common up to the second, frequent above (LVIS's own limits).
     cfg.DATASETS.RARE_MAX_IMAGES = 10

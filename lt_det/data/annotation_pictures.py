@@ -24,13 +24,14 @@ def find_unreadable(annotation_set: AnnotationSet, on_invalid: str) -> Annotatio
             would be left.
     """
     store, json_file = annotation_set.store, annotation_set.json_file
+    own_ids = annotation_set.original_ids or store.image_ids.tolist()
     positions = range(len(annotation_set.paths))
     headers = [store.header(position) for position in positions]
     sizes = [(header["width"], header["height"]) for header in headers]
     problems = picture_problems(picture_files(annotation_set.paths), json_file, sizes)
     leave_out(
         problems,
-        lambda i: f"{json_file}: image {store.image_ids[i]}: {annotation_set.paths[i]}",
+        lambda i: f"{json_file}: image {own_ids[i]}: {annotation_set.paths[i]}",
         json_file,
         len(positions),
         on_invalid,

@@ -110,8 +110,9 @@ def register_from_config(
     }
     reference = ordered[train_names[0]] if needs_train else next(iter(ordered.values()))
     limits = cfg.DATASETS.RARE_MAX_IMAGES, cfg.DATASETS.COMMON_MAX_IMAGES
+    counted = [ordered[name] for name in train_names] if needs_train else [reference]
     for name, annotation_set in ordered.items():
-        register_annotations(name, with_frequencies(annotation_set, reference, *limits))
+        register_annotations(name, with_frequencies(annotation_set, counted, *limits))
     return reference
 
 
@@ -119,7 +120,11 @@ def _read(name: str, cfg: CfgNode, check_pictures: bool = True) -> AnnotationSet
     json_file, image_root = _locate(name, cfg)
     on_invalid = cfg.DATASETS.ON_INVALID
     found = read_annotations(
-        json_file, image_root, on_invalid=on_invalid, check_pictures=check_pictures
+        json_file,
+        image_root,
+        on_invalid=on_invalid,
+        check_pictures=check_pictures,
+        derive_area=cfg.DATASETS.DERIVE_AREA,
     )
     if check_pictures and cfg.DATASETS.CHECK_PICTURES:
         return find_unreadable(found, on_invalid)

@@ -6,6 +6,7 @@ from lt_det.config import BALANCED_TEACHERS, LINEAR
 from lt_det.core import NORMALIZATIONS
 from lt_det.errors import ConfigError
 
+_ON_MISSING_MASK = ("error", "box_only")
 _LT_HEADS = ("LTCascadeROIHeads", "LTStandardROIHeads")
 
 
@@ -23,6 +24,12 @@ def check_config(cfg: CfgNode) -> None:
             )
     if not 0 <= cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM <= 1:
         raise ConfigError("MODEL.LT.HEAD_DIRECTION.MOMENTUM: must lie in [0, 1]")
+    on_missing = cfg.DATASETS.ON_MISSING_MASK
+    if on_missing not in _ON_MISSING_MASK:
+        raise ConfigError(
+            f"DATASETS.ON_MISSING_MASK: unknown {on_missing!r}; known: "
+            f"{', '.join(_ON_MISSING_MASK)}"
+        )
     _check_tde(cfg)
     _check_xerm(cfg)
     _check_heads(cfg)

@@ -4,14 +4,15 @@ import copy
 from typing import Any
 
 import torch
-from detectron2.data import DatasetMapper
 from detectron2.data import detection_utils as utils
 from detectron2.data import transforms as T
 
 from lt_det.data.picture_reading import read_picture
 
+from .partial_masks import PartialMaskMapper
 
-class PictureMapper(DatasetMapper):
+
+class PictureMapper(PartialMaskMapper):
     """From a data set's dict to a model's input, as Detectron2's; 16-bit pictures are scaled.
 
     Detectron2's own reads the picture in the middle of its work, so that is made anew here of the

@@ -20,12 +20,13 @@ from torch import Tensor
 from .box_inference import box_detections, run_box_stages
 from .mask_head import LTMaskHead
 from .mask_inference import predict_masks
+from .partial_masks import with_masks
 from .predictors import build_box_predictor
 from .xerm import LearnsFromTeacher
 
 
-class _LargeVocabularyInference:
-    """Of RoI heads: inference whose cost follows the detections."""
+class _LTForward:
+    """Of RoI heads: inference whose cost follows the detections; masks of those that have one."""
 
     def _forward_box(self, features: Any, proposals: list[Instances], *targets: Any) -> Any:
         if self.training:  # type: ignore[attr-defined]
@@ -33,6 +34,8 @@ class _LargeVocabularyInference:
         return box_detections(run_box_stages(self, features, proposals))
 
     def _forward_mask(self, features: Any, instances: list[Instances]) -> Any:
+        if self.training and self.mask_on:  # type: ignore[attr-defined]
+            instances = with_masks(instances)
         own = self.mask_on and isinstance(self.mask_head, LTMaskHead)  # type: ignore[attr-defined]
         if self.training or not own or self.mask_pooler is None:  # type: ignore[attr-defined]
             return super()._forward_mask(features, instances)  # type: ignore[misc]
@@ -40,7 +43,7 @@ class _LargeVocabularyInference:
 
 
 @ROI_HEADS_REGISTRY.register()
-class LTStandardROIHeads(_LargeVocabularyInference, LearnsFromTeacher, StandardROIHeads):
+class LTStandardROIHeads(_LTForward, LearnsFromTeacher, StandardROIHeads):
     """Faster and Mask R-CNN's RoI heads with the predictor of MODEL.LT."""
 
     @classmethod
@@ -55,7 +58,7 @@ class LTStandardROIHeads(_LargeVocabularyInference, LearnsFromTeacher, StandardR
 
 
 @ROI_HEADS_REGISTRY.register()
-class LTCascadeROIHeads(_LargeVocabularyInference, LearnsFromTeacher, CascadeROIHeads):
+class LTCascadeROIHeads(_LTForward, LearnsFromTeacher, CascadeROIHeads):
     """Cascade R-CNN's RoI heads; each stage owns its classifier and its head direction."""
 
     @classmethod

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from detectron2.config import CfgNode, get_cfg
@@ -10,7 +11,7 @@ from detectron2.engine import default_argument_parser, default_setup
 from detectron2.utils import comm
 
 from lt_det.config import add_lt_config
-from lt_det.data.catalog import CUSTOM_TRAIN, CUSTOM_VAL, register_from_config
+from lt_det.data.catalog import CUSTOM_TRAIN, CUSTOM_VAL, register_from_config, registered_set
 from lt_det.data.lvis_format import AnnotationSet
 from lt_det.engine import (
     check_engine_keys,
@@ -94,7 +95,8 @@ def setup(args: argparse.Namespace) -> CfgNode:
     reference = register_from_config(
         cfg, training=not args.eval_only, vocabulary=record.vocabulary if record else None
     )
-    fit_to_data(cfg, reference)
+    fit_to_data(cfg, reference, () if args.eval_only else _registered(cfg.DATASETS.TRAIN))
+    _say_what_has_no_masks(cfg)
     if comm.is_main_process():
         # Again, for Detectron2 wrote it before the data filled it in.
         Path(cfg.OUTPUT_DIR, "config.yaml").write_text(cfg.dump(), encoding="utf-8")
@@ -114,12 +116,19 @@ def _check_weights(cfg: CfgNode, args: argparse.Namespace) -> None:
         raise ConfigError(f"MODEL.WEIGHTS: no such file: {weights}")
 
 
-def fit_to_data(cfg: CfgNode, reference: AnnotationSet) -> None:
+def fit_to_data(
+    cfg: CfgNode, reference: AnnotationSet, training_sets: Sequence[AnnotationSet] = ()
+) -> None:
     """Fill in or check the number of classes; pick the mask format the annotations need.
 
+    Args:
+        cfg: changed in place.
+        reference: the set that defines the classes.
+        training_sets: every one that is trained on.
+
     Raises:
-        DataError: NUM_CLASSES disagrees with the data, or masks are asked for and some instance
-            has none.
+        DataError: NUM_CLASSES disagrees with the data, or masks are asked for and instances have
+            none.
     """
     heads = cfg.MODEL.ROI_HEADS
     if heads.NUM_CLASSES == FROM_DATA:
@@ -132,12 +141,49 @@ def fit_to_data(cfg: CfgNode, reference: AnnotationSet) -> None:
         )
     if not cfg.MODEL.MASK_ON:
         return
-    maskless = reference.annotation_without_mask
-    if maskless is not None:
-        raise DataError(
-            f"{reference.json_file}: annotation {maskless}: has no segmentation; "
-            "to train on boxes alone, set MODEL.MASK_ON False"
+    _check_masks(training_sets, cfg.DATASETS.ON_MISSING_MASK)
+    for one in training_sets:
+        if one.has_rle and cfg.INPUT.MASK_FORMAT == "polygon":
+            logger.info("%s holds RLE masks: INPUT.MASK_FORMAT bitmask", one.json_file)
+            cfg.INPUT.MASK_FORMAT = "bitmask"
+
+
+def _check_masks(training_sets: Sequence[AnnotationSet], on_missing: str) -> None:
+    any_mask = any(one.mask_counts[0] for one in training_sets)
+    for one in training_sets:
+        masked, maskless = one.mask_counts
+        if not maskless:
+            continue
+        if not any_mask or (not masked and on_missing == "error"):
+            raise DataError(
+                f"{one.json_file}: annotation {one.annotation_without_mask}: has no segmentation, "
+                f"as all {maskless} instances; to train on boxes alone, set MODEL.MASK_ON False"
+            )
+        if on_missing == "error":
+            raise DataError(
+                f"{one.json_file}: annotation {one.annotation_without_mask}: has no segmentation, "
+                f"as {maskless} of {masked + maskless} instances; to train on boxes alone, set "
+                "MODEL.MASK_ON False; to train the others' masks, DATASETS.ON_MISSING_MASK box_only"
+            )
+        logger.warning(
+            "%s: %d of %d instances have no mask: they train their box alone",
+            one.json_file,
+            maskless,
+            masked + maskless,
         )
-    if reference.has_rle and cfg.INPUT.MASK_FORMAT == "polygon":
-        logger.info("%s holds RLE masks: INPUT.MASK_FORMAT bitmask", reference.json_file)
-        cfg.INPUT.MASK_FORMAT = "bitmask"
+
+
+def _registered(names: Sequence[str]) -> list[AnnotationSet]:
+    return [registered_set(name) for name in names]
+
+
+def _say_what_has_no_masks(cfg: CfgNode) -> None:
+    """Before the work that mask AP of a test set will be of nothing."""
+    for one in _registered(cfg.DATASETS.TEST if cfg.MODEL.MASK_ON else ()):
+        masked, maskless = one.mask_counts
+        if maskless and not masked:
+            logger.warning(
+                "%s: no instance has a mask: there will be no mask AP; MODEL.MASK_ON False "
+                "evaluates boxes alone",
+                one.json_file,
+            )
