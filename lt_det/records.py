@@ -38,7 +38,7 @@ def as_flag(value: Any) -> bool | None:
 
 def as_area(value: Any) -> float | None:
     """An area; ``None`` for what is no finite number, which is as good as no area."""
-    if type(value) not in (int, float):
+    if type(value) is not float and type(value) is not int:
         return None
     try:
         return float(value) if math.isfinite(value) else None

@@ -27,6 +27,9 @@ class Mask(NamedTuple):
     problem: str | None = None
 
 
+_WHOLE, _NONE = Mask(True), Mask(False)  # what nearly all are
+
+
 def box_problem(box: Any) -> str | None:
     """Say why nothing can use a ``bbox``, or ``None``; where it lies is another question."""
     if not isinstance(box, list | tuple) or len(box) != 4 or not _are_finite(box):
@@ -54,9 +57,10 @@ def box_place(box: list[float], image: dict[str, Any]) -> tuple[bool, bool]:
 def look_at_mask(segmentation: Any, image: dict[str, Any]) -> Mask:
     """What is there, of polygons or an RLE, or nothing."""
     if not segmentation and segmentation is not False and segmentation != 0:
-        return Mask(False)  # Label Studio and CVAT write [] for a rectangle
+        return _NONE  # Label Studio and CVAT write [] for a rectangle
     if isinstance(segmentation, dict):
-        return Mask(True, problem=_rle_problem(segmentation, image))
+        problem = _rle_problem(segmentation, image)
+        return Mask(True, problem=problem) if problem else _WHOLE
     if not isinstance(segmentation, list):
         return Mask(True, problem=f"segmentation is neither polygons nor RLE: {segmentation!r:.60}")
     for polygon in segmentation:
@@ -65,7 +69,7 @@ def look_at_mask(segmentation: Any, image: dict[str, Any]) -> Mask:
         if len(polygon) % 2:
             return Mask(True, problem=f"polygon has an odd number of coordinates ({len(polygon)})")
     whole = without_degenerate(segmentation)
-    return Mask(bool(whole), len(whole) < len(segmentation))
+    return _WHOLE if len(whole) == len(segmentation) else Mask(bool(whole), degenerate=True)
 
 
 def _rle_problem(rle: dict[str, Any], image: dict[str, Any]) -> str | None:

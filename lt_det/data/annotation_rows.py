@@ -67,11 +67,12 @@ class AnnotationRows:
         self._images, self._ids, self._problems = images, ids, problems
         self._derive_area, self._source = derive_area, source
         self._position_of = {image["id"]: position for position, image in enumerate(images)}
-        self._class_of = {category["id"]: index for index, category in enumerate(categories)}
+        self._category_ids = [category["id"] for category in categories]
+        self._class_of = {own_id: index for index, own_id in enumerate(self._category_ids)}
         self._seen: set[Any] = set()
         self._texts: list[msgspec.Raw] = []
         self._positions, self._classes = array("q"), array("i")
-        self._flags = {name: array("b") for name in ("crowd", "trained", "masked")}
+        self._crowd, self._trained, self._masked = array("b"), array("b"), array("b")
         self._tolerated: dict[str, list[Any]] = {}
         self.left_out: list[tuple[int, int]] = []
         self.has_rle = False
@@ -101,14 +102,10 @@ class AnnotationRows:
         assert position is not None
         assert index is not None
         changed = self._look_at_use(annotation, position, bool(crowd))
-        ids = {"image_id": internal, "category_id": self._class_id(category_id)}
-        changed |= _rewrite(annotation, ids, bool(crowd))
+        changed |= _rewrite(annotation, internal, self._category_ids[index])
         self._texts.append(msgspec.Raw(json.dumps(annotation).encode()) if changed else text)
         self._positions.append(position)
         self._classes.append(index)
-
-    def _class_id(self, given: Any) -> int | None:
-        return given if type(given) is int else as_id(given)
 
     def _decoded(self, number: int, text: msgspec.Raw) -> Record:
         where = f"{self._source}: annotation number {number}"
@@ -129,25 +126,24 @@ class AnnotationRows:
     def _look_at_use(self, annotation: Record, position: int, crowd: bool) -> bool:
         """Note what one can be used for; returns whether its record was changed."""
         image, own_id = self._images[position], annotation["id"]
-        mask = look_at_mask(annotation.get("segmentation"), image)
+        segmentation, changed = annotation.get("segmentation"), False
+        mask = look_at_mask(segmentation, image)
         covers, outside = box_place(annotation["bbox"], image)
-        changed = False
         if mask.problem is not None:
             self._problems.add(own_id, mask.problem)
             del annotation["segmentation"]  # its box is as good as any
             changed = True
         trained = not crowd and covers and mask.problem is None
         masked = mask.there and mask.problem is None
-        for name, value in (("crowd", crowd), ("trained", trained), ("masked", masked)):
-            self._flags[name].append(value)
+        self._crowd.append(crowd)
+        self._trained.append(trained)
+        self._masked.append(masked)
         if trained:
-            self.has_rle |= isinstance(annotation.get("segmentation"), dict)
+            self.has_rle |= masked and isinstance(segmentation, dict)
             if not masked and self.maskless is None:
                 self.maskless = own_id
-        if outside and covers and not crowd:
-            self._tolerate("outside", own_id)
-        elif not covers and not crowd:
-            self._tolerate("nothing", own_id)
+        if (outside or not covers) and not crowd:
+            self._tolerate("outside" if covers else "nothing", own_id)
         if mask.degenerate:
             self._tolerate("degenerate", own_id)
         return self._look_at_area(annotation, crowd) or changed
@@ -179,7 +175,7 @@ class AnnotationRows:
     @property
     def mask_counts(self) -> tuple[int, int]:
         """Annotations to train on that have a mask, and that have none."""
-        trained, masked = (np.array(self._flags[k], dtype=bool) for k in ("trained", "masked"))
+        trained, masked = (np.array(flags, dtype=bool) for flags in (self._trained, self._masked))
         return int((trained & masked).sum()), int((trained & ~masked).sum())
 
     def by_image(self) -> tuple[list[msgspec.Raw], dict[str, Any]]:
@@ -190,15 +186,17 @@ class AnnotationRows:
         columns = {
             "starts": starts.astype(np.int64),
             "classes": np.array(self._classes, dtype=np.int32)[order],
+            "crowd": np.array(self._crowd, dtype=bool)[order],
+            "trained": np.array(self._trained, dtype=bool)[order],
+            "masked": np.array(self._masked, dtype=bool)[order],
         }
-        columns.update({k: np.array(v, dtype=bool)[order] for k, v in self._flags.items()})
         return [self._texts[i] for i in order.tolist()], columns
 
 
-def _rewrite(annotation: Record, ids: Record, crowd: bool) -> bool:
+def _rewrite(annotation: Record, image_id: Any, category_id: int) -> bool:
     """Write values as what they mean; returns whether one was written otherwise."""
     changed = False
-    for key, value in ids.items():
+    for key, value in (("image_id", image_id), ("category_id", category_id)):
         if type(annotation[key]) is not int or annotation[key] != value:
             annotation[key], changed = value, True
     for key in ("iscrowd", "ignore"):
@@ -208,10 +206,9 @@ def _rewrite(annotation: Record, ids: Record, crowd: bool) -> bool:
             annotation[key] = int(bool(given) if flag is None else flag)
             changed = True
     segmentation = annotation.get("segmentation")
-    if isinstance(segmentation, dict) and any(type(v) is not int for v in segmentation["size"]):
-        annotation["segmentation"] = {
-            **segmentation,
-            "size": [int(v) for v in segmentation["size"]],
-        }
-        changed = True
+    if segmentation and isinstance(segmentation, dict):
+        size = segmentation["size"]  # equal to the picture's, but for its type
+        if any(type(side) is not int for side in size):
+            annotation["segmentation"] = {**segmentation, "size": [int(side) for side in size]}
+            changed = True
     return changed
