@@ -57,6 +57,18 @@ class GroundTruth:
             )
         return GroundTruth(record) if without else self
 
+    @cached_property
+    def of_present(self) -> "GroundTruth":
+        """That of the categories with annotations, which alone have figures.
+
+        Arrays of recalls by categories are what memory goes to.
+        """
+        present = {annotation["category_id"] for annotation in self.record["annotations"]}
+        categories = [c for c in self.record["categories"] if c["id"] in present]
+        if len(categories) == len(self.record["categories"]):
+            return self
+        return GroundTruth({**self.record, "categories": categories})
+
     def for_results(self, detections: Detections) -> "GroundTruth":
         """What these are evaluated against: itself, unless images are exhaustive or lack masks."""
         truth = self if detections.masks is None else self.of_masks
@@ -187,21 +199,23 @@ def _figures(
     kept = with_area(best)
     iou_type = "bbox" if kept.masks is None else "segm"
     log_uncounted(iou_type, len(checked), len(best), len(kept))
+    categories = truth.of_present.record["categories"]
+    kept = kept.take(np.flatnonzero(np.isin(kept.category_ids, [c["id"] for c in categories])))
     if not len(kept):
         return zero_figures(truth.record, per_category=per_category)
-    evaluation = (_match_boxes if iou_type == "bbox" else _match_masks)(truth, kept)
+    match = _match_boxes if iou_type == "bbox" else _match_masks
+    evaluation = match(truth.of_present, kept)
     evaluation.accumulate()
     with contextlib.redirect_stdout(io.StringIO()):  # it prints a table of its own
         evaluation.summarize()
     found = evaluation.get_results(per_class=per_category)
     figures: dict[str, Any] = {key: percent(found[key]) for key in LVIS_FIGURES}
-    categories = truth.record["categories"]
     # IoU thresholds x recalls x categories (by id) x areas x limits; IoU 0.5 comes first.
     precision = np.asarray(evaluation.eval["precision"])[0, :, :, 0, -1]
     figures.update(group_ap50(precision, categories))
     if per_category:
         figures["per_category"] = {
-            c["id"]: percent(found.get(f"AP/{c['name']}", -1)) for c in categories
+            c["id"]: percent(found.get(f"AP/{c['name']}", -1)) for c in truth.record["categories"]
         }
     return figures
 

@@ -3,6 +3,8 @@
 import json
 import multiprocessing
 import pickle
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -188,3 +190,26 @@ def test_a_large_vocabulary_costs_no_list_an_image(tmp_path):
         tracemalloc.stop()
     negatives = sum(len(image["neg_category_ids"]) for image in records["images"])
     assert 0 < negatives < 10 * num_images
+
+
+MEASURED = """
+import json, resource, sys
+from lt_det.data import read_annotations
+from lt_det.evaluation import evaluate_lvis, normalize_ground_truth
+
+found = read_annotations(sys.argv[1], ".", check_pictures=False)
+parts = list(found.images.values()), found.annotations, found.categories
+record, _ = normalize_ground_truth(*parts)
+evaluate_lvis(record, json.load(open(sys.argv[2])), "bbox")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def test_a_large_vocabulary_is_evaluated_in_the_memory_of_what_is_there(tmp_path):
+    path = vocabulary_file(tmp_path, 13_000, 400, lists=False)
+    found, _ = truth_of(path)
+    (tmp_path / "results.json").write_text(json.dumps(results_of(found, 13_000)))
+    line = [sys.executable, "-c", MEASURED, str(path), str(tmp_path / "results.json")]
+    done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=120)
+    # In MiB, of which some 60 are the libraries; lists and arrays of all categories took 2,100.
+    assert float(done.stdout) < 350
