@@ -21,7 +21,7 @@ def as_id(value: Any) -> int | None:
     if type(value) is float:
         # Larger ones were rounded: another id than was meant.
         return int(value) if abs(value) < LARGEST_EXACT and value.is_integer() else None
-    if type(value) is str and len(value) <= _LONGEST and value.lstrip("-").isdecimal():
+    if type(value) is str and len(value) <= _LONGEST and value.removeprefix("-").isdecimal():
         # "007" and "٧" are names, not the number 7.
         return int(value) if value == str(int(value)) else None
     return None
