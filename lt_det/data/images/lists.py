@@ -133,7 +133,7 @@ def _path(name: str, picture_root: str | os.PathLike[str], where: str) -> str:
     if os.path.isabs(name):
         return os.path.normpath(name)
     if not os.fspath(picture_root):
-        raise DataError(f"{where}: {name}: a relative path, but no folder is named for pictures")
+        raise DataError(f"{where}: {name}: relative to which folder? name it: --data FOLDER")
     path = os.path.normpath(os.path.join(picture_root, name))
     # Most paths do not look back, and a list may be a million long.
     if ".." in name.split("/") and not Path(os.path.abspath(path)).is_relative_to(

@@ -64,7 +64,7 @@ def test_forms_of_one_list(pictures, tmp_path, content):
 def test_absolute_paths_need_no_folder(pictures, tmp_path):
     found = read_list(listed(tmp_path, f"{pictures}/a.png 0\n"), "", 1)
     assert found.image_name(0) == f"{pictures}/a.png"
-    with pytest.raises(DataError, match=r"line 1: a\.png: a relative path, but no folder"):
+    with pytest.raises(DataError, match=r"line 1: a\.png: relative to which folder"):
         read_list(listed(tmp_path, "a.png 0\n"), "", 1)
 
 
