@@ -211,8 +211,10 @@ def _add_image_data(cfg: CN) -> None:
     # Decode once and augment whole batches (crop of the padded picture, flip), for small pictures;
     # else decode as needed: random resized crop, flip, colour jitter.
     cfg.INPUT.IMAGES.IN_MEMORY = True
+    # Of the crop, in pixels; in memory only.
     cfg.INPUT.IMAGES.PADDING = 4
     cfg.INPUT.IMAGES.FLIP = True
+    # Brightness, contrast and saturation; not in memory only.
     cfg.INPUT.IMAGES.COLOR_JITTER = 0.4
 
     # "instance", "class_balanced" or "square_root".

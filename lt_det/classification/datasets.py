@@ -24,6 +24,7 @@ from lt_det.data.images import (
 from lt_det.errors import ConfigError, DataError
 
 from .list_sets import PUBLISHED_LISTS, read_own_lists, read_published_lists
+from .unused_keys import is_default
 
 logger = logging.getLogger(__name__)
 
@@ -203,11 +204,12 @@ def _read(cfg: CfgNode, training: bool) -> Sets:
         raise ConfigError(f"DATASETS.IMAGES.NAME: unknown {name!r}; known: {', '.join(DATASETS)}")
     if not path:
         raise ConfigError("DATASETS.IMAGES.PATH: name the pictures: --data FOLDER_OR_ZIP")
-    return _read_folder(options)
+    return _read_folder(cfg)
 
 
-def _read_folder(options: CfgNode) -> Sets:
+def _read_folder(cfg: CfgNode) -> Sets:
     """Training and test set at least; what is not in the folder is split off or stands in."""
+    options = cfg.DATASETS.IMAGES
     sets = read_folder(options.PATH)
     if set(sets) <= {"all", "train"}:
         (whole,) = sets.values()
@@ -218,6 +220,11 @@ def _read_folder(options: CfgNode) -> Sets:
             *(whole.name, options.TEST_FRACTION, options.SUBSET_SEED),
         )
         return split_by_seed(whole, options.TEST_FRACTION, options.SUBSET_SEED)
+    if not is_default(cfg, "DATASETS.IMAGES.TEST_FRACTION"):
+        raise ConfigError(
+            f"DATASETS.IMAGES.TEST_FRACTION: does nothing for {options.PATH}, which has "
+            f"{', '.join(sets)}"
+        )
     if "train" not in sets:
         raise DataError(f"{options.PATH}: has {', '.join(sets)} but no train")
     if "test" not in sets:
