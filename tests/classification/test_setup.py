@@ -97,6 +97,21 @@ def test_settings_the_data_do_not_allow(data, tmp_path, imbalance, more, message
         setup(arguments(FOLDER, *given))
 
 
+def test_an_imbalance_that_is_no_number(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        arguments(FOLDER, "--imbalance", "abc")
+    assert stopped.value.code == 2
+    assert "argument --imbalance: invalid float value: 'abc'" in capsys.readouterr().err
+
+
+def test_whole_numbers_are_taken_for_floats(data, tmp_path):
+    more = ("DATASETS.IMAGES.IMBALANCE", "10", "TEST.IMAGES.IMBALANCES", "[4, 2]")
+    given = ("--data", data, *SMALL, "OUTPUT_DIR", tmp_path / "out", *more)
+    cfg, found = setup(arguments(FOLDER, *given))
+    assert found.class_counts.tolist() == [20, 9, 4, 2]
+    assert cfg.TEST.IMAGES.IMBALANCES == [4.0, 2.0]
+
+
 def test_evaluation_needs_weights(data, tmp_path):
     with pytest.raises(ConfigError, match="--eval-only: name the weights to evaluate"):
         setup(arguments(FOLDER, "--eval-only", *options(data, tmp_path)))

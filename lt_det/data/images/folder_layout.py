@@ -1,6 +1,7 @@
 """What the folders of a set of pictures mean: splits, classes, or neither."""
 
 import logging
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,7 +101,7 @@ def find_layout(listing: Listing, path: Path) -> Layout:
         }
         misplaced += [n for f in tops if f.lower() in _SPLIT_OF for n in tops[f].direct]
     else:
-        _refuse_splits_of_classes(tops, prefix, path)
+        _refuse_likely_splits(tops, prefix, path)
         everything = sorted(n for top in tops.values() for n in (*top.direct, *top.deeper))
         splits = {"": _split("", prefix, everything, listing.folders)}
     _check_classes(splits, listing, prefix, path)
@@ -133,9 +134,7 @@ def _looked_through(pictures: list[str]) -> str:
         (only,) = below
         if only.lower() in _SPLIT_OF:
             # A split, unless it is what is around the splits ("testing/train/…").
-            names = {n.split("/")[1].lower() for n in inside if n.count("/") > 2}
-            found = {_SPLIT_OF[name] for name in names if name in _SPLIT_OF}
-            if "train" not in found or len(found) < 2:
+            if not _meanings(n.split("/")[1] for n in inside if n.count("/") > 2) > {"train"}:
                 return prefix
         prefix += f"{only}/"
 
@@ -178,16 +177,25 @@ def _split_folders(tops: dict[str, _Top], path: Path) -> dict[str, str]:
     return {split: by_split[split] for split in ("train", "val", "test") if split in by_split}
 
 
-def _refuse_splits_of_classes(tops: dict[str, _Top], prefix: str, path: Path) -> None:
-    """CLASS/train/… beside CLASS/test/…: read as one class, its test pictures would be trained."""
+def _refuse_likely_splits(tops: dict[str, _Top], prefix: str, path: Path) -> None:
+    """Splits by other names, or inside classes: read as classes, test pictures would be trained."""
+    likely = [top for top in tops if _SPLIT_OF.keys() & set(re.split("[^a-z]+", top.lower()))]
+    if len(tops) <= 4 and _meanings(re.split("[^a-z]+", " ".join(likely).lower())) > {"train"}:
+        raise DataError(
+            f"{path}: {_slashed(likely)} look like splits: call them train/, val/ and test/"
+        )
     for folder, top in tops.items():
         below = f"{prefix}{folder}/"
-        inside = {name.removeprefix(below).partition("/")[0] for name in top.deeper}
-        if len({_SPLIT_OF[name.lower()] for name in inside if name.lower() in _SPLIT_OF}) > 1:
+        if len(_meanings(name.removeprefix(below).partition("/")[0] for name in top.deeper)) > 1:
             raise DataError(
                 f"{path}: {folder}/ has folders for splits in it; they should be around the "
                 f"classes: {_EXPECTED}"
             )
+
+
+def _meanings(names: Iterable[str]) -> set[str]:
+    """The splits that folders of these names are."""
+    return {_SPLIT_OF[name.lower()] for name in names if name.lower() in _SPLIT_OF}
 
 
 def _check_split_folders(

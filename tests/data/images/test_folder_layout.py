@@ -172,6 +172,10 @@ def test_suffixes_that_are_no_pictures(tmp_path, suffix):
             {**of_classes("train"), **files("bus/0.png", "car/0.png")},
             "train/ looks like a split, bus/, car/ beside it like a class",
         ),
+        (
+            of_classes("seg_train/x", "seg_test/x", "seg_pred"),
+            "seg_test/, seg_train/ look like spl",
+        ),
         (of_classes("cat", "dog", classes=("train", "test")), "cat/ has folders for splits in it"),
     ],
 )
@@ -185,6 +189,12 @@ def test_a_class_that_is_called_like_a_split(made, caplog):
         (found,) = read_folder(made(files("test/0.png", "control/0.png", "no/0.png"))).values()
     assert found.class_names == ("control", "no", "test")
     assert "test/ is taken as a class: like control/, no/ it holds pictures" in caplog.text
+
+
+def test_classes_whose_names_speak_of_splits(made):
+    names = ["train station", "test tube", "a", "b", "c"]
+    (found,) = read_folder(made(files(*(f"{name}/0.png" for name in names)))).values()
+    assert set(found.class_names) == set(names)
 
 
 def test_folders_beside_splits_are_said(made, caplog):
