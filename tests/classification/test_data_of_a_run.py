@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+from torchvision.transforms import v2
 
 from lt_det.classification.datasets import cut
 from lt_det.classification.evaluate import test_distributions
 from lt_det.classification.setup import setup
+from lt_det.classification.trainer import training_batches
 from lt_det.errors import ConfigError, DataError, UserError
 
 from ..data.images.helpers import picture_bytes, tree, write_folder, write_zip
@@ -176,3 +178,13 @@ def test_a_label_out_of_range_is_found_at_once(tmp_path, lists, name):
         file.write("0.png 2\n")
     with pytest.raises(UserError, match=rf"{name}\.txt: line \d: label 2 is not in \[0, 2\)"):
         found(tmp_path, tmp_path / "p", *lists)
+
+
+@pytest.mark.parametrize("flip", [True, False])
+def test_flipping_is_asked_for_in_and_out_of_memory(tmp_path, flip):
+    """INPUT.IMAGES.FLIP False: digits and text keep their sides, decoded as needed, too."""
+    path = write_folder(tmp_path / "set", tree([4, 4]))
+    given = ("--data", path, *CPU, "OUTPUT_DIR", tmp_path / "out", "INPUT.IMAGES.IN_MEMORY", False)
+    cfg, data = setup(arguments(FOLDER, *given, "INPUT.IMAGES.FLIP", flip))
+    steps = training_batches(cfg, data)._transform.transforms
+    assert any(isinstance(step, v2.RandomHorizontalFlip) for step in steps) == flip

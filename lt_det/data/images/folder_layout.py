@@ -132,10 +132,10 @@ def _looked_through(pictures: list[str]) -> str:
         if len(below) != 1 or all(name.count("/") < 2 for name in inside):
             return prefix
         (only,) = below
-        if only.lower() in _SPLIT_OF:
-            # A split, unless it is what is around the splits ("testing/train/…").
-            if not _meanings(n.split("/")[1] for n in inside if n.count("/") > 2) > {"train"}:
-                return prefix
+        # A split's name, unless it is what is around the splits ("testing/train/…").
+        around = _meanings(n.split("/")[1] for n in inside if n.count("/") > 2) > {"train"}
+        if only.lower() in _SPLIT_OF and not around:
+            return prefix
         prefix += f"{only}/"
 
 
