@@ -194,7 +194,8 @@ def _add_image_data(cfg: CN) -> None:
     cfg.DATASETS.IMAGES.NAME = "folder_lt"
     # Folder or zip; of the list sets, the folder of pictures. "": where datasets/README.md says.
     cfg.DATASETS.IMAGES.PATH = ""
-    # "list_lt": one's own lists, lines "path label"; VAL_LIST may be left out.
+    # "list_lt": one's own lists, lines "path label" or "path,label", paths below PATH or absolute;
+    # VAL_LIST may be left out.
     cfg.DATASETS.IMAGES.TRAIN_LIST = ""
     cfg.DATASETS.IMAGES.VAL_LIST = ""
     cfg.DATASETS.IMAGES.TEST_LIST = ""
@@ -202,7 +203,7 @@ def _add_image_data(cfg: CN) -> None:
     cfg.DATASETS.IMAGES.IMBALANCE = 1.0
     # Of the cut and of what is held out: not of training (SEED).
     cfg.DATASETS.IMAGES.SUBSET_SEED = 0
-    # So many training pictures a class become the set "val", before the cut.
+    # So many training pictures a class become the set "val", before the cut; of data without one.
     cfg.DATASETS.IMAGES.HOLD_OUT = 0
     # Test share of a folder that has neither test/ nor val/.
     cfg.DATASETS.IMAGES.TEST_FRACTION = 0.2
@@ -216,8 +217,10 @@ def _add_image_data(cfg: CN) -> None:
     # Decode once and augment whole batches (crop of the padded picture, flip), for small pictures;
     # else decode as needed: random resized crop, flip, colour jitter.
     cfg.INPUT.IMAGES.IN_MEMORY = True
+    # Of the crop, in pixels; in memory only.
     cfg.INPUT.IMAGES.PADDING = 4
     cfg.INPUT.IMAGES.FLIP = True
+    # Brightness, contrast and saturation; not in memory only.
     cfg.INPUT.IMAGES.COLOR_JITTER = 0.4
 
     # "instance", "class_balanced" or "square_root".

@@ -1,9 +1,11 @@
 """What can be wrong with a config, found before anything is read."""
 
+import math
 import os
 import shutil
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from detectron2.config import CfgNode
 
@@ -18,6 +20,11 @@ from .datasets import DATASETS
 ITERATION_KEYS = (
     *("SOLVER.MAX_ITER", "SOLVER.STEPS", "SOLVER.WARMUP_ITERS", "SOLVER.CHECKPOINT_PERIOD"),
     "TEST.EVAL_PERIOD",
+)
+_SCHEDULES = ("WarmupMultiStepLR", "WarmupCosineLR", "WarmupStepWithFixedGammaLR")
+_LISTS_OF_NUMBERS = (
+    *("TEST.TDE_ALPHAS", "TEST.IMAGES.LA_TAUS", "TEST.IMAGES.TAU_NORM_POWERS"),
+    *("TEST.IMAGES.IMBALANCES", "SOLVER.EPOCHS.STEPS"),
 )
 
 
@@ -39,27 +46,54 @@ def check_config(cfg: CfgNode, overrides: Sequence[str] = ()) -> None:
         ("DATASETS.ON_INVALID", ("error", "skip")),
         ("DATALOADER.IMAGE_SAMPLER", tuple(SAMPLERS)),
         ("TEST.IMAGES.SPLIT", ("test", "val")),
+        ("SOLVER.LR_SCHEDULER_NAME", _SCHEDULES),
     ]
     for key, known in choices:
         value = _value(cfg, key)
         if value not in known:
             raise ConfigError(f"{key}: unknown {value!r}; known: {', '.join(known)}")
-    positive = ["SOLVER.IMS_PER_BATCH", "TEST.IMAGES.BATCH_SIZE", "INPUT.IMAGES.SIZE"]
-    positive += ["MODEL.LT.CLASSIFIER.NUM_HEADS", "MODEL.LT.CLASSIFIER.TEMPERATURE"]
-    for key in positive:
-        if not _value(cfg, key) > 0:
-            raise ConfigError(f"{key}: must be positive, got {_value(cfg, key)}")
-    if not 0 <= cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM <= 1:
-        raise ConfigError("MODEL.LT.HEAD_DIRECTION.MOMENTUM: must lie in [0, 1]")
-    if cfg.DATASETS.IMAGES.IMBALANCE < 1 or min([1, *cfg.TEST.IMAGES.IMBALANCES]) < 1:
-        raise ConfigError("DATASETS.IMAGES.IMBALANCE, TEST.IMAGES.IMBALANCES: at least 1")
+    _check_numbers(cfg)
     _check_compiler(cfg)
     _check_inference(cfg)
     _check_xerm(cfg)
     _check_schedule(cfg, overrides)
 
 
-def _value(cfg: CfgNode, key: str) -> object:
+def _check_numbers(cfg: CfgNode) -> None:
+    """Refuse what lies out of range; NaN lies in none."""
+    positive = ["SOLVER.IMS_PER_BATCH", "TEST.IMAGES.BATCH_SIZE", "INPUT.IMAGES.SIZE"]
+    positive += ["MODEL.LT.CLASSIFIER.NUM_HEADS", "MODEL.LT.CLASSIFIER.TEMPERATURE"]
+    positive += ["SOLVER.EPOCHS.CHECKPOINT", "SOLVER.BACKBONE_LR_FACTOR"]
+    for key in positive:
+        if not _value(cfg, key) > 0:
+            raise ConfigError(f"{key}: must be positive, got {_value(cfg, key)}")
+    for key in ("DATASETS.IMAGES.HOLD_OUT", "INPUT.IMAGES.PADDING", "INPUT.IMAGES.COLOR_JITTER"):
+        if not _value(cfg, key) >= 0:
+            raise ConfigError(f"{key}: must not be negative, got {_value(cfg, key)}")
+    for key in _LISTS_OF_NUMBERS:
+        values = _value(cfg, key)
+        if not all(type(one) in (int, float) and math.isfinite(one) for one in values):
+            raise ConfigError(f"{key}: must be numbers, got {values}")
+    if not 0 <= cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM <= 1:
+        raise ConfigError("MODEL.LT.HEAD_DIRECTION.MOMENTUM: must lie in [0, 1]")
+    images = cfg.DATASETS.IMAGES
+    if not 1 <= images.IMBALANCE < math.inf:
+        raise ConfigError(f"DATASETS.IMAGES.IMBALANCE: must be at least 1, got {images.IMBALANCE}")
+    if min([1, *cfg.TEST.IMAGES.IMBALANCES]) < 1:
+        raise ConfigError(
+            f"TEST.IMAGES.IMBALANCES: must be at least 1, got {cfg.TEST.IMAGES.IMBALANCES}"
+        )
+    if not 0 < images.TEST_FRACTION < 1:
+        raise ConfigError(
+            f"DATASETS.IMAGES.TEST_FRACTION: must lie in (0, 1), got {images.TEST_FRACTION}"
+        )
+    if images.FEW > images.MANY:
+        raise ConfigError(
+            f"DATASETS.IMAGES.FEW: {images.FEW} must not exceed DATASETS.IMAGES.MANY, {images.MANY}"
+        )
+
+
+def _value(cfg: CfgNode, key: str) -> Any:
     node = cfg
     for part in key.split("."):
         node = node[part]

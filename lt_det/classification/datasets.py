@@ -2,12 +2,12 @@
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from detectron2.config import CfgNode
 from torch import Tensor
 
+from lt_det.core import long_tailed_counts
 from lt_det.data.catalog import datasets_root
 from lt_det.data.images import (
     ImageSet,
@@ -18,58 +18,19 @@ from lt_det.data.images import (
     read_cifar,
     read_digits,
     read_folder,
-    read_list,
     split_by_seed,
     without_unreadable,
 )
 from lt_det.errors import ConfigError, DataError
+
+from .list_sets import PUBLISHED_LISTS, read_own_lists, read_published_lists
+from .unused_keys import is_default
 
 logger = logging.getLogger(__name__)
 
 Sets = dict[str, ImageSet]
 
 
-@dataclass(frozen=True)
-class _PublishedLists:
-    """Where list files and pictures lie under the data sets' folder, and how long the lists are."""
-
-    folder: str
-    pictures: str
-    num_classes: int
-    lists: dict[str, tuple[str, int]]
-
-
-PUBLISHED_LISTS = {
-    "imagenet_lt": _PublishedLists(
-        "ImageNet_LT",
-        "imagenet",
-        1000,
-        {
-            "train": ("ImageNet_LT_train.txt", 115_846),
-            "val": ("ImageNet_LT_val.txt", 20_000),
-            "test": ("ImageNet_LT_test.txt", 50_000),
-        },
-    ),
-    "places_lt": _PublishedLists(
-        "Places_LT",
-        "places365",
-        365,
-        {
-            "train": ("Places_LT_train.txt", 62_500),
-            "val": ("Places_LT_val.txt", 7_300),
-            "test": ("Places_LT_test.txt", 36_500),
-        },
-    ),
-    "inat18": _PublishedLists(
-        "iNaturalist18",
-        "inat18",
-        8142,
-        {
-            "train": ("iNaturalist18_train.txt", 437_513),
-            "test": ("iNaturalist18_val.txt", 24_426),
-        },
-    ),
-}
 DATASETS = (
     *PUBLISHED_LISTS,
     *("cifar10_lt", "cifar100_lt", "digits_lt", "folder_lt", "list_lt"),
@@ -117,16 +78,11 @@ def load_image_data(cfg: CfgNode, *, training: bool) -> ImageData:
     sets = _read(cfg, training)
     train = sets["train"]
     train.check_classes()
+    if train.num_classes < 2:
+        raise DataError(f"{train.name}: {train.class_names[0]} is the only class")
     if options.HOLD_OUT:
-        try:
-            kept, held = hold_out(
-                train.labels, train.num_classes, options.HOLD_OUT, options.SUBSET_SEED
-            )
-        except ValueError as error:
-            raise ConfigError(f"DATASETS.IMAGES.HOLD_OUT: {train.name}: {error}") from error
-        sets["val"] = train.select(held, f"{train.name}, held out")
-        train = train.select(kept)
-    train = cut(train, options.IMBALANCE, options.SUBSET_SEED)
+        sets = _hold_out(sets, options)
+    train = cut(sets["train"], options.IMBALANCE, options.SUBSET_SEED)
     split = cfg.TEST.IMAGES.SPLIT
     if split not in sets:
         raise ConfigError(
@@ -144,7 +100,47 @@ def load_image_data(cfg: CfgNode, *, training: bool) -> ImageData:
         *(train.name, len(train), train.num_classes, counts.max(), counts.min()),
         *(test.name, len(test)),
     )
-    return ImageData(train, test, train_pictures, test_pictures)
+    data = ImageData(train, test, train_pictures, test_pictures)
+    _say_what_is_not_tested(data, cfg.TEST.IMAGES.IMBALANCES)
+    return data
+
+
+def _hold_out(sets: Sets, options: CfgNode) -> Sets:
+    """HOLD_OUT training pictures a class become the set "val"."""
+    train = sets["train"]
+    # A val/ that is the test set for want of another is no set to choose on.
+    if "val" in sets and sets["val"] is not sets.get("test"):
+        raise ConfigError(
+            f"DATASETS.IMAGES.HOLD_OUT: the data have a set to choose on, {sets['val'].name}; "
+            "HOLD_OUT 0 takes that"
+        )
+    try:
+        kept, held = hold_out(
+            train.labels, train.num_classes, options.HOLD_OUT, options.SUBSET_SEED
+        )
+    except ValueError as error:
+        raise ConfigError(f"DATASETS.IMAGES.HOLD_OUT: {train.name}: {error}") from error
+    val = train.select(held, f"{train.name}, held out")
+    return {**sets, "train": train.select(kept), "val": val}
+
+
+def _say_what_is_not_tested(data: ImageData, imbalances: list[float]) -> None:
+    """Classes without a test picture have no recall, which means leave out."""
+    counts = data.test.counts()
+    absent = (counts == 0).nonzero().flatten().tolist()
+    if absent:
+        logger.warning(
+            "%s: %d of %d classes have no picture (%s, …): no recall, left out of means",
+            *(data.test.name, len(absent), len(counts), data.test.class_names[absent[0]]),
+        )
+    for imbalance in imbalances:
+        kept = torch.tensor(imbalance_counts(counts, imbalance, data.rank_order))
+        lost = int(((kept == 0) & (counts > 0)).sum())
+        if lost:
+            logger.warning(
+                "TEST.IMAGES.IMBALANCES: %g to one leaves %d of %d classes of %s without a picture",
+                *(imbalance, lost, len(counts), data.test.name),
+            )
 
 
 def _checked(image_set: ImageSet, cfg: CfgNode, *, needed: bool) -> tuple[ImageSet, Tensor | None]:
@@ -174,11 +170,21 @@ def cut(train: ImageSet, imbalance: float, seed: int) -> ImageSet:
         raise ConfigError(f"DATASETS.IMAGES.IMBALANCE: must be at least 1, got {imbalance:g}")
     if imbalance == 1:
         return train
-    counts = imbalance_counts(train.counts(), imbalance, torch.arange(train.num_classes))
+    available = train.counts()
+    counts = imbalance_counts(available, imbalance, torch.arange(train.num_classes))
     if min(counts) < 1:
         raise ConfigError(
             f"DATASETS.IMAGES.IMBALANCE: {imbalance:g} leaves class {counts.index(min(counts))} "
             f"of {train.name} without a picture (the first class has {max(counts)})"
+        )
+    wanted = long_tailed_counts(train.num_classes, int(available.max()), imbalance)
+    short = [label for label, count in enumerate(counts) if count < wanted[label]]
+    if short:
+        logger.warning(
+            "%s: a cut to %g takes %d pictures of class %d (%s), which has %d; %d classes are "
+            "short of the cut, and the imbalance is %g",
+            *(train.name, imbalance, wanted[short[0]], short[0], train.class_names[short[0]]),
+            *(counts[short[0]], len(short), max(counts) / min(counts)),
         )
     return train.select(cut_to_counts(train.labels, counts, seed))
 
@@ -187,9 +193,9 @@ def _read(cfg: CfgNode, training: bool) -> Sets:
     options = cfg.DATASETS.IMAGES
     name, path = options.NAME, options.PATH
     if name in PUBLISHED_LISTS:
-        return _read_published(name, path, training)
+        return read_published_lists(name, path, training=training)
     if name == "list_lt":
-        return _read_own_lists(cfg, training)
+        return read_own_lists(cfg, training=training)
     if name.startswith("cifar"):
         return read_cifar(path or datasets_root(), 10 if name == "cifar10_lt" else 100)
     if name == "digits_lt":
@@ -198,53 +204,30 @@ def _read(cfg: CfgNode, training: bool) -> Sets:
         raise ConfigError(f"DATASETS.IMAGES.NAME: unknown {name!r}; known: {', '.join(DATASETS)}")
     if not path:
         raise ConfigError("DATASETS.IMAGES.PATH: name the pictures: --data FOLDER_OR_ZIP")
-    sets = read_folder(path)
-    if set(sets) == {"all"}:
-        return split_by_seed(sets["all"], options.TEST_FRACTION, options.SUBSET_SEED)
-    if "train" not in sets:
-        raise DataError(f"{path}: has {', '.join(sets)} but no train")
-    # With one set beside training, that is the test set.
-    if "test" not in sets:
-        if "val" not in sets:
-            return split_by_seed(sets["train"], options.TEST_FRACTION, options.SUBSET_SEED)
-        sets["test"] = sets.pop("val")
-    return sets
+    return _read_folder(cfg)
 
 
-def _read_published(name: str, path: str, training: bool) -> Sets:
-    published = PUBLISHED_LISTS[name]
-    pictures = Path(path) if path else datasets_root() / published.pictures
-    sets = {}
-    for split, (file, length) in published.lists.items():
-        list_file = datasets_root() / published.folder / file
-        if not list_file.is_file():
-            raise DataError(
-                f"{list_file}: missing; datasets/README.md says where to get {name}, "
-                "DETECTRON2_DATASETS where it lies"
-            )
-        sets[split] = read_list(
-            list_file,
-            pictures,
-            published.num_classes,
-            check_pictures=training or split != "train",
+def _read_folder(cfg: CfgNode) -> Sets:
+    """Training and test set at least; what is not in the folder is split off or stands in."""
+    options = cfg.DATASETS.IMAGES
+    sets = read_folder(options.PATH)
+    if set(sets) <= {"all", "train"}:
+        (whole,) = sets.values()
+        logger.warning(
+            "%s has no test/ or val/ with class folders: %g of each class "
+            "(DATASETS.IMAGES.TEST_FRACTION), drawn by chance with DATASETS.IMAGES.SUBSET_SEED %d, "
+            "is the test set",
+            *(whole.name, options.TEST_FRACTION, options.SUBSET_SEED),
         )
-        if len(sets[split]) != length:
-            raise DataError(
-                f"{list_file}: has {len(sets[split])} lines, {name} as published has {length} "
-                "(DATASETS.IMAGES.NAME list_lt takes lists of your own)"
-            )
+        return split_by_seed(whole, options.TEST_FRACTION, options.SUBSET_SEED)
+    if not is_default(cfg, "DATASETS.IMAGES.TEST_FRACTION"):
+        raise ConfigError(
+            f"DATASETS.IMAGES.TEST_FRACTION: does nothing for {options.PATH}, which has "
+            f"{', '.join(sets)}"
+        )
+    if "train" not in sets:
+        raise DataError(f"{options.PATH}: has {', '.join(sets)} but no train")
+    if "test" not in sets:
+        logger.info("%s is the test set: there is no test/", sets["val"].name)
+        sets["test"] = sets["val"]
     return sets
-
-
-def _read_own_lists(cfg: CfgNode, training: bool) -> Sets:
-    options, classes = cfg.DATASETS.IMAGES, cfg.MODEL.CLASSIFICATION.NUM_CLASSES
-    if not (options.TRAIN_LIST and options.TEST_LIST and options.PATH):
-        raise ConfigError("DATASETS.IMAGES: list_lt needs TRAIN_LIST, TEST_LIST and PATH")
-    if classes < 1:
-        raise ConfigError("MODEL.CLASSIFICATION.NUM_CLASSES: list_lt needs the number of classes")
-    files = {"train": options.TRAIN_LIST, "val": options.VAL_LIST, "test": options.TEST_LIST}
-    return {
-        split: read_list(file, options.PATH, classes, check_pictures=training or split != "train")
-        for split, file in files.items()
-        if file
-    }

@@ -25,6 +25,7 @@ from lt_det.errors import ConfigError, DataError
 from .class_order import with_classes_of
 from .config_checks import check_config
 from .datasets import ImageData, load_image_data
+from .unused_keys import check_unused_keys
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ def setup(args: argparse.Namespace) -> tuple[CfgNode, ImageData]:
     """
     cfg = load_config(args)
     check_config(cfg, args.opts)
+    check_unused_keys(cfg, args.opts, training=not args.eval_only)
     check_engine_keys(cfg)
     check_shared_evenly(cfg)
     _check_weights(cfg, args)
@@ -84,8 +86,10 @@ def setup(args: argparse.Namespace) -> tuple[CfgNode, ImageData]:
 
 
 def _check_weights(cfg: CfgNode, args: argparse.Namespace) -> None:
-    weights = cfg.MODEL.WEIGHTS
-    if args.eval_only and not weights and not args.resume:
+    weights, options = cfg.MODEL.WEIGHTS, cfg.MODEL.CLASSIFICATION
+    # With --resume, but nothing to go on from, a run starts anew.
+    goes_on = args.resume and Path(cfg.OUTPUT_DIR, "last_checkpoint").is_file()
+    if args.eval_only and not weights and not goes_on:
         raise ConfigError("--eval-only: name the weights to evaluate: MODEL.WEIGHTS FILE")
     if weights and not os.path.isfile(weights):
         raise ConfigError(f"MODEL.WEIGHTS: no such file: {weights}")
@@ -93,9 +97,18 @@ def _check_weights(cfg: CfgNode, args: argparse.Namespace) -> None:
         # The student is tested without its teacher.
         cfg.MODEL.LT.XERM.ENABLED = False
         return
-    if cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE and not weights and not args.resume:
+    if options.FREEZE_BACKBONE and not weights and not goes_on:
         raise ConfigError(
             "MODEL.WEIGHTS: a frozen backbone must be a trained one: name its checkpoint"
+        )
+    xerm = cfg.MODEL.LT.XERM
+    from_teacher = xerm.ENABLED and xerm.INIT_FROM_TEACHER
+    is_trained = options.BACKBONE_WEIGHTS or weights or goes_on or from_teacher
+    if cfg.SOLVER.BACKBONE_LR_FACTOR < 1 and not is_trained:
+        raise ConfigError(
+            "MODEL.CLASSIFICATION.BACKBONE_WEIGHTS: a backbone that learns at "
+            f"{cfg.SOLVER.BACKBONE_LR_FACTOR:g} of the learning rate must be a trained one: name "
+            "its ImageNet weights (SOLVER.BACKBONE_LR_FACTOR 1 trains one from scratch)"
         )
     check_teacher_given(cfg)
 

@@ -114,7 +114,7 @@ def training_batches(cfg: CfgNode, data: ImageData) -> InMemoryLoader | FileLoad
     share = Share(cfg.SOLVER.IMS_PER_BATCH, comm.get_rank(), comm.get_world_size(), cfg.SEED)
     stream = IndexStream(train.labels, cfg.DATALOADER.IMAGE_SAMPLER, cfg.SEED)
     if data.train_pictures is None:
-        transform = training_transform(options.SIZE, options.COLOR_JITTER)
+        transform = training_transform(options.SIZE, options.COLOR_JITTER, flip=options.FLIP)
         return FileLoader(train, stream, share, transform, cfg.DATALOADER.NUM_WORKERS)
     return InMemoryLoader(
         data.train_pictures,

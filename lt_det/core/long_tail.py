@@ -1,6 +1,8 @@
 """How long tails are cut and how their classes are grouped."""
 
+import math
 from collections.abc import Sequence
+from fractions import Fraction
 
 import torch
 from torch import Tensor
@@ -32,26 +34,40 @@ def shot_groups(
 
 
 def long_tailed_counts(num_classes: int, max_count: int, imbalance: float) -> list[int]:
-    """Samples per class falling exponentially, int(n_max · r^(c/(C−1))) with r = 1/imbalance.
+    """Samples per class falling exponentially, ⌊n_max · r^(c/(C−1))⌋ with r = 1/imbalance.
 
     The CIFAR-LT counts of Cui et al. (CVPR 2019) as the field's code cuts them (truncated): 10,847
-    images for CIFAR100-LT at imbalance 100.
+    images for CIFAR100-LT at imbalance 100. The truncation is of the exact value: floating point
+    gives 49 · (1/49) = 0.99…, and a last class without a sample.
 
     Args:
         num_classes: C.
         max_count: n_max, the first class's samples.
-        imbalance: first class's count over the last one's, at least 1.
+        imbalance: first class's count over the last one's, at least 1, as its decimal is written:
+            1.1 is eleven tenths.
 
     Returns:
-        C counts, not increasing.
+        C counts, not increasing, from n_max to ⌊n_max / imbalance⌋.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument out of range, or an imbalance that is not finite.
     """
-    if num_classes < 1 or max_count < 1 or imbalance < 1:
+    if num_classes < 1 or max_count < 1 or not 1 <= imbalance < math.inf:
         raise ValueError(
-            "num_classes, max_count and imbalance must be at least 1, got "
+            "num_classes, max_count and imbalance must be at least 1, and finite, got "
             f"{num_classes}, {max_count}, {imbalance}"
         )
-    steps = max(num_classes - 1, 1)
-    return [int(max_count * (1 / imbalance) ** (c / steps)) for c in range(num_classes)]
+    steps, ratio = max(num_classes - 1, 1), Fraction(str(imbalance))
+    return [_truncated(max_count, ratio, Fraction(c, steps)) for c in range(num_classes)]
+
+
+def _truncated(max_count: int, ratio: Fraction, exponent: Fraction) -> int:
+    """⌊max_count / ratio^exponent⌋ exactly."""
+    value: float = max_count * float(1 / ratio) ** float(exponent)
+    nearest = round(value)
+    if abs(value - nearest) > 1e-9 * value:  # far more than what floating point may be off by
+        return int(value)
+    # nearest ≤ max_count / ratio^(p/q), in integers.
+    p, q = exponent.numerator, exponent.denominator
+    reaches = nearest**q * ratio.numerator**p <= max_count**q * ratio.denominator**p
+    return nearest if reaches else nearest - 1

@@ -15,6 +15,8 @@ from detectron2.utils import comm
 
 from lt_det.errors import ConfigError, UserError, one_line
 
+from .config_values import fitting, merge_file
+
 logger = logging.getLogger(__name__)
 
 
@@ -33,9 +35,9 @@ def merge_config(
     """
     try:
         if config_file:
-            cfg.merge_from_file(config_file, allow_unsafe=False)  # it may be someone else's
+            merge_file(cfg, config_file)
         apply_flags(cfg)
-        cfg.merge_from_list(overrides)
+        cfg.merge_from_list(fitting(cfg, overrides))
     except UserError:
         raise
     except Exception as error:  # what a damaged file makes Detectron2 and YAML raise

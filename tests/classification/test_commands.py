@@ -113,7 +113,7 @@ def test_wrong_input_is_one_line(root, work, flags, said):
 
 def test_studies(root, work):
     """compare, grid, weighting and features, in miniature; nothing is run twice."""
-    shared = ["--data", "unused", "--output", work / "study", "--imbalance", 20, "--hold-out", 20]
+    shared = ["--data", "", "--output", work / "study", "--imbalance", 20, "--hold-out", 20]
     shared += ["--configs", root / "configs/classification/digits_lt"]
     shared += ["--epochs", 3, "--tuning-epochs", 3, "--variant-epochs", 3, "--jobs", 2]
     variants = ["--variants", "g1", "g2"]

@@ -88,7 +88,6 @@ def test_a_random_seed_is_written_down(data, tmp_path):
         ("100", [], "leaves class 2 of set/train without a picture"),
         ("4", ["MODEL.CLASSIFICATION.NUM_CLASSES", "5"], "has 4 classes, but"),
         ("4", ["DATASETS.IMAGES.HOLD_OUT", "20"], "HOLD_OUT: set/train: class 0"),
-        ("4", ["TEST.IMAGES.SPLIT", "val"], "has no 'val', it has test"),
         ("4", ["MODEL.WEIGHTS", "gone.pth"], r"MODEL\.WEIGHTS: no such file: gone"),
     ],
 )
@@ -96,6 +95,21 @@ def test_settings_the_data_do_not_allow(data, tmp_path, imbalance, more, message
     given = ("--data", data, "--imbalance", imbalance, *SMALL, "OUTPUT_DIR", tmp_path, *more)
     with pytest.raises(UserError, match=message):
         setup(arguments(FOLDER, *given))
+
+
+def test_an_imbalance_that_is_no_number(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        arguments(FOLDER, "--imbalance", "abc")
+    assert stopped.value.code == 2
+    assert "argument --imbalance: invalid float value: 'abc'" in capsys.readouterr().err
+
+
+def test_whole_numbers_are_taken_for_floats(data, tmp_path):
+    more = ("DATASETS.IMAGES.IMBALANCE", "10", "TEST.IMAGES.IMBALANCES", "[4, 2]")
+    given = ("--data", data, *SMALL, "OUTPUT_DIR", tmp_path / "out", *more)
+    cfg, found = setup(arguments(FOLDER, *given))
+    assert found.class_counts.tolist() == [20, 9, 4, 2]
+    assert cfg.TEST.IMAGES.IMBALANCES == [4.0, 2.0]
 
 
 def test_evaluation_needs_weights(data, tmp_path):
@@ -119,6 +133,9 @@ def test_an_empty_class(tmp_path):
     root = write_folder(tmp_path / "set", files)
     for i in range(5):
         (root / f"train/c1/{i}.png").unlink()
+    with pytest.raises(DataError, match="train/c1/: a class folder without a picture"):
+        setup(arguments(FOLDER, *options(root, tmp_path)))
+    (root / "train/c1").rmdir()
     with pytest.raises(DataError, match="val/c1: no such class in train/"):
         setup(arguments(FOLDER, *options(root, tmp_path)))
 

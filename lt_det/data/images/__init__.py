@@ -4,7 +4,7 @@ from .cutting import cut_to_counts, hold_out, imbalance_counts
 from .decoding import decode_all, without_unreadable
 from .folder import read_folder, split_by_seed
 from .image_set import ImageSet
-from .lists import read_list
+from .lists import read_list, warn_of_shared_pictures
 from .published import read_cifar, read_digits
 from .samplers import SAMPLERS, IndexStream
 
@@ -21,5 +21,6 @@ __all__ = [
     "read_folder",
     "read_list",
     "split_by_seed",
+    "warn_of_shared_pictures",
     "without_unreadable",
 ]

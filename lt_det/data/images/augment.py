@@ -44,9 +44,11 @@ def crop_and_flip(
     return cropped.permute(0, 3, 1, 2)
 
 
-def training_transform(size: int, color_jitter: float) -> v2.Compose:
+def training_transform(size: int, color_jitter: float, *, flip: bool = True) -> v2.Compose:
     """ImageNet-LT's: random resized crop, flip, colour jitter; PIL → (3, size, size) uint8."""
-    steps = [v2.RandomResizedCrop(size), v2.RandomHorizontalFlip()]
+    steps = [v2.RandomResizedCrop(size)]
+    if flip:
+        steps.append(v2.RandomHorizontalFlip())
     if color_jitter:
         steps.append(v2.ColorJitter(color_jitter, color_jitter, color_jitter, 0.0))
     return v2.Compose([*steps, v2.PILToTensor()])

@@ -1,22 +1,22 @@
 """A folder (or zip) with a folder of pictures per class."""
 
+import logging
 import os
 import zipfile
-from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from collections import Counter
+from pathlib import Path
 
 import torch
 
 from lt_det.errors import DataError, one_line
 
 from .cutting import class_permutations
+from .folder_layout import Layout, find_layout
 from .image_set import FileSource, ImageSet, ImageSource, ZipSource
+from .picture_files import Listing, list_folder, list_zip
+from .text_file import decoded_text
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"}
-_SPLITS = ("train", "val", "test")
-
-# {split or "": {class: [path relative to the root]}}
-Tree = dict[str, dict[str, list[str]]]
+logger = logging.getLogger(__name__)
 
 
 def read_folder(path: str | os.PathLike[str]) -> dict[str, ImageSet]:
@@ -24,103 +24,89 @@ def read_folder(path: str | os.PathLike[str]) -> dict[str, ImageSet]:
 
     Classes are the folders, sorted by name. Pictures may lie deeper in their class. Where a
     ``classes.txt`` beside the splits names every class (``FOLDER<tab>NAME`` a line), those names
-    are shown. Whatever else is no picture is left alone.
+    are shown. Which folders are splits, and what is left aside with a warning:
+    :func:`~lt_det.data.images.folder_layout.find_layout`. Hidden files and folders, and what
+    systems leave behind, are nothing at all.
 
     Returns:
-        sets by split; the only one is ``"all"`` where there are no splits.
+        sets by split, ``"train"``, ``"val"`` and ``"test"``; the only one is ``"all"`` where there
+        are no splits.
 
     Raises:
-        DataError: no such folder, no pictures, a split with other classes than training's, or a zip
-            that is broken or has a member outside its folder.
+        DataError: no such folder, no pictures, an empty class folder, a split with other classes
+            than training's, folders of more than one meaning, or a zip that is broken, encrypted or
+            has a member outside its folder.
     """
     root = Path(path)
     if root.is_dir():
-        names, prefix = _files(root), None
+        listing = list_folder(root)
     elif root.is_file():
-        names, prefix = _zip_members(root), str(root)
+        listing = list_zip(root)
     else:
         raise DataError(f"{path}: no such folder or zip file")
-    tree = _as_tree(names)
-    if not tree:
-        raise DataError(f"{path}: no picture in [train|val|test/]CLASS/PICTURE")
-    classes = sorted(tree.get("train", next(iter(tree.values()))))
-    shown = _display_names(root, classes)
+    layout = find_layout(listing, root)
+    of_train = layout.splits.get("train", next(iter(layout.splits.values())))
+    classes = list(of_train.pictures)
+    _say_if_alike(classes, root)
+    shown = _display_names(root, listing, layout, classes)
+    called = Path(os.path.abspath(root)).name
     sets = {}
-    for split, by_class in tree.items():
-        unknown = sorted(set(by_class) - set(classes))
+    for split, found in layout.splits.items():
+        unknown = sorted({*found.pictures, *found.empty} - set(classes))
         if unknown:
-            raise DataError(f"{path}: {split}/{unknown[0]}: no such class in train/")
+            raise DataError(
+                f"{path}: {found.folder}/{unknown[0]}: no such class in {of_train.folder}/"
+            )
         pictures = [
-            (name, label) for label, c in enumerate(classes) for name in by_class.get(c, [])
+            (name, label)
+            for label, of_class in enumerate(classes)
+            for name in found.pictures.get(of_class, [])
         ]
-        source: ImageSource
-        if prefix is None:
-            source = FileSource([str(root / name) for name, _ in pictures])
-        else:
-            source = ZipSource(prefix, [name for name, _ in pictures])
-        labels = [label for _, label in pictures]
-        name = f"{root.name}/{split}" if split else root.name
-        sets[split or "all"] = ImageSet.of(name, shown, labels, source)
+        opened = [listing.names[name] for name, _ in pictures]
+        source: ImageSource = FileSource(opened) if root.is_dir() else ZipSource(str(root), opened)
+        name = f"{called}/{found.folder}" if found.folder else called
+        sets[split or "all"] = ImageSet.of(name, shown, [label for _, label in pictures], source)
     return sets
 
 
-def _display_names(root: Path, classes: list[str]) -> list[str]:
+def _say_if_alike(classes: list[str], root: Path) -> None:
+    """Two folders of what is one class, probably; they stay two, as their names are."""
+    first: dict[str, str] = {}
+    for name in classes:
+        other = first.setdefault(name.casefold(), name)
+        if other != name:
+            logger.warning("%s: the classes %s and %s differ in case alone", root, other, name)
+
+
+def _display_names(root: Path, listing: Listing, layout: Layout, classes: list[str]) -> list[str]:
+    file = f"{layout.prefix}classes.txt"
+    if file not in listing.names:
+        return classes
     try:
         if root.is_dir():
-            text = (root / "classes.txt").read_text(encoding="utf-8")
+            content = Path(listing.names[file]).read_bytes()
         else:
             with zipfile.ZipFile(root) as archive:
-                text = archive.read("classes.txt").decode("utf-8")
-    except (OSError, KeyError, UnicodeDecodeError):
-        return classes
-    named = dict(line.split("\t", 1) for line in text.splitlines() if "\t" in line)
-    # "goldfish, Carassius auratus": the first name is enough.
-    return [named[c].split(",")[0] for c in classes] if set(classes) <= set(named) else classes
-
-
-def _files(root: Path) -> list[str]:
-    found = []
-    for folder, _, names in os.walk(root, followlinks=True):
-        found += [os.path.relpath(os.path.join(folder, name), root) for name in names]
-    return sorted(found)
-
-
-def _zip_members(path: Path) -> list[str]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [info.filename for info in archive.infolist() if not info.is_dir()]
+                content = archive.read(listing.names[file])
+        text = decoded_text(content, file)
     except MemoryError:
         raise
     except Exception as error:  # a damaged zip file raises anything
-        raise DataError(f"{path}: not a readable zip file: {one_line(error)}") from error
-    for member in members:
-        parts = PurePosixPath(member.replace("\\", "/")).parts
-        if not parts:
-            raise DataError(f"{path}: a member has no name")
-        if ".." in parts or member.startswith(("/", "\\")) or ":" in parts[0]:
-            raise DataError(f"{path}: {member}: leaves its folder")
-    return sorted(members)
-
-
-def _as_tree(names: Iterable[str]) -> Tree:
-    """Sort names into splits and classes; one folder around everything is looked through."""
-    pictures = [
-        n for n in names if Path(n).suffix.lower() in _SUFFIXES and "__MACOSX" not in Path(n).parts
-    ]
-    parts = [PurePosixPath(name).parts for name in pictures]
-    depth = 0
-    while parts and len({p[depth] for p in parts if len(p) > depth + 1}) == 1:
-        if any(len(p) <= depth + 2 for p in parts) or parts[0][depth] in _SPLITS:
-            break
-        depth += 1
-    has_splits = any(len(p) > depth + 2 and p[depth] in _SPLITS for p in parts)
-    tree: Tree = {}
-    for name, p in zip(pictures, parts, strict=True):
-        at = depth + 1 if has_splits else depth
-        if len(p) < at + 2 or (has_splits and p[depth] not in _SPLITS):
-            continue
-        tree.setdefault(p[depth] if has_splits else "", {}).setdefault(p[at], []).append(name)
-    return tree
+        logger.warning("%s: classes are shown by their folders: %s", root, one_line(error))
+        return classes
+    named = dict(line.split("\t", 1) for line in text.splitlines() if "\t" in line)
+    missing = [name for name in classes if name not in named]
+    if missing:
+        if named:
+            logger.warning(
+                "%s: classes are shown by their folders: %s does not name %s",
+                *(root, file, missing[0]),
+            )
+        return classes
+    # "goldfish, Carassius auratus": the first name is enough, unless another class has it.
+    short = [named[name].split(",")[0].strip() for name in classes]
+    counts = Counter(short)
+    return [s if counts[s] == 1 else f"{s} ({c})" for s, c in zip(short, classes, strict=True)]
 
 
 def split_by_seed(image_set: ImageSet, fraction: float, seed: int) -> dict[str, ImageSet]:

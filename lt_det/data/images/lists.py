@@ -1,12 +1,24 @@
 """Picture lists as the field publishes them: ``path label`` a line."""
 
+import logging
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from lt_det.errors import DataError
 
 from .image_set import FileSource, ImageSet
+from .text_file import decoded_text
+
+logger = logging.getLogger(__name__)
+
+# The label is the last word; a blank, a tab or a comma comes before it.
+_LINE = re.compile(r"(.*[^\s,])(\s*,\s*|\s+)([^\s,]+)")
+# Spreadsheets write whole numbers with a fraction, too.
+_LABEL = re.compile(r"([+-]?[0-9]+)(?:\.0*)?")
+# What heads a column of labels.
+_HEADINGS = {"label", "labels", "class", "class_id", "label_id", "category", "target", "y"}
 
 
 def read_list(
@@ -19,8 +31,13 @@ def read_list(
 ) -> ImageSet:
     """Read a list file; each picture is looked for.
 
+    A line may be ``path label``, ``path<tab>label`` or ``path,label``, its words in quotes; the
+    first may be a heading (``path,label``). A picture that is listed again is kept and counted in a
+    warning.
+
     Args:
-        list_file: lines ``path label``; the path, relative to the root, may hold spaces.
+        list_file: lines of paths and labels. A path may hold spaces; it is relative to the root,
+            or absolute.
         picture_root: folder.
         num_classes: C; labels lie in [0, C).
         class_names: C names; the numbers if ``None``.
@@ -28,50 +45,108 @@ def read_list(
 
     Raises:
         DataError: names the file and the line: no label, a label that is no integer or out of
-            range, a path that leaves the root, or a missing picture.
+            range, a relative path that leaves the root, a missing picture, or a picture that an
+            earlier line gives another label.
     """
-    try:
-        text = Path(list_file).read_text(encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{list_file}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{list_file}: not a text file (byte {error.start})") from error
+    lines = _numbered_lines(list_file)
     paths, labels = [], []
     files_of: dict[str, frozenset[str]] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
+    first_line: dict[str, tuple[int, int]] = {}
+    for number, line in lines:
         where = f"{list_file}: line {number}"
         name, label = _parsed(line, where, num_classes)
-        path = os.path.join(picture_root, name)
+        path = _path(name, picture_root, where)
         if check_pictures and not _is_there(path, files_of):
             raise DataError(f"{where}: picture is missing: {path}")
+        earlier, its_label = first_line.setdefault(path, (number, label))
+        if its_label != label:
+            raise DataError(
+                f"{where}: {name}: has label {label} here and label {its_label} in line {earlier}"
+            )
         paths.append(path)
         labels.append(label)
     if not paths:
         raise DataError(f"{list_file}: empty")
+    if len(first_line) < len(paths):
+        logger.warning(
+            "%s: %d of %d lines name a picture that an earlier line names; each counts",
+            *(list_file, len(paths) - len(first_line), len(paths)),
+        )
     names = class_names or [str(label) for label in range(num_classes)]
     return ImageSet.of(Path(list_file).stem, names, labels, FileSource(paths))
 
 
+def warn_of_shared_pictures(sets: dict[str, ImageSet]) -> None:
+    """Say how many pictures are in more than one of the sets of lists, a warning for each two."""
+    known: dict[str, frozenset[str]] = {}
+    for split, image_set in sets.items():
+        assert isinstance(image_set.source, FileSource)
+        paths = frozenset(image_set.source.paths)
+        for other, others in known.items():
+            shared = paths & others
+            if shared:
+                logger.warning(
+                    "%d of the pictures of the %s list are in the %s list, too (%s)",
+                    *(len(shared), split, other, min(shared)),
+                )
+        known[split] = paths
+
+
+def _numbered_lines(list_file: str | os.PathLike[str]) -> list[tuple[int, str]]:
+    """Lines that are neither empty nor the heading, stripped, numbered from 1."""
+    try:
+        content = Path(list_file).read_bytes()
+    except OSError as error:
+        raise DataError(f"{list_file}: cannot be read: {error.strerror}") from error
+    lines = decoded_text(content, str(list_file)).splitlines()
+    found = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
+    heading = _LINE.fullmatch(found[0][1]) if found else None
+    is_heading = heading and heading[3].strip("\"'").lower() in _HEADINGS
+    return found[1:] if is_heading else found
+
+
 def _parsed(line: str, where: str, num_classes: int) -> tuple[str, int]:
-    words = line.rsplit(maxsplit=1)
-    if len(words) < 2:
-        raise DataError(f"{where}: no label: {line.strip()!r:.60}")
-    name, label = words
-    if not label.lstrip("-").isdecimal():
+    words = _LINE.fullmatch(line)
+    if not words:
+        raise DataError(f"{where}: no label: {line!r:.60}")
+    name, label = _unquoted(words[1]), _unquoted(words[3])
+    number = _LABEL.fullmatch(label)
+    if not number:
         raise DataError(f"{where}: label {label!r:.60} is not an integer")
-    if not 0 <= int(label) < num_classes:
-        raise DataError(f"{where}: label {label} is not in [0, {num_classes})")
-    name = name.strip()
-    if os.path.isabs(name) or ".." in Path(name).parts:
+    if not 0 <= int(number[1]) < num_classes:
+        raise DataError(f"{where}: label {label:.60} is not in [0, {num_classes})")
+    if "," in line and _LABEL.fullmatch(re.split(r"[\s,]", name)[-1]):
+        raise DataError(f"{where}: two numbers after the path, which is the label? {line!r:.60}")
+    return name, int(number[1])
+
+
+def _unquoted(word: str) -> str:
+    if len(word) > 2 and word[0] == word[-1] and word[0] in "\"'":
+        return word[1:-1].strip()
+    return word
+
+
+def _path(name: str, picture_root: str | os.PathLike[str], where: str) -> str:
+    """Where a picture lies; of two ways of writing one, the same."""
+    if "\\" in name and not os.path.exists(os.path.join(picture_root, name)):
+        name = name.replace("\\", "/")  # written on Windows
+    if os.path.isabs(name):
+        return os.path.normpath(name)
+    if not os.fspath(picture_root):
+        raise DataError(f"{where}: {name}: relative to which folder? name it: --data FOLDER")
+    path = os.path.normpath(os.path.join(picture_root, name))
+    # Most paths do not look back, and a list may be a million long.
+    if ".." in name.split("/") and not Path(os.path.abspath(path)).is_relative_to(
+        os.path.abspath(picture_root)
+    ):
         raise DataError(f"{where}: {name}: leaves the picture folder")
-    return name, int(label)
+    return path
 
 
 def _is_there(path: str, files_of: dict[str, frozenset[str]]) -> bool:
     """One listing a folder: a million single look-ups take minutes on a network disk."""
     folder, base = os.path.split(path)
     if folder not in files_of:
-        files_of[folder] = frozenset(os.listdir(folder) if os.path.isdir(folder) else ())
+        listed = os.path.isdir(folder or ".")
+        files_of[folder] = frozenset(os.listdir(folder or ".") if listed else ())
     return base in files_of[folder]

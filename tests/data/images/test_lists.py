@@ -41,7 +41,17 @@ def test_a_list(listed):
         ("gone.png 0", r"line 3: picture is missing: .*gone\.png"),
         ("nowhere/a.png 0", "line 3: picture is missing"),
         ("../secret.png 0", "line 3: .*leaves the picture folder"),
-        ("/etc/secret.png 0", "line 3: .*leaves the picture folder"),
+        ("sub folder/../../secret.png 0", "line 3: .*leaves the picture folder"),
+        ("..\\secret.png 0", "line 3: .*leaves the picture folder"),
+        ("/nowhere/a.png 0", "line 3: picture is missing: /nowhere/a.png"),
+        ("--1", "line 3: no label"),
+        ("a.png --1", "line 3: label '--1' is not an integer"),
+        ("a.png 1.5", "line 3: label '1.5' is not an integer"),
+        ("a.png,1,0", r"line 3: two numbers after the path, which is the label\? 'a.png,1,0'"),
+        ("a.png 1,0", "line 3: two numbers after the path"),
+        ("a.png 0", r"line 3: a\.png: has label 0 here and label 1 in line 1"),
+        ("./sub folder/../a.png 0", r"line 3: .*a\.png: has label 0 here and label 1 in line 1"),
+        ("path label", "line 3: label 'label' is not an integer"),
     ],
 )
 def test_wrong_lines_are_named(listed, line, message):

@@ -1,7 +1,9 @@
 """Streams of positions, augmentation and batches."""
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torchvision.transforms import v2
 
 from lt_det.data.images import IndexStream, read_folder
@@ -148,6 +150,15 @@ def test_files_by_any_number_of_workers(file_set, workers):
         assert torch.equal(one["labels"], other["labels"])
     if workers == 0:
         assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("flip", [True, False])
+def test_pictures_that_must_not_be_flipped(flip):
+    """Brighter to the right, whatever the crop; half of them to the left where they are flipped."""
+    ramp = Image.fromarray(np.tile(np.arange(0, 240, 10, dtype=np.uint8), (24, 1))).convert("RGB")
+    drawn = [training_transform(8, 0.0, flip=flip)(ramp)[0, 0] for _ in range(40)]
+    rising = sum(bool(row[-1] > row[0]) for row in drawn)
+    assert 8 < rising < 32 if flip else rising == 40
 
 
 def test_test_batches_hold_each_picture_once(file_set):

@@ -1,0 +1,257 @@
+"""Keys that would do nothing in a classifier's run are refused: nobody should wonder which did."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from detectron2.config import CfgNode, get_cfg
+
+from lt_det.config import LINEAR, add_lt_config
+from lt_det.errors import ConfigError
+
+from .list_sets import PUBLISHED_LISTS
+
+# What classification reads: keys, and parts of the config that end in a dot. All else is the
+# detector's.
+_READ = (
+    *("MODEL.CLASSIFICATION.", "MODEL.LT.CLASSIFIER.", "MODEL.LT.HEAD_DIRECTION."),
+    *("MODEL.LT.TDE.ENABLED", "MODEL.LT.TDE.ALPHA", "MODEL.LT.XERM.", "MODEL.DEVICE"),
+    *("MODEL.WEIGHTS", "MODEL.PIXEL_MEAN", "MODEL.PIXEL_STD"),
+    *("DATASETS.IMAGES.", "DATASETS.ON_INVALID", "DATASETS.CHECK_PICTURES"),
+    *("INPUT.IMAGES.", "INPUT.FORMAT", "DATALOADER.NUM_WORKERS", "DATALOADER.IMAGE_SAMPLER"),
+    *("SOLVER.", "TEST.IMAGES.", "TEST.TDE_ALPHAS", "TEST.EVAL_PERIOD", "TEST.PRECISE_BN."),
+    *("TEST.EXPECTED_RESULTS", "OUTPUT_DIR", "SEED", "CUDNN_BENCHMARK", "FLOAT32_PRECISION"),
+    "VERSION",
+)
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """Keys that count under a condition alone.
+
+    Attributes:
+        keys: of one part of the config.
+        count: whether they do, in a config.
+        reason: why they do not, where they do not.
+        as_given: they are refused on the command line only: base configs set them for all that
+            is based on them.
+    """
+
+    keys: tuple[str, ...]
+    count: Callable[[CfgNode], bool]
+    reason: str
+    as_given: bool = False
+
+
+def _linear(cfg: CfgNode) -> bool:
+    return bool(cfg.MODEL.LT.CLASSIFIER.NORMALIZATION == LINEAR)
+
+
+def _tracks(cfg: CfgNode) -> bool:
+    return not _linear(cfg) and not cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE
+
+
+def _xerm_by_tde(cfg: CfgNode) -> bool:
+    return bool(cfg.MODEL.LT.XERM.ENABLED and cfg.MODEL.LT.XERM.BALANCED == "tde")
+
+
+def _of_schedule(name: str) -> Callable[[CfgNode], bool]:
+    return lambda cfg: bool(name == cfg.SOLVER.LR_SCHEDULER_NAME)
+
+
+def _under(part: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"{part}.{name}" for name in names)
+
+
+_RULES = (
+    _Rule(
+        _under("MODEL.LT.CLASSIFIER", "NUM_HEADS", "TEMPERATURE"),
+        lambda cfg: not _linear(cfg),
+        "of a linear classifier",
+    ),
+    _Rule(
+        ("MODEL.LT.CLASSIFIER.WEIGHT_NORM_OFFSET",),
+        lambda cfg: cfg.MODEL.LT.CLASSIFIER.NORMALIZATION == "deconfound",
+        "unless MODEL.LT.CLASSIFIER.NORMALIZATION is deconfound",
+    ),
+    _Rule(
+        ("MODEL.LT.CLASSIFIER.WEIGHT_NORM_POWER",),
+        lambda cfg: cfg.MODEL.LT.CLASSIFIER.NORMALIZATION == "tau_norm",
+        "unless MODEL.LT.CLASSIFIER.NORMALIZATION is tau_norm",
+    ),
+    _Rule(
+        _under("MODEL.LT.HEAD_DIRECTION", "FOLLOW_LR", "MOMENTUM"),
+        _tracks,
+        "where no head direction is tracked: the classifier is linear, or the backbone frozen",
+        as_given=True,
+    ),
+    _Rule(
+        ("MODEL.LT.HEAD_DIRECTION.MOMENTUM",),
+        lambda cfg: not cfg.MODEL.LT.HEAD_DIRECTION.FOLLOW_LR,
+        "where it follows the learning rate (MODEL.LT.HEAD_DIRECTION.FOLLOW_LR)",
+        as_given=True,
+    ),
+    _Rule(
+        ("MODEL.LT.TDE.ALPHA",),
+        lambda cfg: cfg.MODEL.LT.TDE.ENABLED or _xerm_by_tde(cfg),
+        "unless MODEL.LT.TDE.ENABLED, or an xERM teacher is balanced by tde",
+    ),
+    _Rule(
+        ("MODEL.LT.TDE.ALPHA",),
+        lambda cfg: not cfg.TEST.TDE_ALPHAS or _xerm_by_tde(cfg),
+        "where TEST.TDE_ALPHAS is given",
+        as_given=True,
+    ),
+    _Rule(
+        _under(
+            "MODEL.LT.XERM",
+            *("EXPONENT", "BALANCED", "CONSTANT_WEIGHT", "TEACHER_WEIGHTS", "TEACHER_CONFIG"),
+            "INIT_FROM_TEACHER",
+        ),
+        lambda cfg: cfg.MODEL.LT.XERM.ENABLED,
+        "unless MODEL.LT.XERM.ENABLED (a config that ends in xerm_tde or xerm_pc)",
+    ),
+    _Rule(
+        ("MODEL.LT.XERM.EXPONENT",),
+        lambda cfg: cfg.MODEL.LT.XERM.CONSTANT_WEIGHT < 0,
+        "where MODEL.LT.XERM.CONSTANT_WEIGHT is the weight",
+        as_given=True,
+    ),
+    _Rule(
+        _under("DATASETS.IMAGES", "TRAIN_LIST", "VAL_LIST", "TEST_LIST"),
+        lambda cfg: cfg.DATASETS.IMAGES.NAME == "list_lt",
+        "unless DATASETS.IMAGES.NAME is list_lt",
+    ),
+    _Rule(
+        ("DATASETS.IMAGES.PATH",),
+        lambda cfg: cfg.DATASETS.IMAGES.NAME != "digits_lt",
+        "for digits_lt, which comes with scikit-learn (your own pictures: a config of folder_lt)",
+    ),
+    _Rule(
+        ("DATASETS.IMAGES.TEST_FRACTION",),
+        lambda cfg: cfg.DATASETS.IMAGES.NAME == "folder_lt",
+        "unless DATASETS.IMAGES.NAME is folder_lt",
+    ),
+    _Rule(
+        ("DATASETS.IMAGES.IMBALANCE",),
+        lambda cfg: cfg.DATASETS.IMAGES.NAME not in PUBLISHED_LISTS,
+        "for a set that is long-tailed as published",
+    ),
+    _Rule(
+        ("INPUT.IMAGES.PADDING",),
+        lambda cfg: cfg.INPUT.IMAGES.IN_MEMORY,
+        "unless INPUT.IMAGES.IN_MEMORY",
+        as_given=True,
+    ),
+    _Rule(
+        ("INPUT.IMAGES.COLOR_JITTER",),
+        lambda cfg: not cfg.INPUT.IMAGES.IN_MEMORY,
+        "under INPUT.IMAGES.IN_MEMORY",
+        as_given=True,
+    ),
+    _Rule(
+        _under("SOLVER.EPOCHS", "STEPS", "WARMUP", "CHECKPOINT", "EVAL"),
+        lambda cfg: cfg.SOLVER.EPOCHS.MAX != 0,
+        "where SOLVER.EPOCHS.MAX is 0",
+        as_given=True,
+    ),
+    _Rule(
+        ("SOLVER.STEPS", "SOLVER.EPOCHS.STEPS"),
+        _of_schedule("WarmupMultiStepLR"),
+        "unless SOLVER.LR_SCHEDULER_NAME is WarmupMultiStepLR",
+        as_given=True,
+    ),
+    _Rule(
+        ("SOLVER.GAMMA",),
+        lambda cfg: not _of_schedule("WarmupCosineLR")(cfg),
+        "where SOLVER.LR_SCHEDULER_NAME is WarmupCosineLR",
+        as_given=True,
+    ),
+    _Rule(
+        ("SOLVER.BASE_LR_END",),
+        _of_schedule("WarmupCosineLR"),
+        "unless SOLVER.LR_SCHEDULER_NAME is WarmupCosineLR",
+    ),
+    _Rule(
+        ("SOLVER.NUM_DECAYS",),
+        _of_schedule("WarmupStepWithFixedGammaLR"),
+        "unless SOLVER.LR_SCHEDULER_NAME is WarmupStepWithFixedGammaLR",
+    ),
+    _Rule(
+        _under("SOLVER.CLIP_GRADIENTS", "CLIP_TYPE", "CLIP_VALUE", "NORM_TYPE"),
+        lambda cfg: cfg.SOLVER.CLIP_GRADIENTS.ENABLED,
+        "unless SOLVER.CLIP_GRADIENTS.ENABLED",
+    ),
+    _Rule(
+        ("SOLVER.BACKBONE_LR_FACTOR",),
+        lambda cfg: not cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE,
+        "where the backbone is frozen",
+        as_given=True,
+    ),
+    _Rule(
+        ("TEST.PRECISE_BN.ENABLED",),
+        lambda cfg: _linear(cfg) and not cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE,
+        "of a head direction, which its passes would move, or of a frozen backbone",
+    ),
+    _Rule(
+        ("TEST.PRECISE_BN.NUM_ITER",),
+        lambda cfg: cfg.TEST.PRECISE_BN.ENABLED,
+        "unless TEST.PRECISE_BN.ENABLED",
+    ),
+    _Rule(
+        ("TEST.IMAGES.REVERSED",),
+        lambda cfg: len(cfg.TEST.IMAGES.IMBALANCES) > 0,
+        "where TEST.IMAGES.IMBALANCES is empty",
+        as_given=True,
+    ),
+)
+
+
+def check_unused_keys(
+    cfg: CfgNode, overrides: Sequence[str] = (), *, training: bool = True
+) -> None:
+    """Refuse a key that is set to something other than its default and does nothing.
+
+    Args:
+        cfg: merged.
+        overrides: KEY VALUE pairs of the command line.
+        training: whether the run trains; an evaluation's config is that of the training, whose keys
+            do nothing in it.
+
+    Raises:
+        ConfigError: names the key and says why.
+    """
+    given = set(overrides[::2])
+    changed = {key for key, value, default in _leaves(cfg, _defaults()) if value != default}
+    parts = tuple(read for read in _READ if read.endswith("."))
+    for key in sorted(changed):
+        if key not in _READ and not key.startswith(parts):
+            raise ConfigError(f"{key}: does nothing in classification")
+    if "INPUT.FORMAT" in given and cfg.INPUT.FORMAT != "RGB":
+        raise ConfigError("INPUT.FORMAT: does nothing in classification, which reads RGB")
+    for rule in _RULES:
+        if rule.count(cfg):
+            continue
+        for key in rule.keys:
+            if key in changed and (key in given or (training and not rule.as_given)):
+                raise ConfigError(f"{key}: does nothing {rule.reason}")
+
+
+def is_default(cfg: CfgNode, key: str) -> bool:
+    """Whether a key has its default value."""
+    return all(value == default for k, value, default in _leaves(cfg, _defaults()) if k == key)
+
+
+def _defaults() -> CfgNode:
+    cfg = get_cfg()
+    add_lt_config(cfg)
+    return cfg
+
+
+def _leaves(cfg: CfgNode, defaults: CfgNode, part: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """(key, value, default value) of all keys."""
+    for name, value in cfg.items():
+        if isinstance(value, CfgNode):
+            yield from _leaves(value, defaults[name], f"{part}{name}.")
+        else:
+            yield f"{part}{name}", value, defaults[name]

@@ -1,0 +1,90 @@
+"""Values of configs as people write them: 10 where 10.0 is meant, 2024 for a folder's name."""
+
+import ast
+from collections.abc import Sequence
+from typing import Any
+
+from detectron2.config import CfgNode
+from detectron2.config.compat import guess_version
+
+
+def merge_file(cfg: CfgNode, config_file: str) -> None:
+    """Merge a config file and what it is based on, in place; no code in it is run.
+
+    As Detectron2's ``merge_from_file``, with whole numbers taken where the default is a float.
+
+    Raises:
+        Whatever a damaged file makes Detectron2 and YAML raise.
+    """
+    loaded = CfgNode.load_yaml_with_base(config_file, allow_unsafe=False)  # it may be someone's
+    version = loaded.get("VERSION") if "VERSION" in loaded else guess_version(loaded, config_file)
+    if version != cfg.VERSION:
+        # Detectron2 renames its keys first.
+        cfg.merge_from_file(config_file, allow_unsafe=False)
+        return
+    _fit_tree(loaded, cfg)
+    cfg.merge_from_other_cfg(CfgNode(loaded))
+
+
+def fitting(cfg: CfgNode, overrides: Sequence[Any]) -> list[Any]:
+    """KEY VALUE pairs whose values have the types of the defaults, where that changes no meaning.
+
+    A whole number becomes a float where the default is one, also in a list of floats; a float
+    without a fraction becomes a whole number; what only looks like a number becomes the text that
+    it is where the default is text (``OUTPUT_DIR 2024``). The rest is left to Detectron2's own
+    check, which names the key.
+
+    Args:
+        cfg: with the defaults; it stays as it is.
+        overrides: ``[KEY, VALUE, …]``, values as text or as they are.
+    """
+    fitted = list(overrides)
+    for at in range(1, len(fitted), 2):
+        default, given = _value_at(cfg, str(fitted[at - 1])), fitted[at]
+        if isinstance(default, str) and isinstance(given, str):
+            # Detectron2 takes the quotes off again.
+            fitted[at] = given if isinstance(_literal(given), str) else repr(given)
+        elif default is not None:
+            value = _literal(given)
+            changed = _fitted(value, default)
+            fitted[at] = given if changed is value else changed
+    return fitted
+
+
+def _fit_tree(loaded: dict[str, Any], defaults: Any) -> None:
+    for key, value in loaded.items():
+        default = defaults.get(key) if isinstance(defaults, dict) else None
+        if isinstance(value, dict):
+            _fit_tree(value, default)
+        elif default is not None and not isinstance(default, str):
+            loaded[key] = _fitted(_literal(value), default)
+
+
+def _fitted(value: Any, default: Any) -> Any:
+    """The value itself, or its equal of the default's type."""
+    if isinstance(default, float) and type(value) is int:
+        return float(value)
+    if type(default) is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(default, (list, tuple)) and isinstance(value, (list, tuple)):
+        of_floats = bool(default) and all(isinstance(one, float) for one in default)
+        if of_floats and any(type(one) is int for one in value):
+            return type(value)(float(one) if type(one) is int else one for one in value)
+    return value
+
+
+def _value_at(cfg: CfgNode, key: str) -> Any:
+    node: Any = cfg
+    for part in key.split("."):
+        node = node.get(part) if isinstance(node, dict) else None
+    return node
+
+
+def _literal(value: Any) -> Any:
+    """As Detectron2 reads a value: text that is a Python literal is that literal."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return value
