@@ -119,9 +119,9 @@ def _locate_pictures(store: Annotations, image_root: str, json_file: str, check:
         if found is None and check:
             folder, name = os.path.split(candidates[0])
             other = sorted(n for n in listed[folder] if n.lower() == name.lower())
-            hint = f" (there is {other[0]})" if other else ""
+            hint = f" (there is {other[0]:.100})" if other else ""
             raise DataError(
-                f"{json_file}: image {own_id}: picture not found: {candidates[0]}{hint}"
+                f"{json_file}: image {own_id}: picture not found: {candidates[0]:.500}{hint}"
             )
         paths.append(found or candidates[-1])
     return paths
