@@ -54,7 +54,7 @@ def is_picture(name: str) -> bool:
 
 def suffix_of(name: str) -> str:
     """Lower case, with its dot; "" where there is none."""
-    return PurePosixPath(name).suffix.lower()
+    return os.path.splitext(name)[1].lower()
 
 
 def named_suffixes(names: Iterable[str]) -> str:
