@@ -32,7 +32,8 @@ def merge_file(cfg: CfgNode, config_file: str) -> None:
         if unknown:
             text = _no_such_key(cfg, unknown[1].strip("'\""))
         elif mismatch:
-            text = f"{mismatch[2]}: {_needed(cfg, mismatch[2])}, not {mismatch[1]}"
+            given = " ".join(mismatch[1].split())[:100]
+            text = f"{mismatch[2]}: {_needed(cfg, mismatch[2])}, not {given}"
         elif isinstance(error, AttributeError | TypeError):
             text = "not a config: no KEY: VALUE at the top"
         else:
