@@ -1,4 +1,4 @@
-"""Buffers of a model that several processes train: each has its own, and checkpoints one of them."""
+"""Buffers of a model that several processes train: each has its own; a checkpoint has one's."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

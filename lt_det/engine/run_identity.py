@@ -9,11 +9,12 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import torch
 from detectron2.engine import HookBase
 
-from lt_det.errors import DataError
+from lt_det.errors import DataError, WeightsError
 from lt_det.json_file import load_json, save_json
+
+from .safe_load import load_tensors
 
 logger = logging.getLogger(__name__)
 
@@ -44,10 +45,9 @@ class RunIdentity(HookBase):
 def identity_of(checkpoint: Path) -> dict[str, Any]:
     """``{"run": name, "seed": int}``; empty where the file is broken or says nothing of it."""
     try:
-        # Mapped: the weights are not read.
-        state = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+        state = load_tensors(str(checkpoint), mmap=True)
         found: dict[str, Any] = state["trainer"]["hooks"][RunIdentity.__qualname__]
-    except Exception:  # a damaged file raises anything
+    except (WeightsError, LookupError, TypeError):
         return {}
     return found
 

@@ -108,7 +108,11 @@ BAD = {
         [],
         "annotation 1: box",
     ),
-    "no such config key": (lambda own: None, ["MODEL.LT.ALPHA", "3"], "no such key; did you mean MODEL.LT.TDE.ALPHA"),
+    "no such config key": (
+        lambda own: None,
+        ["MODEL.LT.ALPHA", "3"],
+        "no such key; did you mean MODEL.LT.TDE.ALPHA",
+    ),
     "no such weights": (lambda own: None, ["MODEL.WEIGHTS", "nowhere.pth"], "no such file"),
     "heads": (lambda own: None, ["MODEL.LT.CLASSIFIER.NUM_HEADS", "3"], "not divisible"),
 }
