@@ -9,8 +9,8 @@ from torch import Tensor
 
 from lt_det.engine.event_log import TIMES
 
-# Keys of the event log that hold times; of a state, a file's bytes, the run's own name, and where its
-# data were.
+# Keys of the event log that hold times; of a state, a file's bytes, the run's own name, and where
+# its data were.
 VARYING = TIMES | {"size", "run", "source"}
 
 
