@@ -99,6 +99,9 @@ def _add_datasets(cfg: CN) -> None:
     cfg.DATASETS.RARE_MAX_IMAGES = 10
     cfg.DATASETS.COMMON_MAX_IMAGES = 100
 
+    # Share of the pictures that DATALOADER.SAMPLER_TRAIN RandomSubsetTrainingSampler trains on.
+    cfg.DATALOADER.RANDOM_SUBSET_RATIO = 1.0
+
     # The embedded set, "synthetic_lvis_train" and "synthetic_lvis_val", drawn on first use.
     cfg.DATASETS.SYNTHETIC = CN()
     cfg.DATASETS.SYNTHETIC.NUM_CATEGORIES = 60
@@ -160,7 +163,8 @@ def _add_xerm(cfg: CN) -> None:
 
 
 def _add_reliability(cfg: CN) -> None:
-    # Numbered checkpoints to keep, the newest; 0: all. model_final.pth is kept besides.
+    # Numbered checkpoints to keep, the newest of this run's; 0: all. model_final.pth is kept
+    # besides, and model_evaluating.pth from an evaluation to the next checkpoint.
     cfg.SOLVER.KEEP_CHECKPOINTS = 0
     # A loss or head direction that is not finite: "stop" ends training and names it, "skip" leaves
     # the step out and counts it.

@@ -4,7 +4,9 @@
 tools/convert_weights.py PUBLISHED.pth OURS.pth --config-file configs/….yaml [KEY VALUE …]
 
 The config says which model the weights are for; what fits it in name or shape in part only is an
-error. OURS.pth goes where MODEL.WEIGHTS is asked for.
+error, as are other pixel statistics, another order of the channels, or ResNets that take their
+strides elsewhere: the error says which KEY VALUE pairs to give, here and wherever the weights are
+used. OURS.pth goes where MODEL.WEIGHTS is asked for.
 """
 
 import argparse
@@ -36,6 +38,7 @@ def main() -> None:
     add_lt_config(cfg)
     merge_config(cfg, args.config_file, args.opts)
     found = convert_published(args.published)
+    found.check_config(cfg)
     for theirs, ours in found.renamed:
         print(f"{theirs} -> {ours}")
     for theirs, why in found.left_out:

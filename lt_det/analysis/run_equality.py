@@ -9,8 +9,9 @@ from torch import Tensor
 
 from lt_det.engine.event_log import TIMES
 
-# Keys of the event log that hold times, and of its state that count a file's bytes.
-VARYING = TIMES | {"size"}
+# Keys of the event log that hold times; of a state, a file's bytes, the run's own name, and where
+# its data were.
+VARYING = TIMES | {"size", "run", "source"}
 
 
 def differences(one: Path, two: Path) -> list[str]:

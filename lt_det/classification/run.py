@@ -4,7 +4,7 @@ import argparse
 
 from detectron2.config import CfgNode
 
-from lt_det.engine import LTCheckpointer, report_cost
+from lt_det.engine import LTCheckpointer, report_cost, write_config
 
 from .building import build_model
 from .evaluate import evaluate
@@ -22,6 +22,7 @@ def train_or_evaluate(args: argparse.Namespace) -> CfgNode:
             checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=args.resume)
             evaluate(cfg, model, data)
         else:
+            write_config(cfg)
             trainer = LTClassifierTrainer(cfg, data)
             trainer.resume_or_load(resume=args.resume)
             trainer.train()

@@ -2,24 +2,23 @@
 
 import argparse
 import logging
-import os
 from pathlib import Path
 
 from detectron2.config import CfgNode, get_cfg
-from detectron2.engine import default_argument_parser, default_setup
-from detectron2.utils import comm
+from detectron2.engine import default_argument_parser
 
 from lt_det.config import add_lt_config
 from lt_det.engine import (
     check_engine_keys,
     check_shared_evenly,
     check_teacher_given,
-    log_like_detectron2,
+    check_weights_given,
     merge_config,
     read_record,
-    settle_seed,
+    start_job,
     weights_to_load,
 )
+from lt_det.engine.run_identity import LAST_CHECKPOINT
 from lt_det.errors import ConfigError, DataError
 
 from .class_order import with_classes_of
@@ -70,40 +69,32 @@ def setup(args: argparse.Namespace) -> tuple[CfgNode, ImageData]:
     check_engine_keys(cfg)
     check_shared_evenly(cfg)
     _check_weights(cfg, args)
-    settle_seed(cfg, resume=args.resume)
-    default_setup(cfg, args)
-    log_like_detectron2()
+    start_job(cfg, args)
     data = load_image_data(cfg, training=not args.eval_only)
     if args.eval_only:
         weights = weights_to_load(cfg.OUTPUT_DIR, cfg.MODEL.WEIGHTS, resume=args.resume)
         data = with_classes_of(data, read_record(weights))
     fit_to_data(cfg, data)
-    if comm.is_main_process():
-        # Again, for Detectron2 wrote it before the data filled it in.
-        Path(cfg.OUTPUT_DIR, "config.yaml").write_text(cfg.dump(), encoding="utf-8")
     cfg.freeze()
     return cfg, data
 
 
 def _check_weights(cfg: CfgNode, args: argparse.Namespace) -> None:
-    weights, options = cfg.MODEL.WEIGHTS, cfg.MODEL.CLASSIFICATION
+    options = cfg.MODEL.CLASSIFICATION
     # With --resume, but nothing to go on from, a run starts anew.
-    goes_on = args.resume and Path(cfg.OUTPUT_DIR, "last_checkpoint").is_file()
-    if args.eval_only and not weights and not goes_on:
-        raise ConfigError("--eval-only: name the weights to evaluate: MODEL.WEIGHTS FILE")
-    if weights and not os.path.isfile(weights):
-        raise ConfigError(f"MODEL.WEIGHTS: no such file: {weights}")
+    goes_on = args.resume and Path(cfg.OUTPUT_DIR, LAST_CHECKPOINT).is_file()
+    check_weights_given(cfg, eval_only=args.eval_only, resume=args.resume)
     if args.eval_only:
         # The student is tested without its teacher.
         cfg.MODEL.LT.XERM.ENABLED = False
         return
-    if options.FREEZE_BACKBONE and not weights and not goes_on:
+    if options.FREEZE_BACKBONE and not cfg.MODEL.WEIGHTS and not goes_on:
         raise ConfigError(
             "MODEL.WEIGHTS: a frozen backbone must be a trained one: name its checkpoint"
         )
     xerm = cfg.MODEL.LT.XERM
     from_teacher = xerm.ENABLED and xerm.INIT_FROM_TEACHER
-    is_trained = options.BACKBONE_WEIGHTS or weights or goes_on or from_teacher
+    is_trained = options.BACKBONE_WEIGHTS or cfg.MODEL.WEIGHTS or goes_on or from_teacher
     if cfg.SOLVER.BACKBONE_LR_FACTOR < 1 and not is_trained:
         raise ConfigError(
             "MODEL.CLASSIFICATION.BACKBONE_WEIGHTS: a backbone that learns at "

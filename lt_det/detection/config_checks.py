@@ -6,6 +6,8 @@ from lt_det.config import BALANCED_TEACHERS, LINEAR
 from lt_det.core import NORMALIZATIONS
 from lt_det.errors import ConfigError
 
+from .unused_keys import check_unused_keys
+
 _ON_MISSING_MASK = ("error", "box_only")
 _LT_HEADS = ("LTCascadeROIHeads", "LTStandardROIHeads")
 
@@ -33,6 +35,7 @@ def check_config(cfg: CfgNode) -> None:
     _check_tde(cfg)
     _check_xerm(cfg)
     _check_heads(cfg)
+    check_unused_keys(cfg)
 
 
 def _check_tde(cfg: CfgNode) -> None:
@@ -75,8 +78,6 @@ def _check_xerm(cfg: CfgNode) -> None:
             "MODEL.LT.TDE.ENABLED: xERM's student is tested without TDE (the teacher's α is "
             "MODEL.LT.TDE.ALPHA all the same); set it to False"
         )
-    if xerm.CONSTANT_WEIGHT != -1:
-        raise ConfigError("MODEL.LT.XERM.CONSTANT_WEIGHT: classification only; set it to -1")
 
 
 def _check_heads(cfg: CfgNode) -> None:

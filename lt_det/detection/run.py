@@ -6,7 +6,7 @@ from detectron2.config import CfgNode
 from detectron2.evaluation import verify_results
 from detectron2.utils import comm
 
-from lt_det.engine import LTCheckpointer, report_cost
+from lt_det.engine import LTCheckpointer, report_cost, write_config
 
 from .setup import setup
 from .trainer import LTTrainer
@@ -24,6 +24,7 @@ def train_or_evaluate(args: argparse.Namespace) -> CfgNode:
             if comm.is_main_process():
                 verify_results(cfg, results)
         else:
+            write_config(cfg)
             trainer = LTTrainer(cfg)
             trainer.resume_or_load(resume=args.resume)
             trainer.train()

@@ -2,13 +2,10 @@
 
 import argparse
 import logging
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from detectron2.config import CfgNode, get_cfg
-from detectron2.engine import default_argument_parser, default_setup
-from detectron2.utils import comm
+from detectron2.engine import default_argument_parser
 
 from lt_det.config import add_lt_config
 from lt_det.data.catalog import CUSTOM_TRAIN, CUSTOM_VAL, register_from_config, registered_set
@@ -16,10 +13,10 @@ from lt_det.data.lvis_format import AnnotationSet
 from lt_det.engine import (
     check_engine_keys,
     check_teacher_given,
-    log_like_detectron2,
+    check_weights_given,
     merge_config,
     read_record,
-    settle_seed,
+    start_job,
     weights_to_load,
 )
 from lt_det.errors import ConfigError, DataError
@@ -56,6 +53,9 @@ def load_config(config_file: str, overrides: list[str], args: argparse.Namespace
 
 def _apply_flags(cfg: CfgNode, args: argparse.Namespace) -> None:
     custom = cfg.DATASETS.CUSTOM
+    for split in ("train", "val"):
+        if getattr(args, f"{split}_images") and not getattr(args, f"{split}_json"):
+            raise ConfigError(f"--{split}-images: of which file? Give --{split}-json FILE, too")
     if args.teacher:
         cfg.MODEL.LT.XERM.TEACHER_WEIGHTS = args.teacher
     if args.train_json:
@@ -83,9 +83,7 @@ def setup(args: argparse.Namespace) -> CfgNode:
     check_config(cfg)
     check_engine_keys(cfg)
     _check_weights(cfg, args)
-    settle_seed(cfg, resume=args.resume)
-    default_setup(cfg, args)
-    log_like_detectron2()
+    start_job(cfg, args)
     if cfg.SOLVER.AMP.ENABLED and cfg.MODEL.DEVICE == "cpu":
         logger.warning("SOLVER.AMP.ENABLED: mixed precision is Detectron2's on CUDA alone; off")
         cfg.SOLVER.AMP.ENABLED = False
@@ -97,9 +95,6 @@ def setup(args: argparse.Namespace) -> CfgNode:
     )
     fit_to_data(cfg, reference, () if args.eval_only else _registered(cfg.DATASETS.TRAIN))
     _say_what_has_no_masks(cfg)
-    if comm.is_main_process():
-        # Again, for Detectron2 wrote it before the data filled it in.
-        Path(cfg.OUTPUT_DIR, "config.yaml").write_text(cfg.dump(), encoding="utf-8")
     cfg.freeze()
     return cfg
 
@@ -109,11 +104,7 @@ def _check_weights(cfg: CfgNode, args: argparse.Namespace) -> None:
         check_teacher_given(cfg)
         if cfg.MODEL.LT.XERM.ENABLED and cfg.MODEL.LT.XERM.INIT_FROM_TEACHER:
             cfg.MODEL.WEIGHTS = cfg.MODEL.LT.XERM.TEACHER_WEIGHTS
-    weights = cfg.MODEL.WEIGHTS
-    if args.eval_only and not weights and not args.resume:
-        raise ConfigError("--eval-only: name the weights to evaluate: MODEL.WEIGHTS FILE")
-    if weights and "://" not in weights and not os.path.isfile(weights):
-        raise ConfigError(f"MODEL.WEIGHTS: no such file: {weights}")
+    check_weights_given(cfg, eval_only=args.eval_only, resume=args.resume)
 
 
 def fit_to_data(

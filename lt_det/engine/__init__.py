@@ -6,10 +6,13 @@ from .model_record import ModelRecord, read_record, weights_to_load
 from .setup import (
     check_engine_keys,
     check_shared_evenly,
+    check_weights_given,
     log_like_detectron2,
     merge_config,
     report_cost,
     settle_seed,
+    start_job,
+    write_config,
 )
 from .trained import check_teacher_given, read_trained_config
 from .trainer import LTTrainerBase
@@ -21,6 +24,7 @@ __all__ = [
     "check_engine_keys",
     "check_shared_evenly",
     "check_teacher_given",
+    "check_weights_given",
     "log_like_detectron2",
     "merge_config",
     "read_record",
@@ -28,5 +32,7 @@ __all__ = [
     "report_cost",
     "run",
     "settle_seed",
+    "start_job",
     "weights_to_load",
+    "write_config",
 ]

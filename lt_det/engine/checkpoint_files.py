@@ -1,7 +1,6 @@
 """Checkpoint files of a run: written whole or not at all, checked, and no more than asked for."""
 
 import logging
-import os
 import re
 import zipfile
 from pathlib import Path
@@ -12,9 +11,13 @@ from detectron2.engine import hooks
 from lt_det.errors import WeightsError
 from lt_det.json_file import PARTIAL, whole_file
 
+from .run_identity import LAST_CHECKPOINT, RunIdentity, identity_of, last_run, write_last_run
+
 logger = logging.getLogger(__name__)
 
-_NUMBERED = re.compile(r"model_\d{7}\.pth")
+_NUMBERED = re.compile(r"model_(\d{7})\.pth")
+# Of a step whose evaluation is still to come; a later checkpoint takes its place.
+_EVALUATING = "model_evaluating"
 
 
 class WholeFiles:
@@ -38,7 +41,7 @@ class WholeFiles:
 
 
 def last_whole_checkpoint(folder: Path, tagged: str) -> Path:
-    """The tagged checkpoint, or, where that is broken, the newest before it that is not.
+    """The tagged checkpoint, or, where that is broken, the same run's newest before it that is not.
 
     Args:
         folder: OUTPUT_DIR.
@@ -51,7 +54,10 @@ def last_whole_checkpoint(folder: Path, tagged: str) -> Path:
     last = folder / tagged
     if _NUMBERED.fullmatch(tagged):
         older = [file for file in older if file.name < tagged]
+    run = last_run(folder)
     for file in (last, *older):
+        if file != last and run is not None and identity_of(file).get("run") != run:
+            continue  # an earlier run's, or broken
         problem = _problem(file)
         if problem is None:
             return file
@@ -87,25 +93,63 @@ def remove_partial(folder: Path) -> None:
 class PeriodicCheckpointer(hooks.PeriodicCheckpointer):
     """Detectron2's, which keeps the newest ``keep`` numbered checkpoints, over resumes, too.
 
+    Of those in the folder it removes only what its own run has written up to where it stands, and
+    never what ``last_checkpoint`` names.
+
     Args:
         checkpointer: what saves.
         period: iterations from one to the next.
         folder: OUTPUT_DIR.
         keep: how many; 0 keeps all. ``model_final`` is always kept.
+        identity: of the run.
     """
 
-    def __init__(self, checkpointer: Any, period: int, folder: str, keep: int) -> None:
+    def __init__(
+        self, checkpointer: Any, period: int, folder: str, keep: int, identity: RunIdentity
+    ) -> None:
         super().__init__(checkpointer, period)
-        self._folder, self._keep = Path(folder), keep
+        self._folder, self._keep, self._identity = Path(folder), keep, identity
+        self._own: set[Path] = set()
 
     def before_train(self) -> None:
         """Detectron2's; and what a killed run had begun goes."""
         super().before_train()
         remove_partial(self._folder)
+        if self._keep and self.trainer.start_iter:
+            self._own = {file for file in _numbered(self._folder) if self._is_own(file)}
+
+    def _is_own(self, file: Path) -> bool:
+        reached = self.trainer.start_iter > _number(file)
+        return reached and identity_of(file).get("run") == self._identity.name
+
+    def save_for_evaluation(self) -> None:
+        """Save the step that is about to be evaluated, whatever becomes of its evaluation."""
+        write_last_run(self._folder, self._identity.name)
+        self.checkpointer.save(_EVALUATING, iteration=self.trainer.iter)
 
     def after_step(self) -> None:
         """Save where it is time to."""
+        iteration = self.trainer.iter
+        numbered = (iteration + 1) % self.period == 0
+        if not numbered and iteration < self.max_iter - 1:
+            return
+        write_last_run(self._folder, self._identity.name)
         super().after_step()
-        if self._keep and (self.trainer.iter + 1) % self.period == 0:
-            for file in _numbered(self._folder)[: -self._keep]:
-                os.unlink(file)
+        (self._folder / f"{_EVALUATING}.pth").unlink(missing_ok=True)
+        if numbered:
+            self._own.add(self._folder / f"{self.file_prefix}_{iteration:07d}.pth")
+            self._remove_old()
+
+    def _remove_old(self) -> None:
+        if not self._keep:
+            return
+        last = (self._folder / LAST_CHECKPOINT).read_text(encoding="utf-8").strip()
+        for file in sorted(self._own)[: -self._keep]:
+            self._own.remove(file)
+            if file.name != last:
+                file.unlink(missing_ok=True)
+
+
+def _number(file: Path) -> int:
+    found = _NUMBERED.fullmatch(file.name)
+    return int(found[1]) if found else -1

@@ -8,7 +8,7 @@ from detectron2.config import CfgNode
 from detectron2.config.compat import guess_version
 
 
-def merge_file(cfg: CfgNode, config_file: str) -> None:
+def merge_fitting_file(cfg: CfgNode, config_file: str) -> None:
     """Merge a config file and what it is based on, in place; no code in it is run.
 
     As Detectron2's ``merge_from_file``, with whole numbers taken where the default is a float.

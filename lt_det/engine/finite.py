@@ -17,6 +17,8 @@ from torch import Tensor
 from lt_det.core import HeadDirection
 from lt_det.errors import TrainingError
 
+from .finite_proposals import SharedFailure, proposal_generators
+
 logger = logging.getLogger(__name__)
 
 _HINT = (
@@ -61,6 +63,11 @@ class FiniteGuard(HookBase):
         self._directions = {n: m for n, m in modules if isinstance(m, HeadDirection)}
         self._model.register_forward_pre_hook(lambda _, inputs: self._remember(inputs[0]))
         self._model.register_forward_hook(lambda _, inputs, losses: self._check_forward(losses))
+        self._proposals = [
+            SharedFailure(generator, _LeftOut)
+            for generator in proposal_generators(self._model)
+            if skip and comm.get_world_size() > 1
+        ]
         if not amp:
             trainer.register_hooks([_AfterBackward(self._check_gradients)])
 
@@ -86,14 +93,17 @@ class FiniteGuard(HookBase):
         except _LeftOut as reason:
             self._leave_out(str(reason))
         except FloatingPointError as error:
-            # Detectron2's, from the depths of a forward pass, where other processes do not see it.
+            # Detectron2's, from the depths of a forward pass.
             found = f"{error} (pictures {self._named()})"
-            if self._skip and comm.get_world_size() == 1:
+            known = comm.get_world_size() == 1 or any(p.shared for p in self._proposals)
+            if self._skip and known:
                 self._leave_out(found)
             else:
                 raise TrainingError(f"iteration {self.trainer.iter}: {found}; {_HINT}") from error
         finally:
             self._batch, self._buffers = None, []
+            for proposals in self._proposals:
+                proposals.shared = False
 
     def _leave_out(self, reason: str) -> None:
         for buffer, before in self._buffers:

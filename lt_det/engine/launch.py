@@ -15,16 +15,27 @@ from detectron2.utils import comm
 
 from lt_det.errors import ConfigError, UserError
 
+from . import process_errors
+from .process_errors import ErrorBoard
+
 _USER_ERROR = 2
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def run(main: Callable[[argparse.Namespace], Any], args: argparse.Namespace) -> None:
-    """Run ``main(args)`` in every process; a user's error is one line and exit code 2."""
+    """Run ``main(args)`` in every process; a user's error is one line and exit code 2.
+
+    A process that fails alone says its rank, and ends the job. (Under torchrun the processes' exit
+    code is 2, and torchrun's own is 1.)
+    """
     _said_in_one_line(_check_gpus, args)
     if "LOCAL_RANK" in os.environ and "WORLD_SIZE" in os.environ:
         _run_under_torchrun(main, args)
         return
+    board = None
+    if args.num_gpus * args.num_machines > 1:
+        first = args.machine_rank * args.num_gpus
+        board = ErrorBoard.host(range(first, first + args.num_gpus))
     try:
         launch(
             _said_in_one_line,
@@ -32,28 +43,34 @@ def run(main: Callable[[argparse.Namespace], Any], args: argparse.Namespace) -> 
             num_machines=args.num_machines,
             machine_rank=args.machine_rank,
             dist_url=args.dist_url,
-            args=(main, args),
+            args=(main, args, board),
         )
-    except mp.ProcessExitedException as error:
-        if error.exit_code != _USER_ERROR:
+    except (mp.ProcessExitedException, mp.ProcessRaisedException):
+        if board is None or not board.has_errors():
             raise
         sys.exit(_USER_ERROR)
 
 
-def _said_in_one_line(main: Callable[[argparse.Namespace], Any], args: argparse.Namespace) -> None:
-    """Where there are several processes, all of them fail alike and one speaks."""
+def _said_in_one_line(
+    main: Callable[[argparse.Namespace], Any],
+    args: argparse.Namespace,
+    board: ErrorBoard | None = None,
+) -> None:
+    """In each process."""
+    if board is not None:
+        process_errors.join(board)
     try:
         main(args)
         _leave_together()
     except UserError as error:
-        if comm.is_main_process():
-            print(f"error: {_message(error)}", file=sys.stderr)
+        process_errors.report(_message(error))
         sys.exit(_USER_ERROR)
-    except OSError as error:
-        if error.errno not in _DISK_FULL:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _DISK_FULL:
+            # Of any file but a checkpoint, whose error says more.
+            process_errors.report(f"{error.filename or 'a file'}: {error.strerror}")
+        elif not process_errors.others_have_failed():
             raise
-        # Of any file but a checkpoint, whose error says more.
-        print(f"error: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
         sys.exit(_USER_ERROR)
 
 
@@ -91,7 +108,7 @@ def _run_under_torchrun(
     dist.init_process_group("nccl" if on_gpu else "gloo")
     try:
         comm.create_local_process_group(int(os.environ["LOCAL_WORLD_SIZE"]))
-        _said_in_one_line(main, args)
+        _said_in_one_line(main, args, ErrorBoard.of_torchrun())
     finally:
         if dist.is_initialized():  # it failed
             dist.destroy_process_group()

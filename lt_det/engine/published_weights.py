@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from detectron2.config import CfgNode
 from torch import Tensor
 
-from lt_det.errors import WeightsError
+from lt_det.errors import ConfigError, WeightsError
 
+from .config_merge import value_of
 from .safe_load import load_tensors
 
 # (their name, ours), or ours = "!reason" for what is left out.
@@ -60,6 +62,19 @@ _MMDET: Rules = [
     (r"roi_head\.semantic_head\..+", "!HTC's semantic branch"),
 ]  # fmt: skip
 
+# Pixel statistics, red first, in [0, 255]: classification/data/dataloader.py, and the detector's
+# configs (htc_without_semantic_r50_fpn_1x_lvis.py), whose ResNets are torchvision's.
+_IMAGENET = {
+    "MODEL.PIXEL_MEAN": [123.675, 116.28, 103.53],
+    "MODEL.PIXEL_STD": [58.395, 57.12, 57.375],
+}
+_INATURALIST = {
+    "MODEL.PIXEL_MEAN": [118.83, 119.85, 97.155],
+    "MODEL.PIXEL_STD": [49.725, 49.47, 48.96],
+}
+_INATURALIST_CLASSES = 8142
+_DETECTOR = {**_IMAGENET, "INPUT.FORMAT": "RGB", "MODEL.RESNETS.STRIDE_IN_1X1": False}
+
 
 @dataclass
 class Conversion:
@@ -69,11 +84,38 @@ class Conversion:
         weights: by our name.
         renamed: (their name, ours), in their order.
         left_out: (their name, why).
+        needs: config keys that say what the network was trained on, besides its shapes.
     """
 
     weights: OrderedDict[str, Tensor] = field(default_factory=OrderedDict)
     renamed: list[tuple[str, str]] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
+    needs: dict[str, Any] = field(default_factory=dict)
+
+    def check_config(self, cfg: CfgNode) -> None:
+        """Refuse a config by which the weights would be given other pictures than they know.
+
+        Raises:
+            ConfigError: the KEY VALUE pairs that are missing.
+        """
+        wrong = [key for key, value in self.needs.items() if not _equal(value_of(cfg, key), value)]
+        if wrong:
+            pairs = " ".join(f"{key} {_as_option(self.needs[key])}" for key in wrong)
+            raise ConfigError(
+                f"{', '.join(wrong)}: the published network was trained with other values than "
+                f"the config's; give, here and wherever the weights are used: {pairs}"
+            )
+
+
+def _equal(own: Any, needed: Any) -> bool:
+    if not isinstance(needed, list):
+        return bool(own == needed)
+    return len(own) == len(needed) and bool(np.allclose(own, needed, atol=0.01))
+
+
+def _as_option(value: Any) -> str:
+    """As a command line takes it: a list in one word."""
+    return str(value).replace(" ", "")
 
 
 def convert_published(path: str) -> Conversion:
@@ -85,10 +127,15 @@ def convert_published(path: str) -> Conversion:
     """
     found = _read(path)
     if "state_dict_best" in found or ("state_dict" in found and "embed" in found):
-        return _converted(_flat_classification(found, path), _CLASSIFICATION)
+        result = _converted(_flat_classification(found, path), _CLASSIFICATION)
+        classes = len(result.weights.get("classifier.weight", ()))
+        result.needs = dict(_INATURALIST if classes == _INATURALIST_CLASSES else _IMAGENET)
+        return result
     state = found.get("state_dict", found)
     if any(name.startswith("roi_head.bbox_head.") for name in state):
-        return _converted(state, _MMDET)
+        result = _converted(state, _MMDET)
+        result.needs = dict(_DETECTOR)
+        return result
     if any(name.startswith("bbox_head.") for name in state):
         raise WeightsError(
             f"{path}: of mmdetection 1 (lvis_old), whose background is class 0 and whose boxes are "

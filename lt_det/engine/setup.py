@@ -1,6 +1,8 @@
 """What every job does before and after its work."""
 
+import argparse
 import logging
+import os
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -9,13 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from detectron2.config import CfgNode
 from detectron2.utils import comm
+from detectron2.utils.collect_env import collect_env_info
+from detectron2.utils.env import seed_all_rng
+from detectron2.utils.logger import setup_logger
 
-from lt_det.errors import ConfigError, UserError, one_line
+from lt_det.errors import ConfigError, UserError
+from lt_det.json_file import whole_file
 
-from .config_values import fitting, merge_file
+from .config_merge import merge_file, merge_overrides
+from .process_errors import others_have_failed
+from .run_identity import LAST_CHECKPOINT, resumed_seed
 
 logger = logging.getLogger(__name__)
 
@@ -31,18 +38,12 @@ def merge_config(
     MODEL.DEVICE becomes "cpu" where there is no GPU.
 
     Raises:
-        ConfigError: file or key that does not exist, or a value that does not fit.
+        ConfigError: names the file, and in it the key, or the command line's flag or key.
     """
-    try:
-        if config_file:
-            merge_file(cfg, config_file)
-        apply_flags(cfg)
-        cfg.merge_from_list(fitting(cfg, overrides))
-    except UserError:
-        raise
-    except Exception as error:  # what a damaged file makes Detectron2 and YAML raise
-        text = one_line(error).strip("'\"")
-        raise ConfigError(f"{config_file or 'command line'}: {text}") from error
+    if config_file:
+        merge_file(cfg, config_file)
+    apply_flags(cfg)
+    merge_overrides(cfg, overrides)
     if cfg.MODEL.DEVICE == "cuda" and not torch.cuda.is_available():
         cfg.MODEL.DEVICE = "cpu"
     return cfg
@@ -68,20 +69,71 @@ def check_shared_evenly(cfg: CfgNode) -> None:
         )
 
 
-def settle_seed(cfg: CfgNode, *, resume: bool) -> None:
-    """Draw a seed where none is given: batches are functions of it. A resumed run keeps its own.
+def check_weights_given(cfg: CfgNode, *, eval_only: bool, resume: bool) -> None:
+    """Weights that are named must be there, and an evaluation needs some; ``~`` is one's home.
 
-    The drawn one is in OUTPUT_DIR/config.yaml, as every key is.
+    Raises:
+        ConfigError: names the flag or key.
     """
-    if cfg.SEED >= 0:
-        return
+    weights = cfg.MODEL.WEIGHTS = os.path.expanduser(cfg.MODEL.WEIGHTS)
+    if weights and "://" not in weights and not os.path.isfile(weights):
+        raise ConfigError(f"MODEL.WEIGHTS: no such file: {weights}")
+    if eval_only and not weights:
+        if not resume:
+            raise ConfigError("--eval-only: name the weights to evaluate: MODEL.WEIGHTS FILE")
+        if not Path(cfg.OUTPUT_DIR, LAST_CHECKPOINT).is_file():
+            raise ConfigError(
+                f"--eval-only --resume: OUTPUT_DIR {cfg.OUTPUT_DIR} has no checkpoint to evaluate"
+            )
+
+
+def start_job(cfg: CfgNode, args: argparse.Namespace) -> None:
+    """Logging and seeds, as Detectron2's ``default_setup``, which also writes config.yaml.
+
+    That file is of the training beside whose weights it lies: :func:`write_config`.
+
+    Raises:
+        ConfigError: OUTPUT_DIR cannot be made.
+    """
+    try:
+        os.makedirs(cfg.OUTPUT_DIR, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"OUTPUT_DIR: {cfg.OUTPUT_DIR}: {error.strerror}") from error
+    rank = comm.get_rank()
+    setup_logger(cfg.OUTPUT_DIR, distributed_rank=rank, name="fvcore")
+    setup_logger(cfg.OUTPUT_DIR, distributed_rank=rank)
+    log_like_detectron2()
+    logger.info("process %d of %d", rank, comm.get_world_size())
+    logger.info("environment:\n%s", collect_env_info())
+    logger.info("command line: %s", args)
+    settle_seed(cfg, resume=args.resume)
+    logger.info("config:\n%s", cfg.dump())
+    seed_all_rng(cfg.SEED + rank)
+    if not args.eval_only:
+        # Pictures of an evaluation differ in size, and are few.
+        torch.backends.cudnn.benchmark = cfg.CUDNN_BENCHMARK
+
+
+def write_config(cfg: CfgNode) -> None:
+    """OUTPUT_DIR/config.yaml, by which whatever loads a training's weights builds its model."""
+    if comm.is_main_process():
+        with whole_file(Path(cfg.OUTPUT_DIR, "config.yaml")) as file:
+            file.write(cfg.dump())
+
+
+def settle_seed(cfg: CfgNode, *, resume: bool) -> None:
+    """Batches are functions of the seed: a resumed run keeps its own, another draws what is not
+    given. It is in every checkpoint.
+    """
     drawn = comm.shared_random_seed() % 2**31
-    written = Path(cfg.OUTPUT_DIR, "config.yaml")
-    if resume and comm.is_main_process() and written.is_file():
-        found = yaml.safe_load(written.read_text(encoding="utf-8")).get("SEED", -1)
-        drawn = int(found) if found >= 0 else drawn
-    # The main process's, which may have rewritten the file before another has read it.
-    cfg.SEED = comm.all_gather(drawn)[0]
+    kept = resumed_seed(Path(cfg.OUTPUT_DIR)) if resume and comm.is_main_process() else None
+    kept = comm.all_gather(kept)[0]
+    if kept is None:
+        cfg.SEED = cfg.SEED if cfg.SEED >= 0 else drawn
+    elif cfg.SEED not in (-1, kept):
+        logger.warning("SEED: %d, that of the run that is resumed, instead of %d", kept, cfg.SEED)
+    if kept is not None:
+        cfg.SEED = kept
 
 
 def log_like_detectron2() -> None:
@@ -91,12 +143,16 @@ def log_like_detectron2() -> None:
     ours.setLevel(logging.INFO)
     ours.propagate = False
     ours.handlers = list(theirs.handlers)
-    logging.getLogger("detectron2.engine.train_loop").addFilter(_is_no_user_error)
+    logging.getLogger("detectron2.engine.train_loop").addFilter(_is_own_fault)
 
 
-def _is_no_user_error(record: logging.LogRecord) -> bool:
-    """A user's error is said in one line at the end: not with the stack it came up through."""
-    return not (record.exc_info and isinstance(record.exc_info[1], UserError))
+def _is_own_fault(record: logging.LogRecord) -> bool:
+    """A user's error is said in one line at the end: not with the stack it came up through, nor
+    what becomes of it in the other processes.
+    """
+    if not record.exc_info:
+        return True
+    return not (isinstance(record.exc_info[1], UserError) or others_have_failed())
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -17,10 +18,12 @@ from fvcore.common.history_buffer import HistoryBuffer
 
 from .checkpoint import LTCheckpointer
 from .checkpoint_files import PeriodicCheckpointer
+from .evaluation import EvalHook
 from .event_log import EventLog, ResumableJSONWriter
 from .finite import FiniteGuard
 from .model_record import ModelRecord
 from .randomness import StepSeed
+from .run_identity import RunIdentity, warn_of_earlier_run
 
 # Values of a scalar, for hooks and writers that smooth.
 _REMEMBERED = 1000
@@ -54,21 +57,32 @@ class LTTrainerBase(DefaultTrainer):
             amp=cfg.SOLVER.AMP.ENABLED,
             pictures_of=self.pictures_of,
         )
-        theirs = [h for h in super().build_hooks() if not isinstance(h, hooks.PeriodicCheckpointer)]
-        built = [StepSeed(cfg.SEED), self._guard, *theirs]
+        identity, saver = RunIdentity(cfg.SEED), None
+        theirs = super().build_hooks()
         if comm.is_main_process():
+            saver = PeriodicCheckpointer(
+                self.checkpointer,
+                cfg.SOLVER.CHECKPOINT_PERIOD,
+                cfg.OUTPUT_DIR,
+                cfg.SOLVER.KEEP_CHECKPOINTS,
+                identity,
+            )
+        self._evaluation = EvalHook(cfg.TEST.EVAL_PERIOD, self._evaluate, saver)
+        built = [StepSeed(cfg.SEED), identity, self._guard]
+        for hook in theirs:
+            if isinstance(hook, hooks.EvalHook):
+                built.append(self._evaluation)
+            elif not isinstance(hook, hooks.PeriodicCheckpointer):
+                built.append(hook)
+        if saver is not None:
             assert self._event_log is not None  # build_writers has made it
             # Last, so that what the step evaluated and logged is in the checkpoint.
-            built += [
-                self._event_log,
-                PeriodicCheckpointer(
-                    self.checkpointer,
-                    cfg.SOLVER.CHECKPOINT_PERIOD,
-                    cfg.OUTPUT_DIR,
-                    cfg.SOLVER.KEEP_CHECKPOINTS,
-                ),
-            ]
+            built += [self._event_log, saver]
         return built
+
+    def _evaluate(self) -> Any:
+        self._last_eval_results = self.test(self.cfg, self.model)
+        return self._last_eval_results
 
     def build_writers(self) -> list[Any]:
         """Detectron2's, with an event log that resumes."""
@@ -87,6 +101,15 @@ class LTTrainerBase(DefaultTrainer):
         # Detectron2 keeps a million values of each scalar: half a GiB in an LVIS training.
         self.storage._history = defaultdict(partial(HistoryBuffer, max_length=_REMEMBERED))
         super().before_train()
+        if self._evaluation.due:
+            self._finish_step()
+
+    def _finish_step(self) -> None:
+        """The one before: the run that is resumed was still to evaluate, log and save it."""
+        self.iter = self.storage.iter = self.start_iter - 1
+        for hook in self._hooks[self._hooks.index(self._evaluation) :]:
+            hook.after_step()
+        self.iter = self.storage.iter = self.start_iter
 
     def after_train(self) -> None:
         """Detectron2's hooks; a run resumed after its last step ends at the same iteration."""
@@ -108,6 +131,8 @@ class LTTrainerBase(DefaultTrainer):
 
     def resume_or_load(self, resume: bool = True) -> None:
         """Load a checkpoint, or MODEL.WEIGHTS; batches go on where the checkpoint stopped."""
+        if not resume and comm.is_main_process():
+            warn_of_earlier_run(Path(self.cfg.OUTPUT_DIR))
         super().resume_or_load(resume)
         self._trainer.data_loader.start_iter = self.start_iter
         if resume and self.start_iter == 0 and self._event_log is not None:

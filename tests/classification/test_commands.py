@@ -94,7 +94,7 @@ def test_two_processes(root, work, trained, launcher):
         (["--data", "gone.zip"], "gone.zip: no such folder or zip file"),
         (["--data", "broken.zip"], "broken.zip: train/c0/1.png: broken picture"),
         (["--data", "evil.zip"], "evil.zip: ../x.png: leaves its folder"),
-        (["--data", "good.zip", "MODEL.NO.SUCH", "1"], "Non-existent key: MODEL.NO.SUCH"),
+        (["--data", "good.zip", "MODEL.NO.SUCH", "1"], "MODEL.NO.SUCH: no such key"),
     ],
 )
 def test_wrong_input_is_one_line(root, work, flags, said):

@@ -33,8 +33,8 @@ def test_own_pictures_are_cut_and_counted(data, tmp_path):
     assert cfg.MODEL.CLASSIFICATION.NUM_CLASSES == 4
     assert len(found.test) == 16
     assert found.rank_order.tolist() == [0, 1, 2, 3]
-    dumped = (tmp_path / "out" / "config.yaml").read_text()
-    assert "NUM_CLASSES: 4" in dumped
+    # That file is a training's.
+    assert not (tmp_path / "out" / "config.yaml").exists()
 
 
 def test_epochs_become_iterations(data, tmp_path):
@@ -72,13 +72,20 @@ def test_a_zip_and_a_folder_without_splits(tmp_path):
     assert found.class_counts.tolist() == [8, 2]
 
 
-def test_a_random_seed_is_written_down(data, tmp_path):
-    cfg, _ = setup(arguments(FOLDER, *options(data, tmp_path, "SEED", -1)))
+def test_a_random_seed_is_in_the_checkpoint(data, tmp_path, caplog):
+    more = ("SEED", -1, "SOLVER.EPOCHS.MAX", 1, "SOLVER.EPOCHS.STEPS", [], "SOLVER.IMS_PER_BATCH",
+            40, "SOLVER.EPOCHS.WARMUP", 0, "TEST.IMAGES.IMBALANCES", [])  # fmt: skip
+    given = options(data, tmp_path, *more)
+    cfg = train_or_evaluate(arguments(FOLDER, *given))
     assert cfg.SEED >= 0
-    assert f"SEED: {cfg.SEED}" in (tmp_path / "out" / "config.yaml").read_text()
-    args = arguments(FOLDER, "--resume", *options(data, tmp_path, "SEED", -1))
-    assert setup(args)[0].SEED == cfg.SEED
-    assert setup(arguments(FOLDER, *options(data, tmp_path, "SEED", -1)))[0].SEED != cfg.SEED
+    # A file that anything may have written over has no part in it.
+    (tmp_path / "out" / "config.yaml").write_text("SEED: 5")
+    assert setup(arguments(FOLDER, "--resume", *given))[0].SEED == cfg.SEED
+    assert setup(arguments(FOLDER, *given))[0].SEED != cfg.SEED
+    asked = options(data, tmp_path, "SEED", 7)
+    caplog.clear()
+    assert setup(arguments(FOLDER, "--resume", *asked))[0].SEED == cfg.SEED
+    assert f"SEED: {cfg.SEED}, that of the run that is resumed, instead of 7" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -90,8 +90,9 @@ def test_numbers_lost_in_one_process_stop_all(tmp_path):
         in_processes(2, workers.lose_numbers, tmp_path)
 
 
-def test_numbers_lost_in_one_process_are_left_out_in_all(tmp_path):
-    in_processes(2, workers.lose_numbers, tmp_path, "SOLVER.ON_NON_FINITE", "skip")
+@pytest.mark.parametrize("work", [workers.lose_numbers, workers.diverge])
+def test_numbers_lost_in_one_process_are_left_out_in_all(work, tmp_path):
+    in_processes(2, work, tmp_path, "SOLVER.ON_NON_FINITE", "skip")
     parts = states(tmp_path, 2)
     for key, value in parts[0].items():
         assert value.isfinite().all(), key

@@ -10,8 +10,9 @@ from detectron2.modeling import build_model
 
 from lt_det.classification.backbones import build_backbone
 from lt_det.engine.published_weights import convert_published
-from lt_det.errors import WeightsError
+from lt_det.errors import ConfigError, WeightsError
 
+from ..classification.helpers import small_config as classifier_config
 from ..detection.helpers import small_config
 
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
@@ -107,6 +108,35 @@ def test_what_cannot_be_converted_is_one_line(tmp_path, save, message):
     with pytest.raises(WeightsError, match=rf"odd\.pth: .*{message}") as caught:
         convert_published(str(tmp_path / "odd.pth"))
     assert "\n" not in str(caught.value)
+
+
+def test_a_config_of_other_pictures_is_refused_with_what_to_give(tmp_path):
+    torch.save({"state_dict": {n: torch.rand(1, 3) for n in mmdet_names()}}, tmp_path / "20.pth")
+    found = convert_published(str(tmp_path / "20.pth"))
+    cfg = small_config("lvis_v1/cascade_r50_tde.yaml", num_classes=None)
+    assert (cfg.INPUT.FORMAT, cfg.MODEL.RESNETS.STRIDE_IN_1X1) == ("BGR", True)
+    with pytest.raises(ConfigError, match="wherever the weights are used: ") as caught:
+        found.check_config(cfg)
+    pairs = str(caught.value).partition("are used: ")[2]
+    assert pairs == (
+        "MODEL.PIXEL_MEAN [123.675,116.28,103.53] MODEL.PIXEL_STD [58.395,57.12,57.375] "
+        "INPUT.FORMAT RGB MODEL.RESNETS.STRIDE_IN_1X1 False"
+    )
+    cfg.merge_from_list(pairs.split())
+    found.check_config(cfg)
+
+
+@pytest.mark.parametrize(("classes", "config"), [(8142, "inat18"), (365, "places_lt")])
+def test_a_classifier_s_statistics_are_its_data_set_s(tmp_path, classes, config):
+    published_classifier(tmp_path / "final.pth", classes=classes)
+    found = convert_published(str(tmp_path / "final.pth"))
+    for name in ("inat18", "places_lt"):
+        cfg = classifier_config(f"{name}/resnet50_tde.yaml")
+        if name == config:
+            found.check_config(cfg)
+        else:
+            with pytest.raises(ConfigError, match=r"MODEL\.PIXEL_MEAN, MODEL\.PIXEL_STD: "):
+                found.check_config(cfg)
 
 
 @pytest.mark.parametrize("fits", [True, False])

@@ -105,6 +105,28 @@ def lose_numbers(folder, *options):
     torch.save(trainer.checkpointer.model.state_dict(), output / f"rank{comm.get_rank()}.pth")
 
 
+def diverge(folder, *options):
+    """RPN's predictions of one step, in the last rank alone, are infinite."""
+
+    class Diverging(LTTrainer):
+        def run_step(self):
+            head = self.checkpointer.model.proposal_generator.rpn_head
+            handle = head.register_forward_hook(self._diverge)
+            super().run_step()
+            handle.remove()
+
+        def _diverge(self, _, inputs, outputs):
+            if self.iter == 2 and comm.get_rank() == 1:
+                return outputs[0], [deltas * float("inf") for deltas in outputs[1]]
+            return outputs
+
+    register(folder / f"data{comm.get_rank()}")
+    output = folder / "out2"
+    trainer = train(config(output, *OPTIONS, *options), trainer=Diverging)
+    assert trainer._guard.skipped == 1
+    torch.save(trainer.checkpointer.model.state_dict(), output / f"rank{comm.get_rank()}.pth")
+
+
 def main(args):
     """Under torchrun, by the commands' own way of starting."""
     train_detector(args.folder)

@@ -1,0 +1,104 @@
+"""Keys that would do nothing in a detector: refused by name, not passed over in silence."""
+
+from detectron2.config import CfgNode, get_cfg
+
+from lt_det.config import LINEAR, add_lt_config
+from lt_det.engine.config_merge import leaf_keys, value_of
+from lt_det.errors import ConfigError
+
+_CASCADE, _ONE_STAGE = "LTCascadeROIHeads", "LTStandardROIHeads"
+
+_KEYPOINTS = "keypoints are not learned here"
+_PROPOSALS = "proposals are the RPN's, not a file's"
+_CLASSIFICATION = "classification only (tools/train_cls.py)"
+_OTHER_MODEL = "of another model than GeneralizedRCNN"
+# A key, or a group of keys, and why it has no place here.
+_NEVER = {
+    "TEST.AUG": "test-time augmentation is not done here",
+    "MODEL.KEYPOINT_ON": _KEYPOINTS,
+    "MODEL.ROI_KEYPOINT_HEAD": _KEYPOINTS,
+    "TEST.KEYPOINT_OKS_SIGMAS": _KEYPOINTS,
+    "MODEL.LOAD_PROPOSALS": _PROPOSALS,
+    "DATASETS.PROPOSAL_FILES_TRAIN": _PROPOSALS,
+    "DATASETS.PROPOSAL_FILES_TEST": _PROPOSALS,
+    "DATASETS.PRECOMPUTED_PROPOSAL_TOPK_TRAIN": _PROPOSALS,
+    "DATASETS.PRECOMPUTED_PROPOSAL_TOPK_TEST": _PROPOSALS,
+    "MODEL.PROPOSAL_GENERATOR.NAME": _PROPOSALS,
+    "MODEL.ANCHOR_GENERATOR.ANGLES": "boxes are not rotated here",
+    "MODEL.META_ARCHITECTURE": "lt_det's heads are of GeneralizedRCNN",
+    "MODEL.SEM_SEG_HEAD": _OTHER_MODEL,
+    "MODEL.PANOPTIC_FPN": _OTHER_MODEL,
+    "MODEL.RETINANET": _OTHER_MODEL,
+    "MODEL.LT.HEAD_DIRECTION.FOLLOW_LR": _CLASSIFICATION,
+    "MODEL.LT.XERM.CONSTANT_WEIGHT": _CLASSIFICATION,
+    "MODEL.CLASSIFICATION": _CLASSIFICATION,
+    "DATASETS.IMAGES": _CLASSIFICATION,
+    "INPUT.IMAGES": _CLASSIFICATION,
+    "DATALOADER.IMAGE_SAMPLER": _CLASSIFICATION,
+    "SOLVER.EPOCHS": _CLASSIFICATION,
+    "SOLVER.BACKBONE_LR_FACTOR": _CLASSIFICATION,
+    "TEST.IMAGES": _CLASSIFICATION,
+    "GLOBAL.HACK": "nothing reads it",
+}
+# Of the RoI heads that have no use for them.
+_OF_HEADS = {
+    _CASCADE: {
+        "MODEL.ROI_BOX_HEAD.BBOX_REG_WEIGHTS": "a cascade's are MODEL.ROI_BOX_CASCADE_HEAD's",
+        "MODEL.ROI_BOX_HEAD.TRAIN_ON_PRED_BOXES": "a cascade's later stages do so anyway",
+    },
+    _ONE_STAGE: {"MODEL.ROI_BOX_CASCADE_HEAD": f"these heads have one stage ({_ONE_STAGE})"},
+}
+
+
+def check_unused_keys(cfg: CfgNode) -> None:
+    """Refuse what has another value than its default, and no effect on a detector.
+
+    Options of what is switched off are let be: configs share them.
+
+    Raises:
+        ConfigError: names the key.
+    """
+    default = get_cfg()
+    add_lt_config(default)
+    unused = {**_NEVER, **_OF_HEADS.get(cfg.MODEL.ROI_HEADS.NAME, {})}
+    for key in leaf_keys(default):
+        reason = next((why for at, why in unused.items() if f"{key}.".startswith(f"{at}.")), None)
+        if reason is not None and value_of(cfg, key) != value_of(default, key):
+            raise ConfigError(
+                f"{key}: {reason}; leave it at its default, {value_of(default, key)!r}"
+            )
+    _check_normalizations(cfg)
+    _check_box_head(cfg)
+
+
+def _check_normalizations(cfg: CfgNode) -> None:
+    heads, mask_head = cfg.MODEL.ROI_HEADS.NAME, cfg.MODEL.ROI_MASK_HEAD.NAME
+    options = cfg.MODEL.LT
+    if heads not in _OF_HEADS and options.CLASSIFIER.NORMALIZATION != LINEAR:
+        raise ConfigError(
+            f"MODEL.LT.CLASSIFIER.NORMALIZATION: MODEL.ROI_HEADS.NAME {heads} has no use for it: "
+            f"{_CASCADE} or {_ONE_STAGE} has; else set it to {LINEAR}"
+        )
+    own_masks = cfg.MODEL.MASK_ON and mask_head == "LTMaskHead"
+    if cfg.MODEL.MASK_ON and not own_masks and options.MASK.NORMALIZATION != LINEAR:
+        raise ConfigError(
+            f"MODEL.LT.MASK.NORMALIZATION: MODEL.ROI_MASK_HEAD.NAME {mask_head} has no use for it: "
+            f"LTMaskHead has; else set it to {LINEAR}"
+        )
+    if options.MASK.TDE and not own_masks:
+        raise ConfigError(
+            "MODEL.LT.MASK.TDE: needs MODEL.MASK_ON True and MODEL.ROI_MASK_HEAD.NAME LTMaskHead"
+        )
+
+
+def _check_box_head(cfg: CfgNode) -> None:
+    box = cfg.MODEL.ROI_BOX_HEAD
+    if box.USE_FED_LOSS and not box.USE_SIGMOID_CE:
+        raise ConfigError(
+            "MODEL.ROI_BOX_HEAD.USE_FED_LOSS: the federated loss is a sigmoid one: set "
+            f"MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE True and MODEL.LT.CLASSIFIER.NORMALIZATION {LINEAR}"
+        )
+    if cfg.MODEL.ROI_HEADS.NAME == _CASCADE and not box.CLS_AGNOSTIC_BBOX_REG:
+        raise ConfigError(
+            "MODEL.ROI_BOX_HEAD.CLS_AGNOSTIC_BBOX_REG: a cascade's box regression is class-agnostic"
+        )

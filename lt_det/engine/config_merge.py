@@ -1,0 +1,106 @@
+"""Merging a config file and KEY VALUE pairs, with errors that name what is wrong."""
+
+import difflib
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from detectron2.config import CfgNode
+
+from lt_det.errors import ConfigError, one_line
+
+from .config_values import fitting, merge_fitting_file
+
+# How yacs says that a file has a key it does not know.
+_UNKNOWN = re.compile(r"Non-existent (?:config )?key: (\S+)")
+_MISMATCH = re.compile(r"Type mismatch .* vs\. (.*)\) for config key: (\S+)", re.DOTALL)
+_KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "text"}
+
+
+def merge_file(cfg: CfgNode, config_file: str) -> None:
+    """Merge a YAML file, and what its _BASE_ names, in place.
+
+    Raises:
+        ConfigError: names the file, and in it the key that is not known or whose value does not
+            fit.
+    """
+    if not os.path.isfile(config_file) and "://" not in config_file:
+        raise ConfigError(f"{config_file}: no such config file")
+    try:
+        merge_fitting_file(cfg, config_file)
+    except Exception as error:  # what a damaged file makes Detectron2 and YAML raise
+        unknown, mismatch = _UNKNOWN.search(str(error)), _MISMATCH.search(str(error))
+        if unknown:
+            text = _no_such_key(cfg, unknown[1].strip("'\""))
+        elif mismatch:
+            given = " ".join(mismatch[1].split())[:100]
+            text = f"{mismatch[2]}: {_needed(cfg, mismatch[2])}, not {given}"
+        elif isinstance(error, AttributeError | TypeError):
+            text = "not a config: no KEY: VALUE at the top"
+        else:
+            text = one_line(error).strip("'\"")
+        raise ConfigError(f"{config_file}: {text}") from error
+
+
+def merge_overrides(cfg: CfgNode, overrides: list[str]) -> None:
+    """Merge the command line's KEY VALUE pairs, in place.
+
+    Raises:
+        ConfigError: names the key that is not known, has no value, or one that does not fit, or the
+            flag that stands among them.
+    """
+    for word in overrides[::2]:
+        if str(word).startswith("--"):
+            raise ConfigError(f"{word}: flags come before KEY VALUE pairs")
+    if len(overrides) % 2:
+        raise ConfigError(f"{overrides[-1]}: has no value: KEY VALUE pairs are asked for")
+    known = set(leaf_keys(cfg))
+    for key, value in zip(overrides[::2], overrides[1::2], strict=True):
+        if key not in known:
+            raise ConfigError(_no_such_key(cfg, key))
+        try:
+            cfg.merge_from_list(fitting(cfg, [key, value]))
+        except Exception as error:  # YAML's and Python's, too
+            raise ConfigError(f"{key}: {_needed(cfg, key)}, not {value!r}") from error
+
+
+def leaf_keys(cfg: CfgNode, prefix: str = "") -> Iterator[str]:
+    """Every key that has a value, with its path."""
+    for name, value in cfg.items():
+        if isinstance(value, CfgNode):
+            yield from leaf_keys(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def value_of(cfg: CfgNode, key: str) -> Any:
+    """Of a key with its path."""
+    node: Any = cfg
+    for name in key.split("."):
+        node = node[name]
+    return node
+
+
+def _no_such_key(cfg: CfgNode, key: str) -> str:
+    known = list(leaf_keys(cfg))
+    inside = [other for other in known if other.startswith(f"{key}.")]
+    if inside:
+        return f"{key}: a group of keys: {', '.join(inside[:4])}{', …' if inside[4:] else ''}"
+    # One that differs in case alone comes first; then the last parts, which are what one mistypes.
+    by_case = {other.upper(): other for other in known}
+    near = difflib.get_close_matches(key.upper(), by_case, n=1, cutoff=0.75)
+    tails = {other.rpartition(".")[2].upper(): other for other in known}
+    near = near or difflib.get_close_matches(key.rpartition(".")[2].upper(), tails, n=1, cutoff=0.8)
+    hint = f"; did you mean {by_case.get(near[0]) or tails[near[0]]}?" if near else ""
+    return f"{key}: no such key{hint}"
+
+
+def _needed(cfg: CfgNode, key: str) -> str:
+    try:
+        value = value_of(cfg, key)
+    except (LookupError, TypeError):
+        return "another type is needed"
+    if isinstance(value, CfgNode):
+        return "a group of keys is needed"
+    return f"needs {_KINDS.get(type(value), 'a list')}, such as {value!r}"

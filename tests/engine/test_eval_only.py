@@ -1,0 +1,112 @@
+"""Evaluations and other looks at a finished training leave what it has left alone."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+from lt_det.classification.run import train_or_evaluate as run_classifier
+from lt_det.detection.run import train_or_evaluate as run_detector
+from lt_det.detection.setup import argument_parser, setup
+from lt_det.errors import ConfigError
+
+from ..classification.helpers import arguments as classifier_arguments
+from ..data.helpers import valid, write
+from ..data.images.helpers import tree, write_folder
+from ..detection.helpers import CONFIGS, SHRUNK
+
+
+@pytest.fixture(scope="module")
+def detector(tmp_path_factory):
+    """A folder with a detector trained for one step, and what starts runs beside it."""
+    folder = tmp_path_factory.mktemp("detector")
+    write(folder / "data", valid(), "own.json")
+    files = [f"--{s}-{kind}" for s in ("train", "val") for kind in ("json", "images")]
+    named = dict(zip(files, [folder / "data" / "own.json", folder / "data"] * 2, strict=True))
+    flags = [str(word) for pair in named.items() for word in pair]
+    small = [*SHRUNK, "SOLVER.MAX_ITER", 1, "SOLVER.STEPS", "()", "SOLVER.WARMUP_ITERS", 0]
+    small += ["INPUT.MIN_SIZE_TRAIN", "(48,)", "INPUT.MIN_SIZE_TEST", 48, "SOLVER.IMS_PER_BATCH", 2]
+    small += ["DATALOADER.NUM_WORKERS", 0, "OUTPUT_DIR", folder / "out"]
+
+    def parsed(*more, options=()):
+        config = ["--config-file", str(CONFIGS / "custom" / "cascade_r50_tde.yaml")]
+        given = [*config, *flags, *more, *small, *options]
+        return argument_parser().parse_args(list(map(str, given)))
+
+    run_detector(parsed())
+    return folder / "out", parsed
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("classifier")
+    data = write_folder(folder / "set", tree([4, 4], test_count=2))
+    small = ["INPUT.IMAGES.SIZE", 8, "MODEL.DEVICE", "cpu", "SOLVER.EPOCHS.MAX", 1]
+    small += ["SOLVER.EPOCHS.STEPS", [], "SOLVER.EPOCHS.WARMUP", 0, "TEST.IMAGES.IMBALANCES", []]
+    small += ["SOLVER.IMS_PER_BATCH", 4, "OUTPUT_DIR", folder / "out"]
+
+    def parsed(*more, options=()):
+        given = ("--data", data, *more, *small, *options)
+        return classifier_arguments("folder_lt/resnet32_tde.yaml", *given)
+
+    run_classifier(parsed())
+    return folder / "out", parsed
+
+
+TRACKS = {"detector": run_detector, "classifier": run_classifier}
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_an_evaluation_leaves_the_config_alone(track, request):
+    output, parsed = request.getfixturevalue(track)
+    trained = (output / "config.yaml").read_text()
+    assert "NUM_CLASSES: 2" in trained
+    results = (output / "results.json").read_text()
+    weights = ["MODEL.WEIGHTS", output / "model_final.pth", "TEST.NUM_PICTURES", 1]
+    TRACKS[track](parsed("--eval-only", options=[*weights, "VIS_PERIOD", 3]))
+    assert (output / "config.yaml").read_text() == trained
+    assert (output / "results.json").read_text() == results
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_a_training_s_last_checkpoint_is_evaluated(track, request):
+    output, parsed = request.getfixturevalue(track)
+    before = (output / "results.json").stat().st_mtime_ns
+    TRACKS[track](parsed("--eval-only", "--resume"))
+    assert (output / "results.json").stat().st_mtime_ns > before
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_no_checkpoint_to_evaluate_is_one_line(track, request, tmp_path):
+    """Not figures of a model as it was initialized."""
+    _, parsed = request.getfixturevalue(track)
+    given = parsed("--eval-only", "--resume", options=["OUTPUT_DIR", tmp_path])
+    with pytest.raises(ConfigError, match=rf"--resume: OUTPUT_DIR {tmp_path} has no checkpoint"):
+        TRACKS[track](given)
+
+
+def test_weights_are_named_from_one_s_home_or_from_here(detector, tmp_path, monkeypatch):
+    output, parsed = detector
+    monkeypatch.setenv("HOME", str(output.parent))
+    monkeypatch.chdir(output)
+    for name in ("~/out/model_final.pth", "model_final.pth"):
+        cfg = setup(parsed("--eval-only", options=["MODEL.WEIGHTS", name]))
+        assert Path(cfg.MODEL.WEIGHTS).samefile(output / "model_final.pth")
+    with pytest.raises(ConfigError, match=r"MODEL\.WEIGHTS: no such file: .*/gone\.pth"):
+        setup(parsed(options=["MODEL.WEIGHTS", "~/gone.pth"]))
+
+
+def test_a_tool_leaves_the_config_alone(detector, root, capsys):
+    output, parsed = detector
+    trained = (output / "config.yaml").read_text()
+    tool = runpy.run_path(str(root / "tools" / "show_direction.py"))
+    tool["main"](parsed(options=["MODEL.WEIGHTS", output / "model_final.pth", "VIS_PERIOD", 3]))
+    assert "stage" in capsys.readouterr().out
+    assert (output / "config.yaml").read_text() == trained
+
+
+def test_an_output_dir_that_cannot_be_made_is_one_line(detector):
+    output, parsed = detector
+    taken = output / "results.json"
+    with pytest.raises(ConfigError, match=rf"^OUTPUT_DIR: {taken}: File exists$"):
+        setup(parsed(options=["OUTPUT_DIR", taken]))
