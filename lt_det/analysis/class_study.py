@@ -241,8 +241,8 @@ def compare(study: Study, seed: int, chosen: dict[str, Any]) -> Results:
 
 
 def compact(results: Results) -> Results:
-    """Top-1, recall, both precisions, F1 and ECE, without what is per class."""
-    kept = ("top1", "recall", "precision", "precision_zero", "f1", "ece")
+    """Top-1, recall, both precisions, both F1s and ECE, without what is per class."""
+    kept = ("top1", "recall", "precision", "precision_zero", "f1", "f1_paper", "ece")
     return {
         method: {test: {name: f[name] for name in kept} for test, f in tests.items()}
         for method, tests in results.items()

@@ -30,7 +30,8 @@ def test_mean_over_seeds():
 
 
 def test_compact_drops_what_is_per_class():
-    kept = dict.fromkeys(("top1", "recall", "precision", "precision_zero", "f1", "ece"), 0)
+    kept = ("top1", "recall", "precision", "precision_zero", "f1", "f1_paper", "ece")
+    kept = dict.fromkeys(kept, 0)
     assert compact({"XE": {"balanced": {**kept, "per_class": [], "bias": {}}}}) == {
         "XE": {"balanced": kept}
     }
