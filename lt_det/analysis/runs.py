@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from lt_det.errors import ConfigError
+
 # glibc gives a step's large tensors back to the system and asks for them again in the next one;
 # keeping them takes a tenth off a step on the CPU.
 _KEEP_MEMORY = {
@@ -78,3 +80,17 @@ def named_file(text: str) -> tuple[str, str]:
     if not Path(file).is_file():
         raise argparse.ArgumentTypeError(f"{text}: no such file: {file}")
     return name, file
+
+
+def by_name(named: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """``{NAME: FILE}`` of what :func:`named_file` took.
+
+    Raises:
+        ConfigError: a name is given twice.
+    """
+    files: dict[str, str] = {}
+    for name, file in named:
+        if name in files:
+            raise ConfigError(f"{name}={file}: {name} is {files[name]} already; name each once")
+        files[name] = file
+    return files

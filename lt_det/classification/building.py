@@ -15,6 +15,8 @@ from .xerm import Teacher, XERMClassifier
 
 logger = logging.getLogger(__name__)
 
+_DIRECTION = "head_direction.direction"
+
 
 def build_model(cfg: CfgNode, class_counts: Tensor) -> ImageClassifier:
     """Build the classifier of a config on its device.
@@ -108,7 +110,10 @@ def _start_from(student: ImageClassifier, teacher: ImageClassifier, weights: str
 
 
 def load_first_stage(model: ImageClassifier, weights: str) -> None:
-    """Load what a second stage keeps of the first: the backbone, and for LWS the class weights.
+    """Load what a second stage keeps of the first.
+
+    That is the backbone, for LWS the class weights, and the head direction where both stages have
+    one: it lies in the space of the features, which a frozen backbone leaves as they are.
 
     Raises:
         WeightsError: names the file and the tensor.
@@ -119,6 +124,8 @@ def load_first_stage(model: ImageClassifier, weights: str) -> None:
     kept = [key for key in model.state_dict() if key.startswith("backbone.")]
     if getattr(model.classifier, "normalization", None) == "lws":
         kept.append("classifier.weight")
+    if model.head_direction is not None and _DIRECTION in state:
+        kept.append(_DIRECTION)
     for key in kept:
         needed = tuple(model.state_dict()[key].shape)
         if key not in state:

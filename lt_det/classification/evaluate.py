@@ -15,7 +15,7 @@ from lt_det.evaluation.shot_metrics import class_bias, expected_calibration_erro
 from lt_det.json_file import save_json
 
 from .datasets import ImageData
-from .inference import collect_features, readings
+from .inference import collect_features, readings, tde_alphas, weight_norms
 
 logger = logging.getLogger(__name__)
 
@@ -58,12 +58,17 @@ def evaluate(cfg: CfgNode, model: nn.Module, data: ImageData) -> dict[str, dict[
 
     Leaves OUTPUT_DIR/results.json (``{method: {test: figures}}``, see
     :func:`~lt_det.evaluation.shot_metrics.shot_metrics`), results.md, and weight_norms.json
-    (``{method: [C norms, most frequent class first]}``).
+    (``{method: [C norms, most frequent class first]}``, see
+    :func:`~lt_det.classification.inference.weight_norms`).
 
     Returns:
         ``{method: {test: top-1 in percent}}``; empty off the main process.
+
+    Raises:
+        WeightsError: before any inference: TDE is asked for of a model without head direction.
     """
     plain: Any = model.module if hasattr(model, "module") else model
+    tde_alphas(plain, cfg)
     features, labels = collect_features(plain, data.test, cfg, data.test_pictures)
     if not comm.is_main_process():
         return {}
@@ -88,7 +93,7 @@ def evaluate(cfg: CfgNode, model: nn.Module, data: ImageData) -> dict[str, dict[
             figures["parameter"] = reading.parameter
             of_tests[name] = figures
         results[reading.name] = of_tests
-    norms = plain.classifier.weight.detach().float().norm(dim=1).cpu()[data.rank_order]
+    norms = weight_norms(plain.classifier)[data.rank_order]
     save_json(
         {cfg.MODEL.CLASSIFICATION.METHOD: norms.tolist()}, Path(cfg.OUTPUT_DIR, "weight_norms.json")
     )

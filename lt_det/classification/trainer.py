@@ -22,6 +22,7 @@ from lt_det.engine import LTTrainerBase, ModelRecord
 from .building import build_model, load_first_stage
 from .datasets import ImageData
 from .evaluate import evaluate
+from .inference import tde_alphas
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,8 @@ class LTClassifierTrainer(LTTrainerBase):
         model = build_model(self._run_cfg, self._data.class_counts)
         if self._run_cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE and self._run_cfg.MODEL.WEIGHTS:
             load_first_stage(model, self._run_cfg.MODEL.WEIGHTS)
+            # A second stage tracks no direction of its own.
+            tde_alphas(model, self._run_cfg)
         logger.info(
             "%s on %s, %.2f M parameters",
             self._run_cfg.MODEL.CLASSIFICATION.METHOD,

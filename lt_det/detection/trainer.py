@@ -19,6 +19,7 @@ from lt_det.engine import LTTrainerBase, ModelRecord
 from lt_det.errors import DataError
 from lt_det.evaluation import results_table, write_results
 
+from .direction_checks import untracked_direction
 from .evaluator import LTEvaluator
 from .mapper import NamingMapper
 from .result_rows import inference_settings, row_head
@@ -92,6 +93,9 @@ class LTTrainer(LTTrainerBase):
         heads = [row_head(cfg, setting) for setting in settings]
         tasks = ("bbox", "segm") if cfg.MODEL.MASK_ON else ("bbox",)
         plain = model.module if hasattr(model, "module") else model
+        missing = untracked_direction(plain, settings)
+        if missing:
+            logger.warning("%s", missing)
         tested = TDESweep(plain, settings) if len(settings) > 1 else plain
         rows: list[dict[str, Any]] = []
         for name in cfg.DATASETS.TEST:
