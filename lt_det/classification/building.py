@@ -8,9 +8,10 @@ from torch import Tensor
 
 from lt_det.engine import LTCheckpointer, read_trained_config
 from lt_det.engine.safe_load import load_tensors
-from lt_det.errors import WeightsError
+from lt_det.errors import ConfigError, WeightsError
 
 from .model import ImageClassifier
+from .trained_on import teacher_class_counts
 from .xerm import Teacher, XERMClassifier
 
 logger = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ def build_model(cfg: CfgNode, class_counts: Tensor) -> ImageClassifier:
 
     Args:
         cfg: with MODEL.CLASSIFICATION.NUM_CLASSES filled in.
-        class_counts: (C,) training pictures per class, which PC's prior is made of.
+        class_counts: (C,) training pictures per class.
 
     Raises:
         ConfigError, WeightsError: the teacher is absent or does not fit.
@@ -32,6 +33,11 @@ def build_model(cfg: CfgNode, class_counts: Tensor) -> ImageClassifier:
     if not xerm.ENABLED:
         return ImageClassifier(cfg).to(cfg.MODEL.DEVICE)
     student = XERMClassifier(cfg).to(cfg.MODEL.DEVICE)
+    if xerm.INIT_FROM_TEACHER and cfg.MODEL.WEIGHTS:
+        raise ConfigError(
+            "MODEL.LT.XERM.INIT_FROM_TEACHER: the student starts from its teacher's weights, but "
+            f"MODEL.WEIGHTS names {cfg.MODEL.WEIGHTS}; leave one of them out"
+        )
     teacher = load_teacher(cfg, class_counts)
     constant = xerm.CONSTANT_WEIGHT if xerm.CONSTANT_WEIGHT >= 0 else None
     student.learn_from(teacher, xerm.EXPONENT, constant)
@@ -43,8 +49,14 @@ def build_model(cfg: CfgNode, class_counts: Tensor) -> ImageClassifier:
 def load_teacher(cfg: CfgNode, class_counts: Tensor) -> Teacher:
     """The frozen teacher MODEL.LT.XERM names, with its weights.
 
+    Args:
+        cfg: the student's.
+        class_counts: (C,) pictures per class of the student's training set; PC's prior is made of
+            the teacher's own.
+
     Raises:
-        ConfigError: no config beside the weights.
+        ConfigError: no config beside the weights, or PC of a teacher whose training set cannot be
+            read.
         WeightsError: another number of classes, or weights that are not the config's model's.
     """
     xerm = cfg.MODEL.LT.XERM
@@ -62,6 +74,8 @@ def load_teacher(cfg: CfgNode, class_counts: Tensor) -> Teacher:
     model = load_trained(teacher_cfg, weights)
     if cfg.MODEL.CLASSIFICATION.COMPILE:
         model.compile_backbone(in_eval=True)
+    if xerm.BALANCED == "pc":
+        class_counts = teacher_class_counts(cfg, teacher_cfg, class_counts)
     teacher = Teacher(model, xerm.BALANCED, cfg.MODEL.LT.TDE.ALPHA, class_counts.to(model.device))
     if xerm.BALANCED == "tde" and not model.head_direction.direction.any():
         raise WeightsError(f"{weights}: the head direction is zero: the teacher was not trained")

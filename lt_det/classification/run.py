@@ -9,6 +9,7 @@ from lt_det.engine import LTCheckpointer, report_cost
 from .building import build_model
 from .evaluate import evaluate
 from .setup import setup
+from .trained_on import check_evaluated
 from .trainer import LTClassifierTrainer
 
 
@@ -19,6 +20,9 @@ def train_or_evaluate(args: argparse.Namespace) -> CfgNode:
         if args.eval_only:
             model = build_model(cfg, data.class_counts)
             checkpointer = LTCheckpointer(model, save_dir=cfg.OUTPUT_DIR, complete=True)
+            resumed = args.resume and checkpointer.has_checkpoint()
+            weights = checkpointer.get_checkpoint_file() if resumed else cfg.MODEL.WEIGHTS
+            check_evaluated(cfg, data, weights)
             checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=args.resume)
             evaluate(cfg, model, data)
         else:

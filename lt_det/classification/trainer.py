@@ -23,6 +23,7 @@ from .building import build_model, load_first_stage
 from .datasets import ImageData
 from .evaluate import evaluate
 from .inference import tde_alphas
+from .trained_on import check_start
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class LTClassifierTrainer(LTTrainerBase):
 
     def build_model(self, cfg: CfgNode) -> nn.Module:
         """The config's classifier, with its teacher under xERM."""
+        check_start(self._run_cfg, self._data)
         model = build_model(self._run_cfg, self._data.class_counts)
         if self._run_cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE and self._run_cfg.MODEL.WEIGHTS:
             load_first_stage(model, self._run_cfg.MODEL.WEIGHTS)
