@@ -4,12 +4,12 @@ import argparse
 
 from detectron2.config import CfgNode
 
-from lt_det.engine import LTCheckpointer, report_cost
+from lt_det.engine import LTCheckpointer, report_cost, weights_to_load
 
 from .building import build_model
 from .evaluate import evaluate
 from .setup import setup
-from .trained_on import check_evaluated
+from .trained_on import evaluated_class_counts
 from .trainer import LTClassifierTrainer
 
 
@@ -20,11 +20,10 @@ def train_or_evaluate(args: argparse.Namespace) -> CfgNode:
         if args.eval_only:
             model = build_model(cfg, data.class_counts)
             checkpointer = LTCheckpointer(model, save_dir=cfg.OUTPUT_DIR, complete=True)
-            resumed = args.resume and checkpointer.has_checkpoint()
-            weights = checkpointer.get_checkpoint_file() if resumed else cfg.MODEL.WEIGHTS
-            check_evaluated(cfg, data, weights)
+            weights = weights_to_load(cfg.OUTPUT_DIR, cfg.MODEL.WEIGHTS, resume=args.resume)
+            class_counts = evaluated_class_counts(cfg, data, weights)
             checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=args.resume)
-            evaluate(cfg, model, data)
+            evaluate(cfg, model, data, class_counts)
         else:
             trainer = LTClassifierTrainer(cfg, data)
             trainer.resume_or_load(resume=args.resume)

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from detectron2.config import CfgNode
 from torch import Tensor
 
-from lt_det.engine import read_trained_config
+from lt_det.engine import read_record, read_trained_config
 from lt_det.errors import ConfigError, DataError, WeightsError
 
 from .datasets import ImageData, load_image_data
@@ -28,7 +29,10 @@ _FILES = ("PATH", "TRAIN_LIST")
 
 
 def check_start(cfg: CfgNode, data: ImageData) -> None:
-    """Refuse to train from weights, or by a teacher, that saw pictures the run is tested on.
+    """Refuse to train from weights, or by a teacher, that do not fit the data.
+
+    They must not have seen pictures the run is tested on, and a teacher, or a first stage whose
+    class weights are kept, must have the classes of the data in their order.
 
     Args:
         cfg: of a training.
@@ -36,12 +40,15 @@ def check_start(cfg: CfgNode, data: ImageData) -> None:
 
     Raises:
         ConfigError: names the key, both values and both files.
+        WeightsError: other classes; names the first.
     """
     starts = [("MODEL.WEIGHTS", cfg.MODEL.WEIGHTS, "")]
     if cfg.MODEL.LT.XERM.ENABLED:
         xerm = cfg.MODEL.LT.XERM
         starts.append(("MODEL.LT.XERM.TEACHER_WEIGHTS", xerm.TEACHER_WEIGHTS, xerm.TEACHER_CONFIG))
     for key, weights, config_file in starts:
+        if weights:
+            _check_classes(cfg, data, key, weights)
         if weights and _is_tested_on_training_pictures(cfg, data):
             trained = _trained_config(weights, config_file)
             if trained is None:
@@ -53,56 +60,86 @@ def check_start(cfg: CfgNode, data: ImageData) -> None:
                 _check_unseen(cfg, trained, f"{key} {weights}")
 
 
-def check_evaluated(cfg: CfgNode, data: ImageData, weights: str) -> None:
-    """Refuse to evaluate weights by another cut of their data than the one they were trained on.
+def _check_classes(cfg: CfgNode, data: ImageData, key: str, weights: str) -> None:
+    keeps_rows = (
+        cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE and cfg.MODEL.LT.CLASSIFIER.NORMALIZATION == "lws"
+    )
+    # Elsewhere rows are taken over by name, or none is.
+    if key == "MODEL.WEIGHTS" and not keeps_rows:
+        return
+    record = read_record(weights)
+    if record is not None:
+        record.check_same_classes(list(data.train.class_names), f"{key} {weights}")
 
-    Shot groups, test cuts and the priors of PC and logit adjustment come from the training counts.
+
+def evaluated_class_counts(cfg: CfgNode, data: ImageData, weights: str) -> Tensor:
+    """Training pictures per class (C,) of weights that are evaluated, whatever this run's cut says.
+
+    Shot groups, test cuts and the priors of PC and logit adjustment are made of them. The
+    checkpoint says them; one that does not must have been trained by this run's cut.
 
     Args:
         cfg: of the evaluation.
-        data: its sets.
+        data: its sets, with the checkpoint's classes.
         weights: that are evaluated.
 
     Raises:
-        ConfigError: names the key, both values and both files.
+        ConfigError: weights that have seen the pictures they are to be tested on, or that were
+            trained by another cut and do not say their counts; names key, both values and file.
     """
-    trained = _trained_config(weights)
-    if trained is None:
-        logger.warning(
-            "%s has no config.yaml beside it: that it was trained on %s as it is cut here is taken "
-            "for granted", weights, data.train.name,
-        )  # fmt: skip
-        return
-    own, other = cfg.DATASETS.IMAGES, trained.DATASETS.IMAGES
-    if own.NAME != other.NAME:
-        logger.warning(
-            "%s was trained on %s; shot groups, test cuts and priors are those of %s",
-            weights, other.NAME, data.train.name,
-        )  # fmt: skip
-        return
-    if _is_tested_on_training_pictures(cfg, data):
+    trained, record = _trained_config(weights), read_record(weights)
+    if trained is not None and _is_tested_on_training_pictures(cfg, data):
         # A data set may have moved since; a start for training is asked for more.
         _check_unseen(cfg, trained, weights, leave_out=("PATH",))
-    for key in ("HOLD_OUT", "IMBALANCE"):
-        if own[key] != other[key]:
+    if record is not None:
+        counts = torch.tensor(record.instance_counts)
+        if not torch.equal(counts, data.class_counts):
+            logger.warning(
+                "%s was trained on %d pictures of %s, %s is cut to %d here: shot groups, test cuts "
+                "and priors are made of the former", weights, counts.sum(), record.source,
+                data.train.name, len(data.train),
+            )  # fmt: skip
+        return counts
+    if trained is None:
+        logger.warning(
+            "%s does not say what it was trained on, nor has it a config.yaml beside it: shot "
+            "groups, test cuts and priors are those of %s as it is cut here",
+            weights, data.train.name,
+        )  # fmt: skip
+    elif trained.DATASETS.IMAGES.NAME != cfg.DATASETS.IMAGES.NAME:
+        logger.warning(
+            "%s was trained on %s; shot groups, test cuts and priors are those of %s",
+            weights, trained.DATASETS.IMAGES.NAME, data.train.name,
+        )  # fmt: skip
+    else:
+        own, other = cfg.DATASETS.IMAGES, trained.DATASETS.IMAGES
+        for key in _differing(own, other, ("HOLD_OUT", "IMBALANCE")):
             raise ConfigError(
                 f"{_IMAGES}{key}: {own[key]:g} here, {other[key]:g} in the training of {weights}: "
                 "shot groups, test cuts and priors are of the set that was trained on; give the "
                 "same"
             )
+    return data.class_counts
 
 
 def teacher_class_counts(cfg: CfgNode, teacher_cfg: CfgNode, class_counts: Tensor) -> Tensor:
     """Pictures per class (C,) a teacher was trained on: the prior that PC takes off its logits.
 
+    Its checkpoint says them; for one that does not, the labels of its training set are read again
+    where that is not the student's.
+
     Args:
         cfg: the student's.
-        teacher_cfg: the teacher's; its labels are read again where its training set is another one.
+        teacher_cfg: the teacher's.
         class_counts: (C,) of the student's training set.
 
     Raises:
         ConfigError: the teacher's training set cannot be read, or no longer has its classes.
     """
+    weights = cfg.MODEL.LT.XERM.TEACHER_WEIGHTS
+    record = read_record(weights)
+    if record is not None:
+        return torch.tensor(record.instance_counts)
     own, other = cfg.DATASETS, teacher_cfg.DATASETS
     keys = (*_PICKED_BY.get(own.IMAGES.NAME, ()), *_CUT_BY)
     same = own.IMAGES.NAME == other.IMAGES.NAME and own.ON_INVALID == other.ON_INVALID
@@ -110,7 +147,6 @@ def teacher_class_counts(cfg: CfgNode, teacher_cfg: CfgNode, class_counts: Tenso
         return class_counts
     labels_alone = teacher_cfg.clone()
     labels_alone.INPUT.IMAGES.IN_MEMORY = False
-    weights = cfg.MODEL.LT.XERM.TEACHER_WEIGHTS
     try:
         train = load_image_data(labels_alone, training=False).train
     except (ConfigError, DataError) as error:

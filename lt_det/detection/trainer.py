@@ -40,8 +40,9 @@ class LTTrainer(LTTrainerBase):
         if cfg.MODEL.LT.XERM.ENABLED:
             model = self._trainer.model
             plain: Any = model.module if hasattr(model, "module") else model
-            counts = instance_counts([registered_set(name) for name in cfg.DATASETS.TRAIN])
-            plain.roi_heads.learn_from(load_teacher(cfg, torch.tensor(counts)))
+            sets = [registered_set(name) for name in cfg.DATASETS.TRAIN]
+            counts = torch.tensor(instance_counts(sets))
+            plain.roi_heads.learn_from(load_teacher(cfg, counts, sets[0].class_names))
 
     @classmethod
     def build_train_loader(cls, cfg: CfgNode) -> TrainingLoader:

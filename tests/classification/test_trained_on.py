@@ -1,5 +1,6 @@
 """What weights were trained on: pictures they saw, and the counts their priors are made of."""
 
+import json
 import logging
 import math
 import shutil
@@ -8,13 +9,15 @@ import pytest
 import torch
 
 from lt_det.classification.building import build_model
+from lt_det.classification.datasets import load_image_data
 from lt_det.classification.run import train_or_evaluate
 from lt_det.classification.setup import setup
 from lt_det.classification.teacher_report import teacher_report
-from lt_det.classification.trained_on import check_evaluated, check_start
+from lt_det.classification.trained_on import check_start, evaluated_class_counts
 from lt_det.classification.trainer import LTClassifierTrainer
 from lt_det.core import adjust_logits
-from lt_det.errors import ConfigError
+from lt_det.engine import LTCheckpointer, ModelRecord
+from lt_det.errors import ConfigError, WeightsError
 
 from ..data.images.helpers import tree, write_folder
 from .helpers import arguments, batch
@@ -30,14 +33,21 @@ def own(tmp_path):
     return write_folder(tmp_path / "set", tree([20, 20, 20, 20], test_count=4))
 
 
-def checkpoint(tmp_path, own, method="xe", **images):
-    """Weights beside the config of a training with these keys of DATASETS.IMAGES."""
+def checkpoint(tmp_path, own, method="xe", counts=None, names=("c0", "c1", "c2", "c3"), **images):
+    """Weights beside the config of a training with these keys of DATASETS.IMAGES.
+
+    Without counts they are as older versions left them, and do not say what they were trained on.
+    """
     keys = {"PATH": str(own), "IMBALANCE": 4.0, **images}
     options = [part for key, value in keys.items() for part in (IMAGES + key, value)]
     name = f"folder_lt/resnet32_{method}.yaml"
     options += [*FULL, "MODEL.CLASSIFICATION.NUM_CLASSES", 4]
     folder = tmp_path / f"trained{len(list(tmp_path.iterdir()))}"
-    return saved(folder, name, *options, steps=0)
+    weights, model = saved(folder, name, *options, steps=0)
+    if counts is not None:
+        record = ModelRecord(list(names), [0, 1, 2, 3], counts, counts, "set")
+        LTCheckpointer(model, str(folder), record=record).save("model_final")
+    return weights, model
 
 
 def started(own, tmp_path, method="crt", *options, weights="", imbalance=4):
@@ -93,7 +103,7 @@ def test_folders_split_by_chance(own, tmp_path):
     weights, _ = checkpoint(tmp_path, flat, TEST_FRACTION=0.5)
     cfg, data = started(flat, tmp_path, weights=weights)
     with pytest.raises(ConfigError, match=r"TEST_FRACTION: 0\.2 here, 0\.5"):
-        check_evaluated(cfg, data, str(weights))
+        evaluated_class_counts(cfg, data, str(weights))
     weights, _ = checkpoint(tmp_path, flat)
     check_start(*started(flat, tmp_path, weights=weights))
 
@@ -115,19 +125,48 @@ def test_evaluation_by_another_cut(own, tmp_path, images, options, message):
         train_or_evaluate(arguments("folder_lt/resnet32_xe.yaml", *given))
 
 
-def test_evaluation_by_the_same_cut(own, tmp_path, caplog):
+@pytest.mark.parametrize("gone", [False, True])
+def test_evaluation_by_the_same_cut(own, tmp_path, caplog, gone):
     weights, _ = checkpoint(tmp_path, own)
     cfg, data = started(own, tmp_path, weights=weights)
-    check_evaluated(cfg, data, str(weights))
-    weights.with_name("config.yaml").unlink()
+    if gone:
+        weights.with_name("config.yaml").unlink()
     logging.getLogger("lt_det").propagate = True
-    check_evaluated(cfg, data, str(weights))
-    assert "has no config.yaml beside it" in caplog.text
+    assert evaluated_class_counts(cfg, data, str(weights)).tolist() == [20, 12, 7, 5]
+    assert ("does not say what it was trained on" in caplog.text) == gone
 
 
-def test_pcs_prior_is_the_teachers(own, tmp_path):
+def test_a_checkpoint_says_its_counts_whatever_the_command_line_says(own, tmp_path):
+    """Trained on 20, 15, 12, 10; --imbalance 4 would make groups and priors of 20, 12, 7, 5."""
+    weights, model = checkpoint(tmp_path, own, counts=[20, 15, 12, 10], IMBALANCE=2.0)
+    given = ["--data", own, "--imbalance", 4, "--eval-only", *FULL, "MODEL.WEIGHTS", weights]
+    given += ["OUTPUT_DIR", tmp_path / "out", "TEST.IMAGES.LA_TAUS", [1.0]]
+    given += ["DATASETS.IMAGES.MANY", 14, "DATASETS.IMAGES.FEW", 11]
+    cfg = train_or_evaluate(arguments("folder_lt/resnet32_xe.yaml", *given))
+    found = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert list(found) == ["XE", "XE, PC"]
+    whole = found["XE, PC"]["balanced"]
+    assert whole["bias"]["train"] == [20, 15, 12, 10]
+    # Many above 14, few below 11: two, one and one class; by the command line's, one, one and two.
+    assert whole["recall"]["few"] == whole["per_class"]["recall"][3]
+    data = load_image_data(cfg, training=False)
+    logits = model.eval()({"images": data.test_pictures, "labels": data.test.labels})
+    predicted = adjust_logits(logits, [20, 15, 12, 10]).argmax(1)
+    assert whole["bias"]["predicted"] == predicted.bincount(minlength=4).tolist()
+
+
+def test_classes_of_teachers_and_of_scaled_weights(own, tmp_path):
+    weights, _ = checkpoint(tmp_path, own, counts=[20, 12, 7, 5], names=["c1", "c0", "c2", "c3"])
+    for method in ("lws", "xerm_pc"):
+        with pytest.raises(WeightsError, match=r"other classes .*'c1' there, 'c0' here"):
+            check_start(*started(own, tmp_path, method, weights=weights))
+    check_start(*started(own, tmp_path, "crt", weights=weights))
+
+
+@pytest.mark.parametrize("counts", [None, [20, 15, 12, 10]])
+def test_pcs_prior_is_the_teachers(own, tmp_path, counts):
     """Teacher: 20, 15, 12, 10 of imbalance 2; student: 20, 12, 7, 5 of imbalance 4."""
-    weights, model = checkpoint(tmp_path, own, IMBALANCE=2.0)
+    weights, model = checkpoint(tmp_path, own, counts=counts, IMBALANCE=2.0)
     cfg, data = started(own, tmp_path, "xerm_pc", weights=weights)
     assert data.class_counts.tolist() == [20, 12, 7, 5]
     teacher = build_model(cfg, data.class_counts).teacher
