@@ -71,6 +71,12 @@ def load_teacher(cfg: CfgNode, class_counts: Tensor) -> Teacher:
             f"{weights}: the teacher has {teacher_cfg.MODEL.CLASSIFICATION.NUM_CLASSES} classes, "
             f"the data {classes}"
         )
+    own, theirs = cfg.INPUT.IMAGES.SIZE, teacher_cfg.INPUT.IMAGES.SIZE
+    if own != theirs:
+        logger.warning(
+            "%s: the teacher was trained on pictures of %d pixels, it is shown the student's of %d",
+            *(weights, theirs, own),
+        )
     model = load_trained(teacher_cfg, weights)
     if cfg.MODEL.CLASSIFICATION.COMPILE:
         model.compile_backbone(in_eval=True)
