@@ -7,6 +7,8 @@ tools/show_direction.py --config-file … MODEL.WEIGHTS FILE
 import argparse
 
 from lt_det.data.catalog import registered_set
+from lt_det.detection.box_predictor import TDEInference
+from lt_det.detection.direction_checks import check_directions
 from lt_det.detection.direction_report import direction_shares, direction_table
 from lt_det.detection.setup import argument_parser, setup
 from lt_det.detection.trainer import LTTrainer
@@ -19,6 +21,7 @@ def main(args: argparse.Namespace) -> None:
     cfg = setup(args)
     model = LTTrainer.build_model(cfg)
     LTCheckpointer(model, complete=True).load(cfg.MODEL.WEIGHTS)
+    check_directions(model, [TDEInference(alpha=1.0)], cfg.MODEL.WEIGHTS)
     categories = registered_set(cfg.DATASETS.TEST[0]).categories
     print(direction_table(direction_shares(model, [c["frequency"] for c in categories])))
 

@@ -6,15 +6,26 @@ tools/show_features.py cam --models XE=FILE TDE=FILE --pictures A.jpg B.jpg --ou
 """
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from lt_det.analysis.features import draw_activation_maps, draw_tsne
-from lt_det.analysis.runs import named_file
+from lt_det.analysis.features import (
+    FeaturePanel,
+    MappedModel,
+    draw_activation_maps,
+    draw_tsne,
+)
+from lt_det.analysis.runs import by_name, named_file
 from lt_det.classification.building import load_trained, read_classifier_config
 from lt_det.classification.datasets import load_image_data
-from lt_det.classification.inference import PictureLogits, collect_features, picture_tensor
+from lt_det.classification.inference import (
+    PictureLogits,
+    check_direction,
+    collect_features,
+    picture_tensor,
+)
 from lt_det.core import shot_groups
 from lt_det.data.images.image_set import FileSource
 from lt_det.engine import run
@@ -22,47 +33,57 @@ from lt_det.errors import ConfigError
 
 
 def tsne(args: argparse.Namespace) -> None:
-    """Test features of the first classes of each shot group."""
-    features = {}
-    for name, file in args.models:
-        cfg = read_classifier_config(file)
-        data = load_image_data(cfg, training=False)
-        groups = shot_groups(data.class_counts, cfg.DATASETS.IMAGES.MANY, cfg.DATASETS.IMAGES.FEW)
-        shown = {
-            label: f"{group}: {data.train.class_names[label]}"
-            for group, mask in groups.items()
-            for label in mask.nonzero().flatten()[: args.classes].tolist()
-        }
-        at = torch.isin(data.test.labels, torch.tensor(list(shown))).nonzero().flatten()
-        pictures = None if data.test_pictures is None else data.test_pictures[at]
-        features[name], labels = collect_features(
-            load_trained(cfg, file), data.test.select(at), cfg, pictures
-        )
+    """Test features of the first classes of each shot group, of each model's own data."""
+    draw_tsne(
+        {name: _panel(file, args.classes) for name, file in by_name(args.models).items()},
+        args.output,
+    )
+    print(args.output)
+
+
+def _panel(file: str, classes: int) -> FeaturePanel:
+    cfg = read_classifier_config(file)
+    data = load_image_data(cfg, training=False)
+    groups = shot_groups(data.class_counts, cfg.DATASETS.IMAGES.MANY, cfg.DATASETS.IMAGES.FEW)
+    shown = {
+        label: f"{group}: {data.train.class_names[label]}"
+        for group, mask in groups.items()
+        for label in mask.nonzero().flatten()[:classes].tolist()
+    }
+    at = torch.isin(data.test.labels, torch.tensor(list(shown))).nonzero().flatten()
+    pictures = None if data.test_pictures is None else data.test_pictures[at]
+    features, labels = collect_features(
+        load_trained(cfg, file), data.test.select(at), cfg, pictures
+    )
     positions = {label: position for position, label in enumerate(shown)}
     places = torch.tensor([positions[label] for label in labels.tolist()])
-    draw_tsne(features, places, list(shown.values()), args.output)
-    print(args.output)
+    return FeaturePanel(features, places, list(shown.values()))
 
 
 def cam(args: argparse.Namespace) -> None:
-    """Heat maps of each model's answer on each picture."""
-    models = {}
-    for name, file in args.models:
-        cfg = read_classifier_config(file)
-        alpha = args.alpha if cfg.MODEL.LT.TDE.ENABLED else 0.0
-        model = load_trained(cfg, file)
-        if model.backbone.map_layer is None:
-            raise ConfigError(f"{file}: its network has no feature map to show")
-        models[name] = (PictureLogits(model, alpha), model.backbone.map_layer)
-    names = load_image_data(cfg, training=False).train.class_names
+    """Heat maps of each model's answer on each picture, at the model's own size."""
+    models = {name: _mapped(file, args.alpha) for name, file in by_name(args.models).items()}
     source = FileSource(args.pictures)
-    opened = [source.image(i) for i in range(len(source))]
-    pictures = [
-        (Path(file).name, picture, picture_tensor(picture, cfg))
-        for file, picture in zip(args.pictures, opened, strict=True)
-    ]
-    draw_activation_maps(models, pictures, names, args.output)
+    pictures = [(Path(file).name, source.image(i)) for i, file in enumerate(args.pictures)]
+    draw_activation_maps(models, pictures, args.output)
     print(args.output)
+
+
+def _mapped(file: str, alpha: float | None) -> MappedModel:
+    cfg = read_classifier_config(file)
+    tde = cfg.MODEL.LT.TDE
+    used = (tde.ALPHA if alpha is None else alpha) if tde.ENABLED else 0.0
+    model = load_trained(cfg, file)
+    if model.backbone.map_layer is None:
+        raise ConfigError(f"{file}: its network has no feature map to show")
+    if used:
+        check_direction(model, f"{file}: TDE α={used:g}")
+    return MappedModel(
+        PictureLogits(model, used),
+        model.backbone.map_layer,
+        load_image_data(cfg, training=False).train.class_names,
+        partial(picture_tensor, cfg=cfg),
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -79,7 +100,9 @@ def parser() -> argparse.ArgumentParser:
     one.set_defaults(main=tsne)
     one = commands.add_parser("cam", parents=[shared])
     one.add_argument("--pictures", nargs="+", required=True, metavar="FILE")
-    one.add_argument("--alpha", type=float, default=1.0, help="of TDE, where the config enables it")
+    one.add_argument(
+        "--alpha", type=float, help="of TDE, where the config enables it; left out: the config's"
+    )
     one.set_defaults(main=cam)
     return top
 

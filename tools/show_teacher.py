@@ -22,7 +22,9 @@ def main(args: argparse.Namespace) -> None:
     batches = training_batches(cfg, data)
     epoch = islice(batches, -(-len(data.train) // cfg.SOLVER.IMS_PER_BATCH))
     limits = {"many": cfg.DATASETS.IMAGES.MANY, "few": cfg.DATASETS.IMAGES.FEW}
-    report = teacher_report(teacher, epoch, cfg.MODEL.LT.XERM.EXPONENT, **limits)
+    exponent = cfg.MODEL.LT.XERM.EXPONENT
+    counts = data.class_counts
+    report = teacher_report(teacher, epoch, exponent, class_counts=counts, **limits)
     print(teacher_table(report))
 
 

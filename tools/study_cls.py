@@ -7,7 +7,11 @@ tools/study_cls.py weighting --data … --output DIR --teacher FILE --alpha 1 [-
 tools/study_cls.py features --data … --output DIR --checkpoints XE=FILE xERM_TDE=FILE …
 
 Choices (α, p, xERM's exponent and weight decay) are made on training pictures held out before the
-long-tailed cut, by trainings of their own; the test set is used once they are made.
+long-tailed cut, or on the validation set of a data set that has one (--hold-out 0), by trainings of
+their own; the test set is used once they are made. α = 0 (no TDE) is a choice, too.
+
+A run is made once: again where its arguments, data, weights or config have changed since (the
+earlier one is kept as NAME.old-1), from its last checkpoint where it was stopped.
 """
 
 import argparse
@@ -25,7 +29,8 @@ from lt_det.analysis.class_study import (
     mean_over_seeds,
     tune,
 )
-from lt_det.analysis.runs import named_file
+from lt_det.analysis.runs import by_name, named_file
+from lt_det.errors import UserError
 from lt_det.evaluation.class_tables import group_table, top1_table
 from lt_det.json_file import save_json
 
@@ -67,7 +72,7 @@ def run_weighting(study: Study, args: argparse.Namespace) -> None:
 
 def run_features(study: Study, args: argparse.Namespace) -> None:
     """Frozen backbones under a classifier of balanced data."""
-    _write(study, "features", *representations(study, dict(args.checkpoints)))
+    _write(study, "features", *representations(study, by_name(args.checkpoints)))
 
 
 def _write(study: Study, name: str, results: Any, table: str) -> None:
@@ -88,7 +93,12 @@ def parser() -> argparse.ArgumentParser:
     shared.add_argument("--epochs", type=int, default=100)
     shared.add_argument("--tuning-epochs", type=int, default=100, help="where α and p are chosen")
     shared.add_argument("--variant-epochs", type=int, default=100, help="of xERM's variants")
-    shared.add_argument("--hold-out", type=int, default=50, help="pictures a class to choose on")
+    shared.add_argument(
+        "--hold-out",
+        type=int,
+        default=50,
+        help="training pictures a class to choose on; 0: the data set's own validation set",
+    )
     shared.add_argument("--jobs", type=int, default=1, help="runs at a time; they share the cores")
     shared.add_argument("--compile", action="store_true", help="needs a C++ compiler on the CPU")
     commands = top.add_subparsers(required=True)
@@ -135,6 +145,9 @@ def main() -> None:
     )
     try:
         args.study(study, args)
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)
     except RuntimeError as error:
         # A run's own log says what went wrong in it.
         sys.exit(f"error: {error}")

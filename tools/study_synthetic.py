@@ -2,6 +2,9 @@
 """Baseline, De-confound and TDE on the synthetic set over seeds; makes the tables of RESULTS.md.
 
 tools/study_synthetic.py --output output/study [--seeds 1 2 3] [--jobs 2]
+
+A run is made once: again where its arguments, weights or config have changed since (the earlier one
+is kept as NAME.old-1), from its last checkpoint where it was stopped.
 """
 
 import argparse

@@ -3,6 +3,9 @@
 
 tools/study_xerm.py --output output/xerm [--seeds 1 2 3] [--jobs 2]
 
+A run is made once: again where its arguments, weights or config have changed since (the earlier one
+is kept as NAME.old-1), from its last checkpoint where it was stopped.
+
 AP counts every category the same; "by share" weights each by its share of the training instances: a
 test as long-tailed as the training set.
 """

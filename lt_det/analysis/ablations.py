@@ -12,7 +12,14 @@ from lt_det.evaluation.class_tables import figure_cell
 from lt_det.evaluation.tables import markdown_table
 
 from .class_pictures import draw_curves
-from .class_study import ALPHAS, Results, Study, held_out_students, read_results
+from .class_study import (
+    ALPHAS,
+    Results,
+    Study,
+    held_out_students,
+    on_all_pictures,
+    read_results,
+)
 
 
 def grid(
@@ -21,8 +28,8 @@ def grid(
     """De-confound for every K × τ × γ, with α swept in each, on the held-out pictures.
 
     Returns:
-        ``{"K=2 τ=16 γ=0.03125": {row: figures}}`` and a Markdown table of balanced top-1, a row a
-        setting, a column an α (0 is De-confound itself).
+        ``{"K=2 τ=16 γ=0.03125": {row: figures}}`` and a Markdown table of top-1, a row a setting, a
+        column an α (0 is De-confound itself).
     """
     runs = {}
     for k, tau, gamma in itertools.product(heads, temperatures, offsets):
@@ -37,10 +44,10 @@ def grid(
     results: Results = {}
     rows = []
     for name, run in runs.items():
-        top1 = {method: tests["balanced"] for method, tests in read_results(run).items()}
+        top1 = on_all_pictures(read_results(run))
         results[name] = top1
         rows.append([name, *(figure_cell(figures["top1"]) for figures in top1.values())])
-    heading = ["balanced top-1", *(f"α={alpha:g}" for alpha in [0, *ALPHAS])]
+    heading = ["top-1", *(f"α={alpha:g}" for alpha in [0, *ALPHAS])]
     return results, markdown_table(heading, rows)
 
 
@@ -102,7 +109,7 @@ def representations(study: Study, checkpoints: dict[str, str]) -> tuple[dict[str
     groups: dict[str, torch.Tensor] = {}
     results: dict[str, Any] = {}
     for name, run in runs.items():
-        figures = read_results(run)["cRT"]["balanced"]
+        figures = on_all_pictures(read_results(run))["cRT"]
         recall = torch.tensor(figures["per_class"]["recall"])
         available = torch.tensor(figures["bias"]["train"])
         order = torch.arange(len(available))

@@ -10,9 +10,12 @@ from .runs import Run, run_all
 
 Results = dict[str, dict[str, dict[str, Any]]]
 
+# α = 0 and τ = 0 are the classifier's own row; p = 0 is the linear classifier without its bias.
 ALPHAS = [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0]
-TAU_NORM_POWERS = [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0]
+TAU_NORM_POWERS = [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0]
 LA_TAUS = [0.5, 0.75, 1.0, 1.25, 1.5]
+# What is 0 in the classifier's own row.
+_OFF_AT_ZERO = ("alpha", "tau")
 
 # The weight decay of the published xERM_PC student.
 _LESS_DECAY = ["SOLVER.WEIGHT_DECAY", "0.0001", "SOLVER.WEIGHT_DECAY_NORM", "0.0001"]
@@ -45,7 +48,8 @@ class Study:
             so it should be as long as that of the comparison.
         variant_epochs: of the trainings that compare xERM's variants; fewer favour the student
             that goes on from its teacher.
-        hold_out: pictures a class that choices are made on, kept out of those trainings.
+        hold_out: pictures a class that choices are made on, kept out of those trainings; 0: on the
+            data set's own validation set.
         jobs: runs at a time.
         compiled: train with compiled backbones.
     """
@@ -64,8 +68,9 @@ class Study:
 
     @property
     def held_out(self) -> list[str]:
-        """Options of a run that is tested on held-out training pictures."""
-        return ["DATASETS.IMAGES.HOLD_OUT", str(self.hold_out), "TEST.IMAGES.SPLIT", "val"]
+        """Options of a run that is tested on what choices are made on, never on the test set."""
+        held = ["DATASETS.IMAGES.HOLD_OUT", str(self.hold_out)] if self.hold_out else []
+        return [*held, "TEST.IMAGES.SPLIT", "val"]
 
     def training(self, method: str, name: str, epochs: int, seed: int, *options: str) -> Run:
         """A training; 0 epochs leaves the config's schedule."""
@@ -111,29 +116,40 @@ def read_results(run: Run) -> Results:
     return found
 
 
-def best_parameter(results: Results, key: str, test: str = "balanced") -> float:
-    """The α, τ or p with the best top-1 of those swept.
+def on_all_pictures(results: Results) -> dict[str, dict[str, Any]]:
+    """``{method: figures}`` on the whole test set, which comes first, whatever it is called."""
+    return {method: next(iter(tests.values())) for method, tests in results.items()}
+
+
+def best_parameter(results: Results, key: str, test: str | None = None) -> float:
+    """The α, τ or p with the best top-1 of those swept; of equals, the first.
+
+    α = 0 and τ = 0 are among them: the classifier's own row.
 
     Args:
         results: of a sweep.
         key: ``"alpha"``, ``"tau"`` or ``"p"``.
-        test: on which.
+        test: on which; ``None`` for the first, the whole set.
 
     Raises:
         ValueError: none was swept.
     """
-    swept = {
-        figures[test]["parameter"][key]: figures[test]["top1"]
-        for figures in results.values()
-        if key in figures[test]["parameter"]
-    }
+    found = (
+        on_all_pictures(results)
+        if test is None
+        else {method: tests[test] for method, tests in results.items()}
+    )
+    swept = {f["parameter"][key]: f["top1"] for f in found.values() if key in f["parameter"]}
     if not swept:
         raise ValueError(f"no {key} was swept")
+    if key in _OFF_AT_ZERO:
+        plain = ((0.0, f["top1"]) for f in found.values() if not f["parameter"])
+        swept = {**dict(plain), **swept}
     return float(max(swept, key=lambda value: swept[value]))
 
 
 def tune(study: Study, variant_names: Sequence[str]) -> dict[str, Any]:
-    """Train without the held-out pictures and choose on them, by top-1.
+    """Train without the held-out pictures and choose on them, by top-1; the test set is not used.
 
     Args:
         study: where and how.
@@ -154,11 +170,11 @@ def tune(study: Study, variant_names: Sequence[str]) -> dict[str, Any]:
     tried = {n: XERM_VARIANTS[n] for n in variant_names} if len(variant_names) > 1 else {}
     variants = held_out_students(study, "tuning_xerm_tde", weights(te), alpha, tried)
     swept = {
-        name: figures["balanced"]["top1"]
+        name: figures["top1"]
         for run in (of_te, of_xe)
-        for name, figures in read_results(run).items()
+        for name, figures in on_all_pictures(read_results(run)).items()
     }
-    top1 = {name: tests["balanced"]["top1"] for name, tests in variants.items()}
+    top1 = {name: figures["top1"] for name, figures in on_all_pictures(variants).items()}
     return {
         "alpha": alpha,
         "p": best_parameter(read_results(of_xe), "p"),
@@ -234,15 +250,16 @@ def compare(study: Study, seed: int, chosen: dict[str, Any]) -> Results:
     linear, deconfound = (list(read_results(run).values()) for run in (of_xe, of_te))
     last = {method: next(iter(read_results(run).values())) for method, run in second.items()}
     return {
-        **{"XE": linear[0], "De-confound": deconfound[0], "TDE": deconfound[1], "PC": linear[1]},
+        # With α = 0, TDE is De-confound: there is no other row.
+        **{"XE": linear[0], "De-confound": deconfound[0], "TDE": deconfound[-1], "PC": linear[1]},
         **{"τ-norm": linear[2], "cRT": last["crt"], "LWS": last["lws"]},
         **{"xERM_TDE": last["xerm_tde"], "xERM_PC": last["xerm_pc"]},
     }
 
 
 def compact(results: Results) -> Results:
-    """Top-1, recall, both precisions, F1 and ECE, without what is per class."""
-    kept = ("top1", "recall", "precision", "precision_zero", "f1", "ece")
+    """Top-1, recall, both precisions, both F1s and ECE, without what is per class."""
+    kept = ("top1", "recall", "precision", "precision_zero", "f1", "f1_paper", "ece")
     return {
         method: {test: {name: f[name] for name in kept} for test, f in tests.items()}
         for method, tests in results.items()

@@ -8,12 +8,15 @@ from torch import Tensor
 
 from lt_det.engine import LTCheckpointer, read_trained_config
 from lt_det.engine.safe_load import load_tensors
-from lt_det.errors import WeightsError
+from lt_det.errors import ConfigError, WeightsError
 
 from .model import ImageClassifier
+from .trained_on import teacher_class_counts
 from .xerm import Teacher, XERMClassifier
 
 logger = logging.getLogger(__name__)
+
+_DIRECTION = "head_direction.direction"
 
 
 def build_model(cfg: CfgNode, class_counts: Tensor) -> ImageClassifier:
@@ -21,7 +24,7 @@ def build_model(cfg: CfgNode, class_counts: Tensor) -> ImageClassifier:
 
     Args:
         cfg: with MODEL.CLASSIFICATION.NUM_CLASSES filled in.
-        class_counts: (C,) training pictures per class, which PC's prior is made of.
+        class_counts: (C,) training pictures per class.
 
     Raises:
         ConfigError, WeightsError: the teacher is absent or does not fit.
@@ -30,6 +33,11 @@ def build_model(cfg: CfgNode, class_counts: Tensor) -> ImageClassifier:
     if not xerm.ENABLED:
         return ImageClassifier(cfg).to(cfg.MODEL.DEVICE)
     student = XERMClassifier(cfg).to(cfg.MODEL.DEVICE)
+    if xerm.INIT_FROM_TEACHER and cfg.MODEL.WEIGHTS:
+        raise ConfigError(
+            "MODEL.LT.XERM.INIT_FROM_TEACHER: the student starts from its teacher's weights, but "
+            f"MODEL.WEIGHTS names {cfg.MODEL.WEIGHTS}; leave one of them out"
+        )
     teacher = load_teacher(cfg, class_counts)
     constant = xerm.CONSTANT_WEIGHT if xerm.CONSTANT_WEIGHT >= 0 else None
     student.learn_from(teacher, xerm.EXPONENT, constant)
@@ -41,8 +49,14 @@ def build_model(cfg: CfgNode, class_counts: Tensor) -> ImageClassifier:
 def load_teacher(cfg: CfgNode, class_counts: Tensor) -> Teacher:
     """The frozen teacher MODEL.LT.XERM names, with its weights.
 
+    Args:
+        cfg: the student's.
+        class_counts: (C,) pictures per class of the student's training set; PC's prior is made of
+            the teacher's own.
+
     Raises:
-        ConfigError: no config beside the weights.
+        ConfigError: no config beside the weights, or PC of a teacher whose training set cannot be
+            read.
         WeightsError: another number of classes, or weights that are not the config's model's.
     """
     xerm = cfg.MODEL.LT.XERM
@@ -57,9 +71,17 @@ def load_teacher(cfg: CfgNode, class_counts: Tensor) -> Teacher:
             f"{weights}: the teacher has {teacher_cfg.MODEL.CLASSIFICATION.NUM_CLASSES} classes, "
             f"the data {classes}"
         )
+    own, theirs = cfg.INPUT.IMAGES.SIZE, teacher_cfg.INPUT.IMAGES.SIZE
+    if own != theirs:
+        logger.warning(
+            "%s: the teacher was trained on pictures of %d pixels, it is shown the student's of %d",
+            *(weights, theirs, own),
+        )
     model = load_trained(teacher_cfg, weights)
     if cfg.MODEL.CLASSIFICATION.COMPILE:
         model.compile_backbone(in_eval=True)
+    if xerm.BALANCED == "pc":
+        class_counts = teacher_class_counts(cfg, teacher_cfg, class_counts)
     teacher = Teacher(model, xerm.BALANCED, cfg.MODEL.LT.TDE.ALPHA, class_counts.to(model.device))
     if xerm.BALANCED == "tde" and not model.head_direction.direction.any():
         raise WeightsError(f"{weights}: the head direction is zero: the teacher was not trained")
@@ -108,7 +130,10 @@ def _start_from(student: ImageClassifier, teacher: ImageClassifier, weights: str
 
 
 def load_first_stage(model: ImageClassifier, weights: str) -> None:
-    """Load what a second stage keeps of the first: the backbone, and for LWS the class weights.
+    """Load what a second stage keeps of the first.
+
+    That is the backbone, for LWS the class weights, and the head direction where both stages have
+    one: it lies in the space of the features, which a frozen backbone leaves as they are.
 
     Raises:
         WeightsError: names the file and the tensor.
@@ -119,6 +144,8 @@ def load_first_stage(model: ImageClassifier, weights: str) -> None:
     kept = [key for key in model.state_dict() if key.startswith("backbone.")]
     if getattr(model.classifier, "normalization", None) == "lws":
         kept.append("classifier.weight")
+    if model.head_direction is not None and _DIRECTION in state:
+        kept.append(_DIRECTION)
     for key in kept:
         needed = tuple(model.state_dict()[key].shape)
         if key not in state:

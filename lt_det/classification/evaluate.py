@@ -15,7 +15,7 @@ from lt_det.evaluation.shot_metrics import class_bias, expected_calibration_erro
 from lt_det.json_file import save_json
 
 from .datasets import ImageData
-from .inference import collect_features, readings
+from .inference import collect_features, readings, tde_alphas, weight_norms
 
 logger = logging.getLogger(__name__)
 
@@ -53,42 +53,58 @@ def test_distributions(
 test_distributions.__test__ = False  # type: ignore[attr-defined]
 
 
-def evaluate(cfg: CfgNode, model: nn.Module, data: ImageData) -> dict[str, dict[str, float]]:
+def evaluate(
+    cfg: CfgNode, model: nn.Module, data: ImageData, class_counts: Tensor | None = None
+) -> dict[str, dict[str, float]]:
     """Evaluate every reading on every test distribution; writes and prints the results.
 
     Leaves OUTPUT_DIR/results.json (``{method: {test: figures}}``, see
     :func:`~lt_det.evaluation.shot_metrics.shot_metrics`), results.md, and weight_norms.json
-    (``{method: [C norms, most frequent class first]}``).
+    (``{method: [C norms, most frequent class first]}``, see
+    :func:`~lt_det.classification.inference.weight_norms`).
+
+    Args:
+        cfg: of the run.
+        model: with its weights.
+        data: whose test set it is.
+        class_counts: (C,) pictures per class the model was trained on, which make shot groups, test
+            cuts and priors; the training set's if ``None``.
 
     Returns:
         ``{method: {test: top-1 in percent}}``; empty off the main process.
+
+    Raises:
+        WeightsError: before any inference: TDE is asked for of a model without head direction.
     """
     plain: Any = model.module if hasattr(model, "module") else model
+    tde_alphas(plain, cfg)
     features, labels = collect_features(plain, data.test, cfg, data.test_pictures)
     if not comm.is_main_process():
         return {}
     options = cfg.DATASETS.IMAGES
+    counts = data.class_counts if class_counts is None else class_counts
+    rank_order = counts.sort(descending=True, stable=True).indices
     tests = test_distributions(
         labels,
-        data.rank_order,
+        rank_order,
         list(cfg.TEST.IMAGES.IMBALANCES),
         reverse=cfg.TEST.IMAGES.REVERSED,
         seed=options.SUBSET_SEED,
     )
     limits = {"many": options.MANY, "few": options.FEW}
     results: Results = {}
-    for reading in readings(plain, features, data.class_counts, cfg):
+    for reading in readings(plain, features, counts, cfg):
         probs = reading.logits.softmax(dim=1).cpu()
         predictions = probs.argmax(dim=1)
         of_tests = {}
         for name, at in tests.items():
-            figures = shot_metrics(predictions[at], labels[at], data.class_counts, **limits)
+            figures = shot_metrics(predictions[at], labels[at], counts, **limits)
             figures["ece"] = expected_calibration_error(probs[at], labels[at])
-            figures["bias"] = class_bias(predictions[at], labels[at], data.class_counts, **limits)
+            figures["bias"] = class_bias(predictions[at], labels[at], counts, **limits)
             figures["parameter"] = reading.parameter
             of_tests[name] = figures
         results[reading.name] = of_tests
-    norms = plain.classifier.weight.detach().float().norm(dim=1).cpu()[data.rank_order]
+    norms = weight_norms(plain.classifier)[rank_order]
     save_json(
         {cfg.MODEL.CLASSIFICATION.METHOD: norms.tolist()}, Path(cfg.OUTPUT_DIR, "weight_norms.json")
     )

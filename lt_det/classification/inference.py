@@ -17,6 +17,7 @@ from lt_det.core import MultiHeadNormalizedClassifier, adjust_logits
 from lt_det.data.images import ImageSet, decode_all
 from lt_det.data.images.augment import test_transform
 from lt_det.data.images.loaders import file_test_batches, in_memory_test_batches
+from lt_det.errors import WeightsError
 
 from .model import ImageClassifier
 
@@ -91,6 +92,43 @@ class Reading:
     logits: Tensor
 
 
+def tde_alphas(model: ImageClassifier, cfg: CfgNode) -> list[float]:
+    """α of each TDE row a config asks for: TEST.TDE_ALPHAS, or MODEL.LT.TDE's where it is enabled.
+
+    α = 0 is the classifier's own row, which is there without being asked for.
+
+    Raises:
+        WeightsError: there are such rows, and the model tracked no head direction: each would
+            repeat the classifier's own row under TDE's name.
+    """
+    alphas = list(cfg.TEST.TDE_ALPHAS)
+    if not alphas and cfg.MODEL.LT.TDE.ENABLED:
+        alphas = [cfg.MODEL.LT.TDE.ALPHA]
+    alphas = [alpha for alpha in alphas if alpha]
+    if alphas:
+        method = cfg.MODEL.CLASSIFICATION.METHOD
+        row = f"{method}-TDE α={alphas[0]:g}"
+        check_direction(model, f"{cfg.MODEL.WEIGHTS or cfg.OUTPUT_DIR}: {row}")
+    return alphas
+
+
+def check_direction(model: ImageClassifier, wanted: str) -> None:
+    """Raise WeightsError where TDE is wanted of a model without a head direction.
+
+    Args:
+        model: with its weights.
+        wanted: file and row, for the message.
+    """
+    if model.head_direction is None:
+        raise WeightsError(f"{wanted}: a linear classifier tracks no head direction")
+    if not model.head_direction.direction.any():
+        raise WeightsError(
+            f"{wanted}: the head direction is zero, none was tracked in training (a second stage "
+            "has its first stage's, if that one's classifier is normalized): TDE would be TE; set "
+            "TEST.TDE_ALPHAS [] and MODEL.LT.TDE.ENABLED False"
+        )
+
+
 @torch.no_grad()
 def readings(
     model: ImageClassifier, features: Tensor, class_counts: Tensor, cfg: CfgNode
@@ -98,17 +136,17 @@ def readings(
     """Every reading a config asks for, of features (N, D).
 
     The classifier's own logits first, under MODEL.CLASSIFICATION.METHOD; then TDE at
-    TEST.TDE_ALPHAS (or MODEL.LT.TDE.ALPHA where it is enabled), logit adjustment at
-    TEST.IMAGES.LA_TAUS (1 is PC) and τ-norm at TEST.IMAGES.TAU_NORM_POWERS.
+    :func:`tde_alphas`, logit adjustment at TEST.IMAGES.LA_TAUS (1 is PC) and τ-norm at
+    TEST.IMAGES.TAU_NORM_POWERS.
+
+    Raises:
+        WeightsError: see :func:`tde_alphas`.
     """
     method, classifier = cfg.MODEL.CLASSIFICATION.METHOD, model.classifier
     features = features.to(model.device)
     te_logits = classifier(features).float()
     yield Reading(method, {}, te_logits)
-    alphas = list(cfg.TEST.TDE_ALPHAS)
-    if not alphas and cfg.MODEL.LT.TDE.ENABLED:
-        alphas = [cfg.MODEL.LT.TDE.ALPHA]
-    alphas = [alpha for alpha in alphas if alpha]
+    alphas = tde_alphas(model, cfg)
     if alphas:
         assert model.head_direction is not None
         _, share = classifier.effects(features, model.head_direction.direction)
@@ -126,18 +164,29 @@ def readings(
 class PictureLogits(nn.Module):
     """Pictures (N, 3, H, W) in [0, 255] → logits (N, C), for tools that take one module.
 
+    Where gradients are on, they reach the backbone's maps even of a frozen backbone: through the
+    pictures, as Grad-CAM needs them.
+
     Args:
-        model: trained.
+        model: trained, in eval mode.
         alpha: α of TDE; 0 gives the classifier's own logits.
+
+    Raises:
+        WeightsError: TDE of a model that tracked no head direction.
     """
 
     def __init__(self, model: ImageClassifier, alpha: float = 0.0) -> None:
         super().__init__()
+        if alpha:
+            check_direction(model, f"TDE α={alpha:g}")
         self.model = model
         self.alpha = alpha
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits."""
+        if torch.is_grad_enabled():
+            # Parameters that take no gradient let none through; the pictures do.
+            images = images.to(self.model.device, torch.float32).detach().requires_grad_()
         features = self.model.features(images)
         direction = self.model.head_direction
         found: Tensor
@@ -156,6 +205,21 @@ def picture_tensor(picture: Image.Image, cfg: CfgNode) -> Tensor:
         return cropped
     resized = picture.resize((options.SIZE, options.SIZE), Image.Resampling.BILINEAR)
     return pil_to_tensor(resized)
+
+
+def weight_norms(classifier: nn.Module) -> Tensor:
+    """Norms of the class weights (C,), float32, on the CPU (Tang et al., supplement, Fig. 1).
+
+    ‖w_c‖ of the learned weight; of LWS, which learns a scale g_c beside a frozen weight, ‖g_c w_c‖
+    of the weight it classifies by. Cosine, capsule, τ-norm and de-confound classifiers divide by
+    the norm (γ added to it, or to a power): what is given is ‖w_c‖ all the same, before that
+    division, as the paper draws it.
+    """
+    norms = classifier.weight.detach().float().norm(dim=1)
+    scale = getattr(classifier, "class_scale", None)
+    if scale is not None:
+        norms = norms * scale.detach().float().abs()
+    return norms.cpu()
 
 
 def tau_normalized(classifier: nn.Module, power: float) -> MultiHeadNormalizedClassifier:

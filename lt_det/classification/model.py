@@ -113,7 +113,10 @@ class ImageClassifier(nn.Module):
         self._compiled_in_eval = in_eval
 
     def features(self, images: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W), uint8 or float in [0, 255] → features (N, D), float32."""
+        """Pictures (N, 3, H, W), uint8 or float in [0, 255] → features (N, D), float32.
+
+        Training stops gradients at a frozen backbone; in eval mode they are the caller's to allow.
+        """
         images = (images.to(self.device).float() - self.pixel_mean) / self.pixel_std
         images = images.contiguous(memory_format=self.memory_format)
         bfloat16 = self.cpu_bfloat16 and self.training and images.device.type == "cpu"
@@ -121,7 +124,8 @@ class ImageClassifier(nn.Module):
         run = compiled or self.backbone
         # No context otherwise: a caller's autocast, AMPTrainer's say, stays on.
         with torch.autocast("cpu", torch.bfloat16) if bfloat16 else nullcontext():
-            with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_backbone):
+            frozen = self.freeze_backbone and self.training
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
                 found: Tensor = run(images)
             return found.float()
 

@@ -4,11 +4,12 @@ import argparse
 
 from detectron2.config import CfgNode
 
-from lt_det.engine import LTCheckpointer, report_cost, write_config
+from lt_det.engine import LTCheckpointer, report_cost, weights_to_load, write_config
 
 from .building import build_model
 from .evaluate import evaluate
 from .setup import setup
+from .trained_on import evaluated_class_counts
 from .trainer import LTClassifierTrainer
 
 
@@ -19,8 +20,10 @@ def train_or_evaluate(args: argparse.Namespace) -> CfgNode:
         if args.eval_only:
             model = build_model(cfg, data.class_counts)
             checkpointer = LTCheckpointer(model, save_dir=cfg.OUTPUT_DIR, complete=True)
+            weights = weights_to_load(cfg.OUTPUT_DIR, cfg.MODEL.WEIGHTS, resume=args.resume)
+            class_counts = evaluated_class_counts(cfg, data, weights)
             checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=args.resume)
-            evaluate(cfg, model, data)
+            evaluate(cfg, model, data, class_counts)
         else:
             write_config(cfg)
             trainer = LTClassifierTrainer(cfg, data)

@@ -23,7 +23,13 @@ _COLUMNS = {
 
 @torch.no_grad()
 def teacher_report(
-    teacher: Teacher, batches: Any, exponent: float, *, many: int = 100, few: int = 20
+    teacher: Teacher,
+    batches: Any,
+    exponent: float,
+    *,
+    class_counts: Tensor | None = None,
+    many: int = 100,
+    few: int = 20,
 ) -> dict[str, dict[str, float]]:
     """A teacher's fit of training pictures by shot group.
 
@@ -34,6 +40,8 @@ def teacher_report(
         teacher: as the student will have it.
         batches: ``{"images", "labels"}`` of the training set, as trained on.
         exponent: g.
+        class_counts: (C,) of the training set the batches are of, which make the groups; the
+            teacher's own, which may be another, if ``None``.
         many, few: limits of the groups.
 
     Returns:
@@ -49,8 +57,9 @@ def teacher_report(
         labels.append(batch["labels"])
     te_logits, balanced_logits, truth = torch.cat(te), torch.cat(balanced), torch.cat(labels)
     w_balanced, _ = xerm_weights(te_logits, balanced_logits, truth, exponent)
+    counts = teacher.class_counts.cpu() if class_counts is None else class_counts
     found = {}
-    for name, mask in shot_groups(teacher.class_counts.cpu(), many, few).items():
+    for name, mask in shot_groups(counts, many, few).items():
         at = mask[truth]
 
         def mean(values: Tensor, at: Tensor = at) -> float:

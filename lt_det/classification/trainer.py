@@ -22,6 +22,8 @@ from lt_det.engine import LTTrainerBase, ModelRecord
 from .building import build_model, load_first_stage
 from .datasets import ImageData
 from .evaluate import evaluate
+from .inference import tde_alphas
+from .trained_on import check_start
 
 logger = logging.getLogger(__name__)
 
@@ -51,9 +53,12 @@ class LTClassifierTrainer(LTTrainerBase):
 
     def build_model(self, cfg: CfgNode) -> nn.Module:
         """The config's classifier, with its teacher under xERM."""
+        check_start(self._run_cfg, self._data)
         model = build_model(self._run_cfg, self._data.class_counts)
         if self._run_cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE and self._run_cfg.MODEL.WEIGHTS:
             load_first_stage(model, self._run_cfg.MODEL.WEIGHTS)
+            # A second stage tracks no direction of its own.
+            tde_alphas(model, self._run_cfg)
         logger.info(
             "%s on %s, %.2f M parameters",
             self._run_cfg.MODEL.CLASSIFICATION.METHOD,

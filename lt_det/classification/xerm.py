@@ -89,7 +89,7 @@ class XERMClassifier(ImageClassifier):
         te_logits, balanced_logits = self.teacher.logits(batch["images"])
         features = self.features(batch["images"])
         logits = self.classifier(features)
-        if self.head_direction is not None:
+        if self.head_direction is not None and not self.freeze_backbone:
             self.head_direction.update(features)
         if self.constant_weight is None:
             loss = xerm_loss(logits, te_logits, balanced_logits, labels, self.exponent)

@@ -8,6 +8,7 @@ Shape legend used throughout:
 
 from .background_exemption import background_exempt_log_probs, background_exempt_probs
 from .classifier import MultiHeadNormalizedClassifier
+from .group_f1 import group_f1
 from .head_direction import HeadDirection
 from .logit_adjustment import adjust_logits
 from .long_tail import long_tailed_counts, shot_groups
@@ -21,6 +22,7 @@ __all__ = [
     "adjust_logits",
     "background_exempt_log_probs",
     "background_exempt_probs",
+    "group_f1",
     "long_tailed_counts",
     "shot_groups",
     "xerm_loss",

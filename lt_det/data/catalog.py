@@ -116,6 +116,19 @@ def register_from_config(
     return reference
 
 
+def read_training_sets(cfg: CfgNode) -> list[AnnotationSet]:
+    """Read the sets of DATASETS.TRAIN without registering them; pictures are not looked for.
+
+    Returns:
+        the sets, each with the first one's class indices.
+
+    Raises:
+        DataError: names the file and the record.
+    """
+    sets = [_read(name, cfg, check_pictures=False) for name in cfg.DATASETS.TRAIN]
+    return [one.in_order_of(sets[0].vocabulary) for one in sets]
+
+
 def _read(name: str, cfg: CfgNode, check_pictures: bool = True) -> AnnotationSet:
     json_file, image_root = _locate(name, cfg)
     on_invalid = cfg.DATASETS.ON_INVALID

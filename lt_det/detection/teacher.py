@@ -1,6 +1,7 @@
 """xERM's teacher in detection: a trained detector that scores the student's proposals."""
 
 import logging
+import os
 from typing import Any
 
 import torch
@@ -12,8 +13,10 @@ from torch import Tensor
 from lt_det.config import BALANCED_TEACHERS
 from lt_det.core import adjust_logits, background_exempt_log_probs
 from lt_det.core.classifier import subtract_share
-from lt_det.engine import LTCheckpointer, read_trained_config
-from lt_det.errors import ConfigError, WeightsError
+from lt_det.data.catalog import CUSTOM_TRAIN, SYNTHETIC_PREFIX, read_training_sets
+from lt_det.data.class_counts import instance_counts
+from lt_det.engine import LTCheckpointer, read_record, read_trained_config
+from lt_det.errors import ConfigError, DataError, WeightsError
 
 from .box_predictor import BoxPredictions, LTFastRCNNOutputLayers
 from .box_stages import box_predictors, predict_stage
@@ -92,15 +95,21 @@ class DetectionTeacher:
         return te_logits, background_exempt_log_probs(te_logits, balanced, background)
 
 
-def load_teacher(cfg: CfgNode, class_counts: Tensor) -> DetectionTeacher:
+def load_teacher(
+    cfg: CfgNode, class_counts: Tensor, class_names: list[str] | None = None
+) -> DetectionTeacher:
     """The frozen teacher MODEL.LT.XERM names, with its weights.
 
     Args:
         cfg: the student's.
-        class_counts: (C,) training instances per category.
+        class_counts: (C,) training instances per category of the student's training sets; PC's
+            prior is made of the teacher's own.
+        class_names: C names of the student, which the teacher's are compared with where its
+            checkpoint says them.
 
     Raises:
-        ConfigError: no config beside the weights, or one whose pictures are normalized otherwise.
+        ConfigError: no config beside the weights, one whose pictures are normalized otherwise, or
+            PC of a teacher whose training sets cannot be read.
         WeightsError: other classes or stages, weights that are not the config's, or no direction.
     """
     xerm = cfg.MODEL.LT.XERM
@@ -108,8 +117,13 @@ def load_teacher(cfg: CfgNode, class_counts: Tensor) -> DetectionTeacher:
     teacher_cfg = read_trained_config(weights, xerm.TEACHER_CONFIG)
     teacher_cfg.MODEL.DEVICE = cfg.MODEL.DEVICE
     _check_fits(cfg, teacher_cfg, weights)
+    record = read_record(weights)
+    if record is not None and class_names is not None:
+        record.check_same_classes(class_names, f"{weights}: the teacher")
     model = build_model(teacher_cfg)
     LTCheckpointer(model, complete=True).load(weights)
+    if xerm.BALANCED == "pc":
+        class_counts = _own_counts(cfg, teacher_cfg, class_counts)
     teacher = DetectionTeacher(model, xerm.BALANCED, cfg.MODEL.LT.TDE.ALPHA, class_counts)
     if xerm.BALANCED == "tde":
         for stage, predictor in enumerate(teacher.predictors):
@@ -124,6 +138,43 @@ def load_teacher(cfg: CfgNode, class_counts: Tensor) -> DetectionTeacher:
         f"TDE, α={teacher.alpha:g}" if xerm.BALANCED == "tde" else "PC",
     )
     return teacher
+
+
+def _own_counts(cfg: CfgNode, teacher_cfg: CfgNode, class_counts: Tensor) -> Tensor:
+    """Instances per category the teacher was trained on: the prior that PC takes off its logits.
+
+    Its checkpoint says them; for one that does not, its training sets are read again where they
+    are not the student's.
+    """
+    weights = cfg.MODEL.LT.XERM.TEACHER_WEIGHTS
+    record = read_record(weights)
+    if record is not None:
+        return torch.tensor(record.instance_counts)
+    if _training_sets(cfg) == _training_sets(teacher_cfg):
+        return class_counts
+    try:
+        counts = torch.tensor(instance_counts(read_training_sets(teacher_cfg)))
+    except DataError as error:
+        raise ConfigError(
+            f"{weights}: its prior is that of its own training sets, which cannot be read: {error} "
+            "(MODEL.LT.XERM.TEACHER_CONFIG names a config that says where they are)"
+        ) from error
+    if len(counts) != len(class_counts):
+        raise WeightsError(
+            f"{weights}: the teacher's training sets have {len(counts)} categories, the student's "
+            f"{len(class_counts)}"
+        )
+    logger.info("PC's prior is of the teacher's training sets: %s", _training_sets(teacher_cfg))
+    return counts
+
+
+def _training_sets(cfg: CfgNode) -> tuple[Any, ...]:
+    """What the counts of a config's training sets follow from."""
+    names = tuple(cfg.DATASETS.TRAIN)
+    file = os.path.realpath(cfg.DATASETS.CUSTOM.TRAIN_JSON) if CUSTOM_TRAIN in names else ""
+    drawn = any(name.startswith(SYNTHETIC_PREFIX) for name in names)
+    synthetic = tuple(cfg.DATASETS.SYNTHETIC.items()) if drawn else ()
+    return names, file, synthetic, cfg.DATASETS.ON_INVALID
 
 
 def _check_fits(cfg: CfgNode, teacher_cfg: CfgNode, weights: str) -> None:

@@ -19,6 +19,7 @@ from lt_det.engine import LTTrainerBase, ModelRecord
 from lt_det.errors import DataError
 from lt_det.evaluation import results_table, write_results
 
+from .direction_checks import untracked_direction
 from .evaluator import LTEvaluator
 from .mapper import NamingMapper
 from .result_rows import inference_settings, row_head
@@ -39,8 +40,9 @@ class LTTrainer(LTTrainerBase):
         if cfg.MODEL.LT.XERM.ENABLED:
             model = self._trainer.model
             plain: Any = model.module if hasattr(model, "module") else model
-            counts = instance_counts([registered_set(name) for name in cfg.DATASETS.TRAIN])
-            plain.roi_heads.learn_from(load_teacher(cfg, torch.tensor(counts)))
+            sets = [registered_set(name) for name in cfg.DATASETS.TRAIN]
+            counts = torch.tensor(instance_counts(sets))
+            plain.roi_heads.learn_from(load_teacher(cfg, counts, sets[0].class_names))
 
     @classmethod
     def build_train_loader(cls, cfg: CfgNode) -> TrainingLoader:
@@ -92,6 +94,9 @@ class LTTrainer(LTTrainerBase):
         heads = [row_head(cfg, setting) for setting in settings]
         tasks = ("bbox", "segm") if cfg.MODEL.MASK_ON else ("bbox",)
         plain = model.module if hasattr(model, "module") else model
+        missing = untracked_direction(plain, settings)
+        if missing:
+            logger.warning("%s", missing)
         tested = TDESweep(plain, settings) if len(settings) > 1 else plain
         rows: list[dict[str, Any]] = []
         for name in cfg.DATASETS.TEST:

@@ -6,18 +6,20 @@ from typing import Any
 from .tables import markdown_table
 
 Results = dict[str, dict[str, dict[str, Any]]]
-_FIGURES = ("recall", "precision", "f1")
 _GROUPS = ("many", "medium", "few")
 
 
 def group_table(results: Results, test: str) -> str:
     """Recall, precision and F1 by shot group on one test, a row a method (xERM, Table 1).
 
-    ``precision`` leaves classes out that are never predicted; ``precision*`` counts them 0.
+    ``precision`` leaves classes out that are never predicted; ``precision*`` counts them 0. ``f1``
+    is the mean of the classes' F1; ``f1 (paper)`` the harmonic mean of the group's recall and
+    precision, as in that table.
     """
     columns = [("recall", g) for g in _GROUPS] + [("precision", g) for g in _GROUPS]
-    columns += [("precision_zero", "few")] + [("f1", g) for g in (*_GROUPS, "all")]
-    shown = {"precision_zero": "precision*"}
+    columns += [("precision_zero", "few")]
+    columns += [(figure, g) for figure in ("f1", "f1_paper") for g in (*_GROUPS, "all")]
+    shown = {"precision_zero": "precision*", "f1_paper": "f1 (paper)"}
     heading = [test, "top-1", *(f"{shown.get(f, f)} {g}" for f, g in columns), "ECE"]
     rows = []
     for method, tests in results.items():

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 from torch import Tensor
 
-from lt_det.core import shot_groups
+from lt_det.core import group_f1, shot_groups
 
 Figures = dict[str, Any]
 GROUPS = ("many", "medium", "few")
@@ -21,8 +21,10 @@ def shot_metrics(
 
     A class without test pictures has no recall. A class that is never predicted has no precision:
     ``precision`` leaves it out, as the published code does (Liu et al., 2019, and after them),
-    ``precision_zero`` counts it 0. F1 is a class's 2TP / (2TP + FP + FN): 0 for a class that has
-    test pictures and no true positive, undefined for one with neither pictures nor predictions.
+    ``precision_zero`` counts it 0. There are two readings of F1. ``f1`` is the mean of the classes'
+    F1, 2TP / (2TP + FP + FN): 0 for a class that has test pictures and no true positive, undefined
+    for one with neither pictures nor predictions. ``f1_paper`` is the papers'
+    (:func:`~lt_det.core.group_f1`): the harmonic mean of the group's ``recall`` and ``precision``.
     What is undefined is NaN and left out of means; a group with nothing in it is NaN.
 
     Args:
@@ -33,7 +35,7 @@ def shot_metrics(
 
     Returns:
         ``{"top1", "recall": {"many", "medium", "few", "all"}, "precision": …, "precision_zero": …,
-        "f1": …, "per_class": {"recall", "precision", "f1": [C values]}}``.
+        "f1": …, "f1_paper": …, "per_class": {"recall", "precision", "f1": [C values]}}``.
 
     Raises:
         ValueError: no sample, or lengths that differ.
@@ -54,12 +56,14 @@ def shot_metrics(
     def by_group(values: np.ndarray) -> dict[str, float]:
         return {name: _percent_mean(values[mask]) for name, mask in groups.items()}
 
+    recalls, precisions = by_group(recall), by_group(precision)
     return {
         "top1": 100 * float((predictions == labels).double().mean()),
-        "recall": by_group(recall),
-        "precision": by_group(precision),
+        "recall": recalls,
+        "precision": precisions,
         "precision_zero": by_group(np.nan_to_num(precision, nan=0.0)),
         "f1": by_group(f1),
+        "f1_paper": {name: group_f1(recalls[name], precisions[name]) for name in groups},
         "per_class": {name: (100 * values).tolist() for name, values in per_class.items()},
     }
 

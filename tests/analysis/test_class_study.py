@@ -1,16 +1,16 @@
 """Choices, means and runs of studies."""
 
 import argparse
-import json
 
 import pytest
 
+from lt_det.analysis import ablations, class_study
 from lt_det.analysis.class_study import Study, best_parameter, compact, mean_over_seeds
-from lt_det.analysis.runs import Run, named_file, run_all
+from lt_det.analysis.runs import named_file
 
 
-def results(top1_by_parameter, key="alpha"):
-    figures = {"XE": {"balanced": {"top1": 99.0, "parameter": {}}}}
+def results(top1_by_parameter, key="alpha", plain=1.0):
+    figures = {"XE": {"balanced": {"top1": plain, "parameter": {}}}}
     for value, top1 in top1_by_parameter.items():
         figures[f"{key}={value}"] = {"balanced": {"top1": top1, "parameter": {key: value}}}
     return figures
@@ -19,7 +19,67 @@ def results(top1_by_parameter, key="alpha"):
 def test_best_parameter():
     assert best_parameter(results({0.5: 20.0, 1.0: 31.0, 2.0: 30.0}), "alpha") == 1.0
     with pytest.raises(ValueError, match="no tau was swept"):
-        best_parameter(results({0.5: 20.0}), "tau")
+        best_parameter(results({0.5: 20.0}, plain=0), "tau")
+
+
+@pytest.mark.parametrize("key", ["alpha", "tau"])
+def test_nothing_taken_off_can_be_chosen(key):
+    """The classifier's own row is α = 0 and τ = 0; of equals the first, which takes nothing off."""
+    assert best_parameter(results({0.5: 28.0, 1.0: 31.0}, key, plain=31.5), key) == 0
+    assert best_parameter(results({0.5: 31.0}, key, plain=31.0), key) == 0
+    # p = 0 drops the bias: a candidate of its own, which the own row is not.
+    assert best_parameter(results({0.0: 30.0, 0.5: 28.0}, "p", plain=31.5), "p") == 0
+    assert best_parameter(results({0.25: 27.0, 0.5: 28.0}, "p", plain=31.5), "p") == 0.5
+
+
+def test_the_whole_set_is_chosen_on_whatever_it_is_called():
+    found = {
+        name: {"full": tests["balanced"], "imbalance_10": {"top1": 0.0, "parameter": {}}}
+        for name, tests in results({0.5: 20.0, 1.0: 31.0}).items()
+    }
+    assert best_parameter(found, "alpha") == 1.0
+    assert best_parameter(found, "alpha", "full") == 1.0
+
+
+def test_no_choice_is_made_on_the_test_set(tmp_path, monkeypatch):
+    """Every run that tune, grid and weighting make is tested on what was held out."""
+    made = []
+    monkeypatch.setattr(Study, "finish", lambda study, runs: made.extend(runs))
+    swept = {"TE": {"full": {"top1": 30.0, "parameter": {}}}}
+    for key in ("alpha", "p"):
+        swept[key] = {"full": {"top1": 29.0, "parameter": {key: 0.5}}}
+    swept["xERM_TDE"] = swept["TE"]
+    for module in (class_study, ablations):
+        monkeypatch.setattr(module, "read_results", lambda run: swept)
+    monkeypatch.setattr(ablations, "markdown_table", lambda heading, rows: "")
+    for hold_out in (7, 0):
+        study = Study(tmp_path, tmp_path / "configs", "x", tmp_path, hold_out=hold_out)
+        chosen = class_study.tune(study, ["g1", "g2"])
+        assert (chosen["alpha"], chosen["p"]) == (0, 0.5)
+        ablations.grid(study, [2], [16.0], [0.1])
+        ablations.weighting(study, "t.pth", 0.5, [1.0], [0.5])
+    assert len(made) == 2 * (4 + 2 + 1 + 2)
+    for run in made:
+        words = " ".join(run.arguments)
+        assert words.count("TEST.IMAGES.SPLIT val") == words.count("SPLIT") == 1
+    # A data set with a validation set of its own needs nothing held out.
+    assert sum("HOLD_OUT 7" in " ".join(run.arguments) for run in made) == len(made) / 2
+    assert sum("HOLD_OUT" in " ".join(run.arguments) for run in made) == len(made) / 2
+
+
+def test_tde_at_zero_is_deconfound(tmp_path, monkeypatch):
+    """Where α = 0 was chosen there is no row of TDE."""
+    monkeypatch.setattr(Study, "finish", lambda study, runs: None)
+
+    def read(run):
+        rows = {"XE": 3, "De-confound": 1}
+        return {f"{run.name} {i}": {"balanced": i} for i in range(rows["XE" if "xe" in run.name else
+                "De-confound"])}  # fmt: skip
+
+    monkeypatch.setattr(class_study, "read_results", read)
+    study = Study(tmp_path, tmp_path / "configs", "x", tmp_path)
+    found = class_study.compare(study, 1, {"alpha": 0.0, "p": 0.5, "xerm": "g2"})
+    assert found["TDE"] == found["De-confound"]
 
 
 def test_mean_over_seeds():
@@ -30,7 +90,8 @@ def test_mean_over_seeds():
 
 
 def test_compact_drops_what_is_per_class():
-    kept = dict.fromkeys(("top1", "recall", "precision", "precision_zero", "f1", "ece"), 0)
+    kept = ("top1", "recall", "precision", "precision_zero", "f1", "f1_paper", "ece")
+    kept = dict.fromkeys(kept, 0)
     assert compact({"XE": {"balanced": {**kept, "per_class": [], "bias": {}}}}) == {
         "XE": {"balanced": kept}
     }
@@ -50,28 +111,6 @@ def test_every_training_of_a_study_is_compiled_or_none(tmp_path):
     study = Study(tmp_path, tmp_path / "configs", "x.zip", tmp_path, compiled=True)
     for run in (study.training("xe", "a", 100, 1), study.training("crt", "b", 0, 1)):
         assert "MODEL.CLASSIFICATION.COMPILE True" in " ".join(run.arguments)
-
-
-TOOL = """import json, pathlib, sys
-folder = pathlib.Path(sys.argv[1])
-if sys.argv[2] == "fail":
-    sys.exit("it went wrong")
-(folder / "results.json").write_text(json.dumps(sys.argv[2]))
-"""
-
-
-def test_runs_are_run_once_and_failures_named(tmp_path):
-    tool = tmp_path / "tool.py"
-    tool.write_text(TOOL)
-
-    def run(name, word):
-        return Run(name, tmp_path / name, (str(tmp_path / name), word))
-
-    run_all(tool, [run("a", "first"), run("b", "first")], jobs=2)
-    run_all(tool, [run("a", "second")])
-    assert json.loads((tmp_path / "a" / "results.json").read_text()) == "first"
-    with pytest.raises(RuntimeError, match=r"c failed \(it went wrong\); its log: .*console\.txt"):
-        run_all(tool, [run("c", "fail")])
 
 
 def test_named_files(tmp_path):

@@ -29,12 +29,19 @@ def test_by_hand():
     assert found["f1"]["many"] == pytest.approx(100 * (4 / 7 + 1 / 2) / 2)
     assert found["f1"]["medium"] == pytest.approx(20)
     assert found["f1"]["few"] == 0
+    # The papers': 2RP / (R + P) of the group's means above, which is another figure.
+    assert found["f1_paper"]["many"] == pytest.approx(2 * 75 * 45 / (75 + 45))
+    assert found["f1_paper"]["medium"] == pytest.approx(2 * 25 * (100 / 3) / (25 + 100 / 3))
+    assert math.isnan(found["f1_paper"]["few"])
+    # All: recall 40, precision the mean of 2/5, 1/2 and 1/3.
+    precision = 100 * (2 / 5 + 1 / 2 + 1 / 3) / 3
+    assert found["f1_paper"]["all"] == pytest.approx(2 * 40 * precision / (40 + precision))
     assert found["per_class"]["recall"] == pytest.approx([100, 50, 50, 0, 0])
 
 
 def test_everything_right():
     found = shot_metrics(LABELS, LABELS, COUNTS)
-    for figure in ("recall", "precision", "precision_zero", "f1"):
+    for figure in ("recall", "precision", "precision_zero", "f1", "f1_paper"):
         assert set(found[figure].values()) == {100}
 
 
@@ -96,6 +103,10 @@ def test_tables():
     results = {"XE": {"balanced": {**figures, "ece": 3.04}}}
     shown = group_table(results, "balanced")
     assert "| XE       | 40.0  | 75.0" in shown
+    heading, _, row = shown.splitlines()
+    cells = dict(zip(heading.split(" | "), row.split(" | "), strict=True))
+    found = {key.strip("| "): value.strip("| ") for key, value in cells.items()}
+    assert (found["f1 many"], found["f1 (paper) many"]) == ("53.6", "56.2")
     assert "–" in shown
     assert "3.0" in shown
     assert top1_table(results).splitlines()[-1] == "| XE    | 40.0     |"

@@ -1,0 +1,208 @@
+"""What weights were trained on, by the config beside them: pictures seen, and pictures counted.
+
+A figure is wrong without a word where the weights have seen pictures that it is measured on, or
+where shot groups and priors are of another training set than the weights'.
+"""
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from detectron2.config import CfgNode
+from torch import Tensor
+
+from lt_det.engine import read_record, read_trained_config
+from lt_det.errors import ConfigError, DataError, WeightsError
+
+from .datasets import ImageData, load_image_data
+
+logger = logging.getLogger(__name__)
+
+_IMAGES = "DATASETS.IMAGES."
+# What picks the training pictures, by the data set's name; all of them have the second tuple's.
+_PICKED_BY = {"folder_lt": ("PATH", "TEST_FRACTION"), "list_lt": ("TRAIN_LIST",)}
+_CUT_BY = ("SUBSET_SEED", "HOLD_OUT", "IMBALANCE")
+_FILES = ("PATH", "TRAIN_LIST")
+
+
+def check_start(cfg: CfgNode, data: ImageData) -> None:
+    """Refuse to train from weights, or by a teacher, that do not fit the data.
+
+    They must not have seen pictures the run is tested on, and a teacher, or a first stage whose
+    class weights are kept, must have the classes of the data in their order.
+
+    Args:
+        cfg: of a training.
+        data: its sets.
+
+    Raises:
+        ConfigError: names the key, both values and both files.
+        WeightsError: other classes; names the first.
+    """
+    starts = [("MODEL.WEIGHTS", cfg.MODEL.WEIGHTS, "")]
+    if cfg.MODEL.LT.XERM.ENABLED:
+        xerm = cfg.MODEL.LT.XERM
+        starts.append(("MODEL.LT.XERM.TEACHER_WEIGHTS", xerm.TEACHER_WEIGHTS, xerm.TEACHER_CONFIG))
+    for key, weights, config_file in starts:
+        if weights:
+            _check_classes(cfg, data, key, weights)
+        if weights and _is_tested_on_training_pictures(cfg, data):
+            trained = _trained_config(weights, config_file)
+            if trained is None:
+                logger.warning(
+                    "%s: %s has no config.yaml beside it: whether it has seen the pictures of "
+                    "%s is not known", key, weights, data.test.name,
+                )  # fmt: skip
+            else:
+                _check_unseen(cfg, trained, f"{key} {weights}")
+
+
+def _check_classes(cfg: CfgNode, data: ImageData, key: str, weights: str) -> None:
+    keeps_rows = (
+        cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE and cfg.MODEL.LT.CLASSIFIER.NORMALIZATION == "lws"
+    )
+    # Elsewhere rows are taken over by name, or none is.
+    if key == "MODEL.WEIGHTS" and not keeps_rows:
+        return
+    record = read_record(weights)
+    if record is not None:
+        record.check_same_classes(list(data.train.class_names), f"{key} {weights}")
+
+
+def evaluated_class_counts(cfg: CfgNode, data: ImageData, weights: str) -> Tensor:
+    """Training pictures per class (C,) of weights that are evaluated, whatever this run's cut says.
+
+    Shot groups, test cuts and the priors of PC and logit adjustment are made of them. The
+    checkpoint says them; one that does not must have been trained by this run's cut.
+
+    Args:
+        cfg: of the evaluation.
+        data: its sets, with the checkpoint's classes.
+        weights: that are evaluated.
+
+    Raises:
+        ConfigError: weights that have seen the pictures they are to be tested on, or that were
+            trained by another cut and do not say their counts; names key, both values and file.
+    """
+    trained, record = _trained_config(weights), read_record(weights)
+    if trained is not None and _is_tested_on_training_pictures(cfg, data):
+        # A data set may have moved since; a start for training is asked for more.
+        _check_unseen(cfg, trained, weights, leave_out=("PATH",))
+    if record is not None:
+        counts = torch.tensor(record.instance_counts)
+        if not torch.equal(counts, data.class_counts):
+            logger.warning(
+                "%s was trained on %d pictures of %s, %s is cut to %d here: shot groups, test cuts "
+                "and priors are made of the former", weights, counts.sum(), record.source,
+                data.train.name, len(data.train),
+            )  # fmt: skip
+        return counts
+    if trained is None:
+        logger.warning(
+            "%s does not say what it was trained on, nor has it a config.yaml beside it: shot "
+            "groups, test cuts and priors are those of %s as it is cut here",
+            weights, data.train.name,
+        )  # fmt: skip
+    elif trained.DATASETS.IMAGES.NAME != cfg.DATASETS.IMAGES.NAME:
+        logger.warning(
+            "%s was trained on %s; shot groups, test cuts and priors are those of %s",
+            weights, trained.DATASETS.IMAGES.NAME, data.train.name,
+        )  # fmt: skip
+    else:
+        own, other = cfg.DATASETS.IMAGES, trained.DATASETS.IMAGES
+        for key in _differing(own, other, ("HOLD_OUT", "IMBALANCE")):
+            raise ConfigError(
+                f"{_IMAGES}{key}: {own[key]:g} here, {other[key]:g} in the training of {weights}: "
+                "shot groups, test cuts and priors are of the set that was trained on; give the "
+                "same"
+            )
+    return data.class_counts
+
+
+def teacher_class_counts(cfg: CfgNode, teacher_cfg: CfgNode, class_counts: Tensor) -> Tensor:
+    """Pictures per class (C,) a teacher was trained on: the prior that PC takes off its logits.
+
+    Its checkpoint says them; for one that does not, the labels of its training set are read again
+    where that is not the student's.
+
+    Args:
+        cfg: the student's.
+        teacher_cfg: the teacher's.
+        class_counts: (C,) of the student's training set.
+
+    Raises:
+        ConfigError: the teacher's training set cannot be read, or no longer has its classes.
+    """
+    weights = cfg.MODEL.LT.XERM.TEACHER_WEIGHTS
+    record = read_record(weights)
+    if record is not None:
+        return torch.tensor(record.instance_counts)
+    own, other = cfg.DATASETS, teacher_cfg.DATASETS
+    keys = (*_PICKED_BY.get(own.IMAGES.NAME, ()), *_CUT_BY)
+    same = own.IMAGES.NAME == other.IMAGES.NAME and own.ON_INVALID == other.ON_INVALID
+    if same and not _differing(own.IMAGES, other.IMAGES, keys):
+        return class_counts
+    labels_alone = teacher_cfg.clone()
+    labels_alone.INPUT.IMAGES.IN_MEMORY = False
+    try:
+        train = load_image_data(labels_alone, training=False).train
+    except (ConfigError, DataError) as error:
+        raise ConfigError(
+            f"{weights}: its prior is that of its own training set, which cannot be read: {error} "
+            "(MODEL.LT.XERM.TEACHER_CONFIG names a config that says where it is)"
+        ) from error
+    if train.num_classes != len(class_counts):
+        raise WeightsError(
+            f"{weights}: the teacher's data have {train.num_classes} classes, the student's "
+            f"{len(class_counts)}"
+        )
+    logger.info(
+        "PC's prior is of the teacher's training set: %s, %d pictures", train.name, len(train)
+    )
+    return train.counts()
+
+
+def _trained_config(weights: str, config_file: str = "") -> CfgNode | None:
+    file = Path(config_file or Path(weights).with_name("config.yaml"))
+    if not file.is_file():
+        return None
+    return read_trained_config(weights, config_file)
+
+
+def _is_tested_on_training_pictures(cfg: CfgNode, data: ImageData) -> bool:
+    """Whether keys, and not the data set itself, say which pictures are for testing."""
+    options = cfg.DATASETS.IMAGES
+    if options.HOLD_OUT and cfg.TEST.IMAGES.SPLIT == "val":
+        return True
+    # A folder without splits is split by chance.
+    return bool(options.NAME == "folder_lt" and data.test.source is data.train.source)
+
+
+def _check_unseen(
+    cfg: CfgNode, trained: CfgNode, weights: str, leave_out: tuple[str, ...] = ()
+) -> None:
+    own, other = cfg.DATASETS.IMAGES, trained.DATASETS.IMAGES
+    if own.NAME != other.NAME:
+        return
+    asked = [k for k in (*_PICKED_BY.get(own.NAME, ()), "SUBSET_SEED") if k not in leave_out]
+    keys = _differing(own, other, asked)
+    # A smaller number held out is the beginning of a larger one.
+    if cfg.TEST.IMAGES.SPLIT == "val" and other.HOLD_OUT < own.HOLD_OUT:
+        keys.append("HOLD_OUT")
+    if keys:
+        key = keys[0]
+        raise ConfigError(
+            f"{_IMAGES}{key}: {own[key]} here, {other[key]} in the training of {weights}: it "
+            "may have seen pictures that this run is tested on (TEST.IMAGES.SPLIT "
+            f"{cfg.TEST.IMAGES.SPLIT}); train it with the same"
+        )
+
+
+def _differing(own: CfgNode, other: CfgNode, keys: Sequence[str]) -> list[str]:
+    def value(node: CfgNode, key: str) -> Any:
+        return os.path.realpath(node[key]) if key in _FILES else node[key]
+
+    return [key for key in keys if value(own, key) != value(other, key)]
