@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lt_det.classification import LTClassifierTrainer
+from lt_det.classification.backbones import CifarResNet
 from lt_det.classification.run import train_or_evaluate
 from lt_det.classification.setup import setup
 from lt_det.classification.trainer import direction_momentum
@@ -82,7 +83,8 @@ class Stopped(Exception):
 @pytest.mark.parametrize("method", ["tde", "xerm_tde"])
 def test_resume_equals_an_uninterrupted_run(method, trained, tmp_path, monkeypatch):
     _, first = trained
-    options = ["--teacher", first / "model_final.pth", "SOLVER.EPOCHS.MAX", 2]
+    teacher = ["--teacher", first / "model_final.pth"] if method == "xerm_tde" else []
+    options = [*teacher, "SOLVER.EPOCHS.MAX", 2]
     options += ["SOLVER.EPOCHS.STEPS", [1], "SOLVER.EPOCHS.WARMUP", 0]
     options += ["SOLVER.EPOCHS.CHECKPOINT", 1]
     name = f"digits_lt/resnet32_{method}.yaml"
@@ -148,8 +150,10 @@ def test_direction_follows_the_learning_rate(trainer):
     assert seen[-1] == pytest.approx(0.995)
 
 
-def test_learning_rates_and_weight_decay(trainer):
-    built = trainer("SOLVER.BACKBONE_LR_FACTOR", 0.01)
+def test_learning_rates_and_weight_decay(trainer, tmp_path):
+    torch.save(CifarResNet(num_blocks=5).state_dict(), tmp_path / "backbone.pth")
+    given = ("MODEL.CLASSIFICATION.BACKBONE_WEIGHTS", tmp_path / "backbone.pth")
+    built = trainer("SOLVER.BACKBONE_LR_FACTOR", 0.01, *given)
     rates = {}
     for group in built.optimizer.param_groups:
         for parameter in group["params"]:
