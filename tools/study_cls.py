@@ -30,6 +30,8 @@ from lt_det.analysis.class_study import (
     tune,
 )
 from lt_det.analysis.runs import by_name, named_file
+from lt_det.classification.setup import argument_parser, load_config
+from lt_det.classification.trained_on import check_chosen_on
 from lt_det.errors import UserError
 from lt_det.evaluation.class_tables import group_table, top1_table
 from lt_det.json_file import save_json
@@ -127,6 +129,12 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _check_validation_set(study: Study) -> None:
+    """The data's own validation set must be another than the test set."""
+    arguments = study.training("xe", "unused", 0, 1).arguments
+    check_chosen_on(load_config(argument_parser().parse_args(arguments)))
+
+
 def main() -> None:
     """Run what is missing of a study, then print its tables and write its figures."""
     args = parser().parse_args()
@@ -144,6 +152,8 @@ def main() -> None:
         args.compile,
     )
     try:
+        if not study.hold_out:
+            _check_validation_set(study)
         args.study(study, args)
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")

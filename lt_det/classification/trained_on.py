@@ -165,6 +165,25 @@ def teacher_class_counts(cfg: CfgNode, teacher_cfg: CfgNode, class_counts: Tenso
     return train.counts()
 
 
+def check_chosen_on(cfg: CfgNode) -> None:
+    """Refuse to choose on TEST.IMAGES.SPLIT val where that is the test set for want of another.
+
+    Raises:
+        ConfigError: it is, or there is none.
+    """
+    names = []
+    for split in ("val", "test"):
+        of_split = cfg.clone()
+        of_split.TEST.IMAGES.SPLIT = split
+        of_split.INPUT.IMAGES.IN_MEMORY = False
+        names.append(load_image_data(of_split, training=False).test.name)
+    if names[0] == names[1]:
+        raise ConfigError(
+            f"TEST.IMAGES.SPLIT: {names[0]} is the test set, there is no other val to choose on; "
+            "hold training pictures out (DATASETS.IMAGES.HOLD_OUT)"
+        )
+
+
 def _trained_config(weights: str, config_file: str = "") -> CfgNode | None:
     file = Path(config_file or Path(weights).with_name("config.yaml"))
     if not file.is_file():

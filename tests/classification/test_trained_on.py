@@ -1,9 +1,11 @@
 """What weights were trained on: pictures they saw, and the counts their priors are made of."""
 
+import importlib.util
 import json
 import logging
 import math
 import shutil
+import sys
 
 import pytest
 import torch
@@ -11,9 +13,13 @@ import torch
 from lt_det.classification.building import build_model
 from lt_det.classification.datasets import load_image_data
 from lt_det.classification.run import train_or_evaluate
-from lt_det.classification.setup import setup
+from lt_det.classification.setup import load_config, setup
 from lt_det.classification.teacher_report import teacher_report
-from lt_det.classification.trained_on import check_start, evaluated_class_counts
+from lt_det.classification.trained_on import (
+    check_chosen_on,
+    check_start,
+    evaluated_class_counts,
+)
 from lt_det.classification.trainer import LTClassifierTrainer
 from lt_det.core import adjust_logits
 from lt_det.engine import LTCheckpointer, ModelRecord
@@ -195,3 +201,23 @@ def test_a_student_has_one_start(own, tmp_path):
     cfg, data = started(own, tmp_path, "xerm_pc", *options, weights=weights)
     with pytest.raises(ConfigError, match=r"INIT_FROM_TEACHER: .*leave one of them out"):
         build_model(cfg, data.class_counts)
+
+
+def test_a_validation_set_that_is_the_test_set_is_not_chosen_on(own, tmp_path, root, capsys):
+    """train/ and val/ alone: val/ is the test set."""
+    spec = importlib.util.spec_from_file_location("study", root / "tools" / "study_cls.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    given = ["compare", "--data", str(own), "--output", str(tmp_path / "out"), "--imbalance", "4"]
+    sys.argv, argv = ["study_cls.py", *given, "--hold-out", "0"], sys.argv
+    try:
+        with pytest.raises(SystemExit) as stopped:
+            tool.main()
+    finally:
+        sys.argv = argv
+    assert stopped.value.code == 2
+    assert "SPLIT: set/val is the test set, there is no other" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    shutil.copytree(own / "val", own / "test")
+    cfg = load_config(arguments("folder_lt/resnet32_xe.yaml", "--data", own))
+    check_chosen_on(cfg)
