@@ -90,6 +90,16 @@ def test_alpha_one_leaves_each_head_orthogonal_to_the_direction(normalization):
     torch.testing.assert_close(classifier.tde(x, direction, 1.0), expected)
 
 
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+def test_the_share_alone_is_what_tde_takes_off(normalization):
+    classifier = make(normalization)
+    x, direction = torch.randn(N, D).double(), torch.randn(D).double()
+    share = classifier.direction_share(x, direction)
+    assert torch.equal(share, classifier.effects(x, direction)[1])
+    torch.testing.assert_close(classifier(x) - share, classifier.tde(x, direction, 1.0))
+    assert share.abs().max() > 0.01
+
+
 def test_tde_does_not_depend_on_the_direction_s_length():
     classifier = make()
     x, direction = torch.randn(N, D).double(), torch.randn(D).double()
@@ -208,8 +218,10 @@ def test_wrong_arguments(arguments, message):
 
 
 def test_wrong_direction():
-    with pytest.raises(ValueError, match=r"direction must have shape \(12,\)"):
-        make().tde(torch.randn(1, D), torch.randn(1, D), 1.0)
+    x, direction = torch.randn(1, D), torch.randn(1, D)
+    for ask in (make().effects, make().direction_share):
+        with pytest.raises(ValueError, match=r"direction must have shape \(12,\)"):
+            ask(x, direction)
 
 
 @pytest.mark.gpu
