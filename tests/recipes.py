@@ -1,5 +1,7 @@
 """What a config's meaning is checked by: keys and the values they should have."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,20 +34,24 @@ def differences(cfg: CfgNode, recipe: dict[str, Any]) -> list[str]:
     return [key for key, value in recipe.items() if value_of(cfg, key) != value]
 
 
-def change(cfg: CfgNode, key: str) -> None:
-    """Give a key another value of its kind."""
+@contextmanager
+def changed(cfg: CfgNode, key: str) -> Iterator[CfgNode]:
+    """The config with another value of its kind for a key, for as long as the block lasts."""
     *parents, last = key.split(".")
+    node = cfg
     for part in parents:
-        cfg = cfg[part]
-    value = cfg[last]
+        node = node[part]
+    value = node[last]
     if isinstance(value, bool):
-        cfg[last] = not value
+        node[last] = not value
     elif isinstance(value, int | float):
-        cfg[last] = value + 1
+        node[last] = value + 1
     elif isinstance(value, str):
-        cfg[last] = value + "x"
+        node[last] = value + "x"
     else:
-        cfg[last] = [*value, 1]
+        node[last] = [*value, 1]
+    yield cfg
+    node[last] = value
 
 
 def keys_set_by(name: str) -> set[str]:

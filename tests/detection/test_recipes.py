@@ -1,15 +1,15 @@
 """Every detection config against the recipe it stands for, written out here.
 
-LVIS: DESIGN's recipe (Tang et al., NeurIPS 2020: K, τ, γ, μ, α, 20 epochs of 16 images, lr 0.02) and
-the published configs' score thresholds and detections; where theirs differs from ours,
-docs/PUBLISHED_DIFFERENCES.md says so.
+LVIS: DESIGN's recipe (Tang et al., NeurIPS 2020: K, τ, γ, μ, α, 20 epochs of 16 images, lr 0.02)
+and the published configs' score thresholds and detections; docs/PUBLISHED_DIFFERENCES.md says where
+theirs are otherwise.
 """
 
 from typing import Any
 
 import pytest
 
-from tests.recipes import CONFIGS, change, differences, keys_set_by, load
+from tests.recipes import CONFIGS, changed, differences, keys_set_by, load
 
 LEAVES = sorted(
     str(path.relative_to(CONFIGS))
@@ -270,9 +270,8 @@ def test_a_config_is_its_recipe(name):
     # Nothing that the tree sets is left to chance.
     assert keys_set_by(name) - recipe.keys() == set()
     for key in recipe:
-        changed = cfg.clone()
-        change(changed, key)
-        assert differences(changed, recipe) == [key]
+        with changed(cfg, key):
+            assert differences(cfg, recipe) == [key]
 
 
 def test_the_recipe_s_epochs():
