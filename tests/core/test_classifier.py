@@ -183,12 +183,27 @@ def test_logits_are_float32_under_autocast_and_for_half_features():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = classifier(x)
         tde_logits = classifier.tde(x, torch.ones(D), 1.5)
-    assert logits.dtype == tde_logits.dtype == torch.float32
+        share = classifier.direction_share(x, torch.ones(D))
+    assert logits.dtype == tde_logits.dtype == share.dtype == torch.float32
     assert torch.equal(logits, classifier(x))
+    assert torch.equal(tde_logits, classifier.tde(x, torch.ones(D), 1.5))
+    assert torch.equal(share, classifier.direction_share(x, torch.ones(D)))
     # Norms of large half-precision features overflow unless they are taken in float32.
     large = (x * 2e4).half()
     torch.testing.assert_close(classifier(large), classifier(large.float()))
     assert torch.isfinite(classifier(large)).all()
+    coarse = x.bfloat16()
+    assert torch.equal(classifier(coarse), classifier(coarse.float()))
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e-6, 1e6])
+def test_small_and_large_features_and_weights_are_not_zero(size):
+    """Only what cannot be divided by counts as zero: a cosine does not know lengths."""
+    classifier = make("cosine")
+    x, direction = torch.randn(N, D).double(), torch.randn(D).double()
+    expected = classifier.tde(x, direction, 1.5)
+    classifier.weight.data *= size
+    torch.testing.assert_close(classifier.tde(size * x, size * direction, 1.5), expected)
 
 
 def test_initial_weight_is_uniform_in_one_over_root_d():
