@@ -1,4 +1,4 @@
-# make demo · make test · make lint · make bench [FULL=1] · make reliability [KILLS=20]
+# make demo · make test [WORKERS=2] · make lint · make bench [FULL=1] · make reliability [KILLS=20]
 # PYTHON=python3.11 and VENV=folder may be given.
 PYTHON ?= python3
 VENV ?= .venv
@@ -20,8 +20,9 @@ $(VENV)/.installed: setup.py tools/bootstrap.py
 demo: $(VENV)/.installed
 	$(RUN) tools/train_net.py --config-file configs/synthetic/cascade_small_tde.yaml OUTPUT_DIR output/demo
 
+# A file's tests stay together, for they share what they trained; a thread for each worker.
 test: $(VENV)/.installed
-	$(RUN) -m pytest --cov
+	OMP_NUM_THREADS=1 $(RUN) -m pytest --cov --numprocesses $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed
 	$(RUN) -m ruff format --check .

@@ -56,6 +56,7 @@ setup(
             "vernier==0.5.4",
             "pytest==9.2.0",
             "pytest-cov==7.1.0",
+            "pytest-xdist==3.8.0",
             "hypothesis==6.170.15",
             "ruff==0.17.6",
             "mypy==2.4.1",

@@ -76,7 +76,8 @@ def _inference(args: argparse.Namespace) -> dict[str, float]:
 
     works = {
         "linear": work("linear", None),
-        "te": work("tde", TDEInference(0.0)),
+        # Infers by TE itself: a TDE model asked for α = 0 has made the direction's share already.
+        "te": work("te", None),
         "tde": work("tde", TDEInference(1.5, background_exempt=True)),
     }
     return fastest(works, args.rounds)

@@ -164,7 +164,9 @@ def test_a_student_is_trained_with_its_teacher_and_tested_without(root, work, tr
     named, output = config(root, "synthetic/cascade_small_xerm.yaml"), work / "student"
     options = [*TWO, "OUTPUT_DIR", output]
     flags = ["--teacher", teacher / "model_final.pth"]
-    done = run(work, command(root, *named, *flags, "--num-gpus", "2", *options))
+    # Its own port: Detectron2's default is one a user.
+    flags += ["--num-gpus", "2", "--dist-url", "auto"]
+    done = run(work, command(root, *named, *flags, *options))
     assert "model_final.pth, balanced by TDE, α=1.5" in done.stdout
     (row,) = json.loads((output / "results.json").read_text())
     assert (row["name"], row["alpha"]) == ("xERM_TDE", None)

@@ -132,14 +132,27 @@ class MultiHeadNormalizedClassifier(nn.Module):
         Raises:
             ValueError: ``direction`` is not (D,).
         """
-        if direction.shape != (self.in_features,):
-            raise ValueError(
-                f"direction must have shape ({self.in_features},), got {tuple(direction.shape)}"
-            )
+        self._check_direction(direction)
         with torch.autocast(x.device.type, enabled=False):
             features, weight = self.normalized_features(x), self.normalized_weight()
-            share = project_heads(features, direction) @ project_heads(weight, direction).T
-            return self._te_logits(features, weight), share
+            return self._te_logits(features, weight), _share(features, weight, direction)
+
+    def direction_share(self, x: Tensor, direction: Tensor) -> Tensor:
+        """The second result of :meth:`effects` alone, without the product of all D features.
+
+        Args:
+            x: features (N, D).
+            direction: head direction (D,).
+
+        Returns:
+            (N, C).
+
+        Raises:
+            ValueError: ``direction`` is not (D,).
+        """
+        self._check_direction(direction)
+        with torch.autocast(x.device.type, enabled=False):
+            return _share(self.normalized_features(x), self.normalized_weight(), direction)
 
     def tde(self, x: Tensor, direction: Tensor, alpha: Alpha) -> Tensor:
         """Total-direct-effect logits z − α (τ/K) Σ_k cos(x_k, d_k) d̂_kᵀ ŵ_{c,k}.
@@ -166,9 +179,20 @@ class MultiHeadNormalizedClassifier(nn.Module):
             f"normalization={self.normalization!r}"
         )
 
+    def _check_direction(self, direction: Tensor) -> None:
+        if direction.shape != (self.in_features,):
+            raise ValueError(
+                f"direction must have shape ({self.in_features},), got {tuple(direction.shape)}"
+            )
+
     @staticmethod
     def _te_logits(features: Tensor, weight: Tensor) -> Tensor:
         return nn.functional.linear(features.flatten(1), weight.flatten(1))
+
+
+def _share(features: Tensor, weight: Tensor, direction: Tensor) -> Tensor:
+    """(N, C) from (N, K, D/K) and (C, K, D/K)."""
+    return project_heads(features, direction) @ project_heads(weight, direction).T
 
 
 def subtract_share(te_logits: Tensor, share: Tensor, alpha: Alpha) -> Tensor:

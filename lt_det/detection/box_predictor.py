@@ -44,9 +44,11 @@ class BoxPredictions(NamedTuple):
     Attributes:
         te_logits: (R, C + 1) total-effect logits, background last.
         proposal_deltas: (R, 4) or (R, 4 C).
-        direction_share: (R, C + 1) share of the head direction in the logits at α = 1; in training,
-            where it is not needed, ``None``.
-        features: (R, D) classifier inputs in training, for the head direction; else ``None``.
+        direction_share: (R, C + 1) share of the head direction in the logits at α = 1; ``None`` in
+            training and in a predictor that infers by TE: :meth:`LTFastRCNNOutputLayers.share_of`
+            makes it there.
+        features: (R, D) classifier inputs, in training for the head direction; ``None`` where
+            ``direction_share`` is made already.
     """
 
     te_logits: Tensor
@@ -131,7 +133,7 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         """Predict for R RoIs from (R, D) features, or (R, …) ones that flatten to D."""
         x = x.flatten(start_dim=1)
         proposal_deltas = self.bbox_pred(x)
-        if self.training:
+        if self.training or self.inference_setting.alpha == 0:
             return BoxPredictions(self.cls_score(x), proposal_deltas, None, x)
         te_logits, share = self.cls_score.effects(x, self.head_direction.direction)
         return BoxPredictions(te_logits, proposal_deltas, share, None)
@@ -155,12 +157,23 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         probs = self.class_probs(predictions, self.inference_setting)
         return list(probs.split([len(p) for p in proposals]))
 
+    def share_of(self, predictions: BoxPredictions) -> Tensor:
+        """(R, C + 1) share of the head direction in the logits, at α = 1.
+
+        Made here for predictions of a predictor that itself infers by TE: a sweep over α or a
+        teacher asks for it, too.
+        """
+        if predictions.direction_share is not None:
+            return predictions.direction_share
+        assert predictions.features is not None
+        return self.cls_score.direction_share(predictions.features, self.head_direction.direction)
+
     def class_probs(self, predictions: BoxPredictions, setting: TDEInference) -> Tensor:
         """(R, C + 1) class probabilities, background last, under any setting."""
-        if predictions.direction_share is None or setting.alpha == 0:
+        if setting.alpha == 0:
             return F.softmax(predictions.te_logits, dim=-1)
         tde_logits = subtract_share(
-            predictions.te_logits, predictions.direction_share, setting.alpha
+            predictions.te_logits, self.share_of(predictions), setting.alpha
         )
         if not setting.background_exempt:
             return F.softmax(tde_logits, dim=-1)

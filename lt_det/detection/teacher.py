@@ -87,8 +87,8 @@ class DetectionTeacher:
         background = self.predictors[stage].num_classes
         if self.balanced == "tde":
             assert isinstance(predictions, BoxPredictions)
-            assert predictions.direction_share is not None
-            balanced = subtract_share(te_logits, predictions.direction_share.float(), self.alpha)
+            share = self.predictors[stage].share_of(predictions)
+            balanced = subtract_share(te_logits, share.float(), self.alpha)
         else:
             foreground = adjust_logits(te_logits[:, :background], self.class_counts)
             balanced = torch.cat([foreground, te_logits[:, background:]], dim=1)

@@ -19,6 +19,8 @@ from lt_det.engine import LTTrainerBase, ModelRecord
 from lt_det.errors import DataError
 from lt_det.evaluation import results_table, write_results
 
+from .box_predictor import LTFastRCNNOutputLayers, TDEInference
+from .box_stages import box_predictors
 from .direction_checks import untracked_direction
 from .evaluator import LTEvaluator
 from .mapper import NamingMapper
@@ -97,7 +99,7 @@ class LTTrainer(LTTrainerBase):
         missing = untracked_direction(plain, settings)
         if missing:
             logger.warning("%s", missing)
-        tested = TDESweep(plain, settings) if len(settings) > 1 else plain
+        tested = answering(plain, settings)
         rows: list[dict[str, Any]] = []
         for name in cfg.DATASETS.TEST:
             evaluator = LTEvaluator(
@@ -114,6 +116,19 @@ class LTTrainer(LTTrainerBase):
         written = write_results(rows, cfg.OUTPUT_DIR)
         logger.info("results, in percent (%s):\n%s", written, results_table(rows))
         return _as_detectron2_results(rows)
+
+
+def answering(model: Any, settings: list[TDEInference]) -> nn.Module:
+    """The model where it infers by the one setting itself, else a sweep over the settings.
+
+    A single α of TEST.TDE_ALPHAS need not be the model's own.
+    """
+    own = {
+        predictor.inference_setting
+        for predictor in box_predictors(model.roi_heads)
+        if isinstance(predictor, LTFastRCNNOutputLayers)
+    }
+    return model if len(settings) == 1 and own <= set(settings) else TDESweep(model, settings)
 
 
 def _as_detectron2_results(rows: list[dict[str, Any]]) -> OrderedDict[str, Any]:

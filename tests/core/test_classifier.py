@@ -90,6 +90,16 @@ def test_alpha_one_leaves_each_head_orthogonal_to_the_direction(normalization):
     torch.testing.assert_close(classifier.tde(x, direction, 1.0), expected)
 
 
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+def test_the_share_alone_is_what_tde_takes_off(normalization):
+    classifier = make(normalization)
+    x, direction = torch.randn(N, D).double(), torch.randn(D).double()
+    share = classifier.direction_share(x, direction)
+    assert torch.equal(share, classifier.effects(x, direction)[1])
+    torch.testing.assert_close(classifier(x) - share, classifier.tde(x, direction, 1.0))
+    assert share.abs().max() > 0.01
+
+
 def test_tde_does_not_depend_on_the_direction_s_length():
     classifier = make()
     x, direction = torch.randn(N, D).double(), torch.randn(D).double()
@@ -173,12 +183,27 @@ def test_logits_are_float32_under_autocast_and_for_half_features():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = classifier(x)
         tde_logits = classifier.tde(x, torch.ones(D), 1.5)
-    assert logits.dtype == tde_logits.dtype == torch.float32
+        share = classifier.direction_share(x, torch.ones(D))
+    assert logits.dtype == tde_logits.dtype == share.dtype == torch.float32
     assert torch.equal(logits, classifier(x))
+    assert torch.equal(tde_logits, classifier.tde(x, torch.ones(D), 1.5))
+    assert torch.equal(share, classifier.direction_share(x, torch.ones(D)))
     # Norms of large half-precision features overflow unless they are taken in float32.
     large = (x * 2e4).half()
     torch.testing.assert_close(classifier(large), classifier(large.float()))
     assert torch.isfinite(classifier(large)).all()
+    coarse = x.bfloat16()
+    assert torch.equal(classifier(coarse), classifier(coarse.float()))
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e-6, 1e6])
+def test_small_and_large_features_and_weights_are_not_zero(size):
+    """Only what cannot be divided by counts as zero: a cosine does not know lengths."""
+    classifier = make("cosine")
+    x, direction = torch.randn(N, D).double(), torch.randn(D).double()
+    expected = classifier.tde(x, direction, 1.5)
+    classifier.weight.data *= size
+    torch.testing.assert_close(classifier.tde(size * x, size * direction, 1.5), expected)
 
 
 def test_initial_weight_is_uniform_in_one_over_root_d():
@@ -208,8 +233,10 @@ def test_wrong_arguments(arguments, message):
 
 
 def test_wrong_direction():
-    with pytest.raises(ValueError, match=r"direction must have shape \(12,\)"):
-        make().tde(torch.randn(1, D), torch.randn(1, D), 1.0)
+    x, direction = torch.randn(1, D), torch.randn(1, D)
+    for ask in (make().effects, make().direction_share):
+        with pytest.raises(ValueError, match=r"direction must have shape \(12,\)"):
+            ask(x, direction)
 
 
 @pytest.mark.gpu

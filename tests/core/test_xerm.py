@@ -89,6 +89,19 @@ def test_confident_student_does_not_overflow():
     assert torch.isfinite(student.grad).all()
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_computed_in_float32(batch, dtype):
+    """Logits under mixed precision; a cross-entropy in bfloat16 has two digits."""
+    *logits, labels = batch
+    coarse = [one.to(dtype) for one in logits]
+    fine = [one.float() for one in coarse]
+    found, expected = (xerm_loss(*given, labels, 1.5) for given in (coarse, fine))
+    assert found.dtype == torch.float32
+    assert torch.equal(found, expected)
+    weights = (xerm_weights(*given[1:], labels, 1.5)[0] for given in (coarse, fine))
+    assert torch.equal(*weights)
+
+
 def test_no_samples():
     empty = torch.zeros(0, C, requires_grad=True)
     loss = xerm_loss(empty, empty, empty, torch.zeros(0, dtype=torch.long), 1.5)

@@ -124,6 +124,27 @@ def test_every_inference_option(trained):
     assert not torch.allclose(without[:, C], exempt[:, C])
 
 
+def test_te_does_without_the_direction_s_share_until_it_is_asked_for(trained, monkeypatch):
+    features, made = torch.randn(5, D), []
+    real = trained.cls_score.direction_share
+    setting = TDEInference(1.5, True)
+    expected = probs_of(trained, features, setting)
+
+    def counted(*args):
+        made.append(args)
+        return real(*args)
+
+    monkeypatch.setattr(trained.cls_score, "direction_share", counted)
+    monkeypatch.setattr(trained.cls_score, "effects", lambda *args: pytest.fail("not asked for"))
+    trained.inference_setting = TDEInference(0.0)
+    te_probs = trained.cls_score(features).softmax(-1)
+    torch.testing.assert_close(probs_of(trained, features), te_probs)
+    assert not made
+    # As a sweep asks a model that itself infers by TE.
+    torch.testing.assert_close(probs_of(trained, features, setting), expected)
+    assert len(made) == 1
+
+
 def test_direction_never_updated_leaves_te():
     predictor, features = make(), torch.randn(5, D)
     torch.testing.assert_close(

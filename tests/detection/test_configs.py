@@ -5,6 +5,8 @@ import torch
 from detectron2.modeling import build_model
 from detectron2.utils.events import EventStorage
 
+from lt_det.detection import TDEInference
+from lt_det.detection.box_stages import box_predictors
 from lt_det.detection.config_checks import check_config
 from lt_det.errors import ConfigError
 
@@ -15,18 +17,6 @@ LEAVES = sorted(
     for path in CONFIGS.rglob("*.yaml")
     if not path.name.startswith("Base-") and "classification" not in path.parts
 )
-NETWORKS = ["cascade_r50", "cascade_r101", "cascade_x101_64x4d"]
-
-
-def test_the_tree_has_what_is_promised():
-    for version in ("lvis_v0.5", "lvis_v1"):
-        for network in NETWORKS:
-            for method in ("baseline", "deconfound", "tde", "xerm"):
-                assert f"{version}/{network}_{method}.yaml" in LEAVES
-        for method in ("baseline", "tde"):
-            assert f"{version}/mask_rcnn_r50_{method}.yaml" in LEAVES
-    for method in ("tde", "xerm", "xerm_pc"):
-        assert f"synthetic/cascade_small_{method}.yaml" in LEAVES
 
 
 @pytest.mark.parametrize("name", LEAVES)
@@ -45,18 +35,29 @@ def test_config_builds_and_trains_a_step(name):
         assert "instances" in model.eval()(inputs)[0]
 
 
-@pytest.mark.parametrize("version", ["lvis_v0.5", "lvis_v1"])
-def test_recipe(version):
-    cfg = small_config(f"{version}/cascade_r101_tde.yaml", num_classes=None)
-    assert {"lvis_v0.5": 1230, "lvis_v1": 1203}[version] == cfg.MODEL.ROI_HEADS.NUM_CLASSES
-    images = {"lvis_v0.5": 57263, "lvis_v1": 100170}[version]
-    solver = cfg.SOLVER
-    epochs = [n * solver.IMS_PER_BATCH / images for n in (*solver.STEPS, solver.MAX_ITER)]
-    assert [round(e, 2) for e in epochs] == [16, 19, 20]
-    assert (solver.BASE_LR, solver.WEIGHT_DECAY, solver.WARMUP_ITERS) == (0.02, 0.0001, 500)
-    assert cfg.MODEL.LT.TDE.ENABLED
-    assert (cfg.MODEL.LT.TDE.ALPHA, cfg.MODEL.LT.TDE.BACKGROUND_EXEMPT) == (1.5, True)
-    assert (f"{version}_train",) == cfg.DATASETS.TRAIN
+@pytest.mark.parametrize("name", ["lvis_v1/mask_rcnn_r50_tde.yaml", "lvis_v1/cascade_r50_tde.yaml"])
+def test_the_model_is_what_the_keys_say(name):
+    """K, τ, γ, p, μ and α of every box stage and of the masks; values that no default has."""
+    options = {"NUM_HEADS": 4, "TEMPERATURE": 3.0, "WEIGHT_NORM_OFFSET": 0.5,
+               "WEIGHT_NORM_POWER": 0.25, "NORMALIZATION": "tau_norm"}  # fmt: skip
+    overrides = [x for k, v in options.items() for x in (f"MODEL.LT.CLASSIFIER.{k}", v)]
+    overrides += ["MODEL.LT.HEAD_DIRECTION.MOMENTUM", 0.5, "MODEL.LT.TDE.ALPHA", 0.75]
+    overrides += ["MODEL.LT.TDE.BACKGROUND_EXEMPT", False, "MODEL.LT.MASK.TDE", True]
+    overrides += ["MODEL.LT.MASK.NORMALIZATION", "tau_norm"]
+    heads = build_model(small_config(name, *overrides)).roi_heads
+    predictors = box_predictors(heads)
+    assert len(predictors) == (3 if "cascade" in name else 1)
+    mask = heads.mask_head.predictor
+    classifiers = [p.cls_score for p in predictors] + [mask.classifier]
+    for classifier in classifiers:
+        assert options == {key: getattr(classifier, key.lower()) for key in options}
+    assert [p.inference_setting for p in predictors] == [TDEInference(0.75, False)] * len(
+        predictors
+    )
+    assert [p.head_direction.momentum for p in predictors] == [0.5] * len(predictors)
+    assert (mask.head_direction.momentum, mask.alpha) == (0.5, 0.75)
+    off = build_model(small_config(name, *overrides, "MODEL.LT.TDE.ENABLED", False)).roi_heads
+    assert [p.inference_setting.alpha for p in box_predictors(off)] == [0.0] * len(predictors)
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ from detectron2.layers import ShapeSpec
 from detectron2.modeling.roi_heads.mask_head import MaskRCNNConvUpsampleHead
 from detectron2.structures import Boxes, Instances
 from detectron2.utils.events import EventStorage
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lt_det.detection import LTMaskHead
 
-from .helpers import ground_truth
+from .helpers import ground_truth, small_config
 
 C, CHANNELS, SIDE = 6, 8, 7
 
@@ -88,7 +89,7 @@ def test_inference_equals_the_full_computation(alpha):
     assert [tuple(i.pred_masks.shape) for i in found] == [(n, 1, 14, 14) for n in (2, 0, 3)]
 
 
-def test_tde_changes_masks_only_where_it_is_asked_for():
+def test_tde_changes_masks_where_it_is_asked_for():
     x = torch.randn(3, CHANNELS, SIDE, SIDE)
     plain, tde = make(), make(alpha=1.5)
     train(plain, x, instances_for_training((3,)))
@@ -101,12 +102,58 @@ def test_tde_changes_masks_only_where_it_is_asked_for():
     assert not torch.allclose(*logits)
 
 
+def test_tde_leaves_training_as_it_is():
+    x, instances = torch.randn(5, CHANNELS, SIDE, SIDE), instances_for_training()
+    plain, tde = make(), make(alpha=1.5)
+    # A direction, without which TDE is TE anyway.
+    train(plain, x, instances)
+    tde.load_state_dict(plain.state_dict())
+    assert torch.equal(train(plain, x, instances), train(tde, x, instances))
+
+
+@pytest.mark.parametrize("of_boxes", [True, False])
+@pytest.mark.parametrize("of_masks", [True, False])
+def test_masks_follow_their_own_key_not_the_boxes(of_boxes, of_masks):
+    cfg = small_config(
+        *("Base-RCNN-FPN.yaml", "MODEL.LT.MASK.NORMALIZATION", "deconfound"),
+        *("MODEL.LT.TDE.ENABLED", of_boxes, "MODEL.LT.TDE.ALPHA", 0.75),
+        *("MODEL.LT.MASK.TDE", of_masks),
+    )
+    head = LTMaskHead(cfg, ShapeSpec(channels=CHANNELS, height=SIDE, width=SIDE))
+    assert head.predictor.alpha == (0.75 if of_masks else 0.0)
+
+
+class Sizes(TorchDispatchMode):
+    """Notes how many numbers each tensor made by an operation has."""
+
+    def __init__(self):
+        super().__init__()
+        self.largest = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        made = operation(*args, **(kwargs or {}))
+        for tensor in made if isinstance(made, tuple | list) else [made]:
+            if isinstance(tensor, torch.Tensor):
+                self.largest = max(self.largest, tensor.numel())
+        return made
+
+
 @pytest.mark.parametrize("normalization", ["linear", "deconfound"])
-def test_only_one_channel_is_computed(normalization):
-    head = make(normalization, num_classes=1230).eval()
-    x = torch.randn(4, CHANNELS, SIDE, SIDE)
-    logits = head.predictor(head.pixel_features(x), torch.tensor([0, 5, 1229, 5]))
-    assert logits.shape == (4, 1, 14, 14)
+def test_no_channel_but_the_class_s_is_computed(normalization):
+    """Nothing as large as the masks of all classes is made, in training or in inference."""
+    many = 4000
+    head, x = make(normalization, num_classes=many), torch.randn(5, CHANNELS, SIDE, SIDE)
+    truth = instances_for_training()
+    truth[0].gt_classes[:2] = torch.tensor([many - 1, 17])
+    with Sizes() as training:
+        train(head, x, truth).backward()
+    found = [Instances((96, 96), pred_classes=torch.tensor([0, 5, many - 1, 5, 1229]))]
+    with Sizes() as inference, torch.no_grad():
+        head.eval()(x, found)
+    of_all = 5 * many * 14 * 14
+    # The predictor's weight is the largest there is.
+    assert many * CHANNELS <= training.largest < of_all / 50
+    assert many * CHANNELS <= inference.largest < of_all / 50
 
 
 def test_linear_option_equals_detectron2_s_head():
@@ -165,7 +212,21 @@ def test_no_rois_in_training_and_inference():
     assert found[0].pred_masks.shape[0] == 0
 
 
-def test_class_agnostic_masks():
-    head = make(num_classes=1)
-    loss = train(head, torch.randn(5, CHANNELS, SIDE, SIDE), instances_for_training())
-    assert loss > 0
+@pytest.mark.parametrize("normalization", ["linear", "deconfound"])
+def test_class_agnostic_masks_are_of_the_one_channel_whatever_the_class(normalization):
+    """CLS_AGNOSTIC_MASK: C is 1 to the mask head, and classes are still those of C categories."""
+    cfg = small_config(
+        *("Base-RCNN-FPN.yaml", "MODEL.ROI_MASK_HEAD.CLS_AGNOSTIC_MASK", True),
+        *("MODEL.LT.MASK.NORMALIZATION", normalization),
+    )
+    head = LTMaskHead(cfg, ShapeSpec(channels=CHANNELS, height=SIDE, width=SIDE))
+    x, instances = torch.randn(5, CHANNELS, SIDE, SIDE), instances_for_training()
+    instances[0].gt_classes = torch.tensor([0, 4, 2])
+    loss = train(head, x, instances)
+    logits = head.predictor(head.pixel_features(x), torch.zeros(5, dtype=torch.long))
+    masks = torch.cat([i.gt_masks.crop_and_resize(i.proposal_boxes.tensor, 14) for i in instances])
+    expected = F.binary_cross_entropy_with_logits(logits[:, 0], masks.float())
+    torch.testing.assert_close(loss, expected)
+    found = [Instances((96, 96), pred_classes=torch.tensor([0, 1, 2, 3, 4]))]
+    head.eval()(x, found)
+    torch.testing.assert_close(found[0].pred_masks, logits.sigmoid())
