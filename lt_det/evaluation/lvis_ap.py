@@ -6,6 +6,7 @@ import logging
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +17,7 @@ from lt_det.errors import DataError
 
 from .detections import FIELD_OF, Detections
 from .ground_truth import IGNORED_AREA, with_masks, with_negatives
+from .masks import checked_masks
 from .selection import LVIS_PER_IMAGE, best_per_category, best_per_image, with_area
 
 logger = logging.getLogger(__name__)
@@ -79,6 +81,11 @@ class GroundTruth:
     def coco(self) -> hotcoco.COCO:
         """hotcoco's index."""
         return hotcoco.COCO(self.record)
+
+    @cached_property
+    def sizes(self) -> dict[int, list[int]]:
+        """[height, width] by image id."""
+        return {image["id"]: [image["height"], image["width"]] for image in self.record["images"]}
 
     @cached_property
     def by_image(self) -> dict[int, list[Record]]:
@@ -155,6 +162,7 @@ def check_results(
     """Results as columns, with what the IoU type needs and nothing else.
 
     Boxes go from mask results, for every evaluator would take the box's area as the instance's.
+    Masks of any form are compressed RLE of their pictures' sizes then, and right.
 
     Raises:
         DataError: as :func:`evaluate_lvis`.
@@ -163,22 +171,27 @@ def check_results(
         raise DataError(f"iou_type must be {' or '.join(map(repr, known))}, got {iou_type!r}")
     field = FIELD_OF[iou_type]
     if not len(results):
-        raise DataError("results: empty: no detection in any image")
+        source = results.source if isinstance(results, Detections) else "results"
+        raise DataError(f"{source}: empty: no detection in any image")
     if not isinstance(results, Detections):
         results = Detections.from_records(results, [field])
     masks = results.masks if field == "segmentation" else None
     boxes = results.boxes if field == "bbox" else None
     if masks is None and boxes is None:
-        raise DataError(f"results: detection 0: has no {field}")
+        raise DataError(f"{results.source}: detection 0: has no {field}")
     for kind, ids in (("image", results.image_ids), ("category", results.category_ids)):
         there = [one["id"] for one in truth.record["images" if kind == "image" else "categories"]]
         unknown = np.flatnonzero(~np.isin(ids, there))
         if len(unknown):
             raise DataError(
-                f"results: detection {unknown[0]}: {kind} id {ids[unknown[0]]} is not in the "
-                "ground truth"
+                f"{results.source}: detection {unknown[0]}: {kind} id {ids[unknown[0]]} is not in "
+                "the ground truth"
             )
-    return Detections(results.image_ids, results.category_ids, results.scores, boxes, masks)
+    if masks is None:
+        return replace(results, boxes=boxes, masks=None)
+    sizes = [truth.sizes[image_id] for image_id in results.image_ids.tolist()]
+    masks, areas = checked_masks(masks, sizes, results.source)
+    return replace(results, boxes=None, masks=masks, areas=areas)
 
 
 def log_uncounted(iou_type: str, given: int, best: int, kept: int) -> None:
