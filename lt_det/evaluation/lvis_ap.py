@@ -18,6 +18,7 @@ from lt_det.errors import DataError
 from .detections import FIELD_OF, Detections
 from .ground_truth import IGNORED_AREA, with_masks, with_negatives
 from .masks import checked_masks
+from .matching import match
 from .selection import LVIS_PER_IMAGE, best_per_category, best_per_image, with_area
 
 logger = logging.getLogger(__name__)
@@ -32,8 +33,6 @@ LVIS_FIGURES = (
 )  # fmt: skip
 # AP50 of the frequency groups: the official code has the precisions, but does not print them.
 GROUP_AP50 = ("AP50r", "AP50c", "AP50f")
-# Images matched at a time where detections have masks, which are records then.
-_IMAGES_AT_A_TIME = 256
 
 
 class GroundTruth:
@@ -213,11 +212,11 @@ def _figures(
     iou_type = "bbox" if kept.masks is None else "segm"
     log_uncounted(iou_type, len(checked), len(best), len(kept))
     categories = truth.of_present.record["categories"]
-    kept = kept.take(np.flatnonzero(np.isin(kept.category_ids, [c["id"] for c in categories])))
+    counted = np.isin(kept.category_ids, [c["id"] for c in categories])
+    kept = kept if counted.all() else kept.take(np.flatnonzero(counted))
     if not len(kept):
         return zero_figures(truth.record, per_category=per_category)
-    match = _match_boxes if iou_type == "bbox" else _match_masks
-    evaluation = match(truth.of_present, kept)
+    evaluation = match(truth.of_present, kept, lvis_style=True)
     evaluation.accumulate()
     with contextlib.redirect_stdout(io.StringIO()):  # it prints a table of its own
         evaluation.summarize()
@@ -231,29 +230,6 @@ def _figures(
             c["id"]: percent(found.get(f"AP/{c['name']}", -1)) for c in truth.record["categories"]
         }
     return figures
-
-
-def _match_boxes(truth: GroundTruth, detections: Detections) -> hotcoco.COCOeval:
-    columns = [detections.image_ids, detections.boxes, detections.scores, detections.category_ids]
-    # Capped before: None says "as it is" (the official max_dets = -1).
-    found = truth.coco.load_res(np.column_stack(columns)).cap_detections_per_image(None)
-    evaluation = hotcoco.COCOeval(truth.coco, found, "bbox", lvis_style=True)
-    evaluation.evaluate()
-    return evaluation
-
-
-def _match_masks(truth: GroundTruth, detections: Detections) -> hotcoco.COCOeval:
-    """Some images at a time: never every detection as a record."""
-    stream = hotcoco.StreamingEval(truth.record["categories"], iou_type="segm", lvis_style=True)
-    ordered = detections.take(np.argsort(detections.image_ids, kind="stable"))
-    images = sorted(truth.record["images"], key=lambda image: image["id"])
-    for first in range(0, len(images), _IMAGES_AT_A_TIME):
-        part = images[first : first + _IMAGES_AT_A_TIME]
-        ends = (part[0]["id"], part[-1]["id"] + 1)
-        start, stop = np.searchsorted(ordered.image_ids, ends).tolist()
-        annotations = [a for image in part for a in truth.by_image.get(image["id"], [])]
-        stream.update(part, annotations, list(ordered.records(start, stop)))
-    return stream.finalize()
 
 
 def group_ap50(precision: np.ndarray, categories: list[Record]) -> dict[str, float]:
