@@ -85,12 +85,13 @@ def main(args: argparse.Namespace) -> None:
     """Read, score, show."""
     started = time.monotonic()
     # Refuses before anything is read what can be refused then.
-    evaluator_of(args.iou_type, "fixed" if args.fixed else "lvis", reference=args.reference)
+    evaluator_of(args.iou_type, fixed=args.fixed, reference=args.reference)
     found = read_ground_truth(args)
     protocol = protocol_of(found, args)
     results = read_results(args.results, [FIELD_OF[args.iou_type]], found.ids)
     logger.info("%s: %d detections; scoring", args.results, len(results))
-    evaluate = evaluator_of(args.iou_type, protocol, reference=args.reference)
+    coco = protocol == "coco"
+    evaluate = evaluator_of(args.iou_type, fixed=args.fixed, coco=coco, reference=args.reference)
     figures = evaluate(normalized(found, protocol), results)
     beside = Path(args.results).with_suffix(f".{args.iou_type}.{protocol}.json")
     output = args.output or beside

@@ -11,43 +11,41 @@ from .lvis_ap import GroundTruth, Results, evaluate_lvis, evaluate_lvis_fixed
 from .lvis_reference import evaluate_lvis_fixed_reference, evaluate_lvis_reference
 
 IOU_TYPES = ("bbox", "segm", "boundary")
-# LVIS's 300 detections an image, AP_fixed, and COCO's 100 of a category in an image.
-PROTOCOLS = ("lvis", "fixed", "coco")
 
 Evaluator = Callable[[GroundTruth, Results], dict[str, Any]]
 
 
-def evaluator_of(iou_type: str, protocol: str = "lvis", *, reference: bool = False) -> Evaluator:
+def evaluator_of(
+    iou_type: str, *, fixed: bool = False, coco: bool = False, reference: bool = False
+) -> Evaluator:
     """The function that scores results.
 
     Args:
         iou_type: one of :data:`IOU_TYPES`.
-        protocol: one of :data:`PROTOCOLS`; ground truth is that of
-            :func:`~lt_det.evaluation.coco_ap.coco_ground_truth` for COCO's.
+        fixed: AP_fixed instead of LVIS's 300 detections an image.
+        coco: COCO's figures instead of LVIS's; ground truth is that of
+            :func:`~lt_det.evaluation.coco_ap.coco_ground_truth` then.
         reference: by the official lvis package or pycocotools, slowly; they know no boundary AP.
 
     Raises:
-        DataError: an unknown name, or boundary AP asked of the reference or under COCO's protocol.
+        DataError: unknown IoU type; boundary AP asked of the reference; or boundary AP or AP_fixed
+            asked of COCO's protocol.
     """
-    for what, name, known in (
-        ("IoU type", iou_type, IOU_TYPES),
-        ("protocol", protocol, PROTOCOLS),
-    ):
-        if name not in known:
-            raise DataError(f"unknown {what} {name!r}; known: {', '.join(known)}")
+    if iou_type not in IOU_TYPES:
+        raise DataError(f"unknown IoU type {iou_type!r}; known: {', '.join(IOU_TYPES)}")
+    if coco and (fixed or iou_type == "boundary"):
+        raise DataError("AP_fixed and boundary AP: under LVIS's protocol alone")
     if iou_type == "boundary":
         if reference:
-            raise DataError("boundary AP: the official packages have none to compare with")
-        if protocol == "coco":
-            raise DataError("boundary AP: under LVIS's protocol alone")
-        return evaluate_lvis_boundary_fixed if protocol == "fixed" else evaluate_lvis_boundary
+            raise DataError("boundary AP: the lvis package has none to compare with")
+        return evaluate_lvis_boundary_fixed if fixed else evaluate_lvis_boundary
     functions = {
-        ("lvis", False): evaluate_lvis,
-        ("fixed", False): evaluate_lvis_fixed,
-        ("coco", False): evaluate_coco,
-        ("lvis", True): evaluate_lvis_reference,
-        ("fixed", True): evaluate_lvis_fixed_reference,
-        ("coco", True): evaluate_coco_reference,
+        (False, False): evaluate_lvis,
+        (True, False): evaluate_lvis_fixed,
+        (False, True): evaluate_lvis_reference,
+        (True, True): evaluate_lvis_fixed_reference,
     }
-    chosen = functions[protocol, reference]
+    chosen: Any = functions[fixed, reference]
+    if coco:
+        chosen = evaluate_coco_reference if reference else evaluate_coco
     return lambda truth, results: chosen(truth, results, iou_type)
