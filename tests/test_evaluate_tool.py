@@ -123,7 +123,12 @@ def test_frequencies_come_from_the_training_file(tool, files, caplog):
         score(tool, "--iou-type", "bbox")
     found = score(tool, "--iou-type", "bbox", "--train", "train.json")["figures"]
     np.testing.assert_equal(found, expected)
-    assert "frequency groups derived from the training set train.json" in caplog.text
+    # As the training file says they are, where it does; else they are made of its counts.
+    assert "frequency groups derived from the training set train.json (its own)" in caplog.text
+    written(folder, train=truth)
+    found = score(tool, "--iou-type", "bbox", "--train", "train.json")["figures"]
+    assert "from the training set train.json (rare <= 10 images, common <= 100)" in caplog.text
+    assert (found["AP"], found["APr"]) == (expected["AP"], expected["AP"])
 
 
 def test_a_part_of_the_frequencies_is_none(tool, files):
