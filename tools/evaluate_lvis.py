@@ -15,7 +15,8 @@ import sys
 import time
 from pathlib import Path
 
-from lt_det.data.lvis_format import AnnotationSet, read_annotations, with_frequencies
+from lt_det.data.annotation_set import AnnotationSet
+from lt_det.data.lvis_format import read_annotations, with_frequencies
 from lt_det.errors import DataError, UserError
 from lt_det.evaluation.coco_ap import coco_ground_truth
 from lt_det.evaluation.detections import FIELD_OF

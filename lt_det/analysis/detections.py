@@ -19,7 +19,7 @@ from pycocotools import mask as mask_api
 
 from lt_det.data.catalog import registered_set
 from lt_det.data.detectron2_dicts import detectron2_dict
-from lt_det.data.lvis_format import AnnotationSet
+from lt_det.data.annotation_set import AnnotationSet
 from lt_det.errors import DataError
 from lt_det.evaluation import Detections, read_results
 
@@ -124,7 +124,7 @@ def draw_detections(
 def _choose(annotation_set: AnnotationSet, count: int) -> list[int]:
     """Positions of images, spread evenly from those with the rarest categories to those without."""
     store = annotation_set.store
-    counts = [category.get("image_count") for category in annotation_set.categories]
+    counts: list[Any] = [category.get("image_count") for category in annotation_set.categories]
     if None in counts:
         counts = annotation_set.counts[0]
     rarest = np.full(len(store.image_ids), np.inf)

@@ -114,6 +114,15 @@ class LTEvaluator(DatasetEvaluator):
         )
         for note in notes:
             logger.info("%s: ground truth: %s", self._dataset_name, note)
+        categories = self._set.categories
+        without = sum("instance_count" not in category for category in categories)
+        if without:
+            logger.warning(
+                "%s: %d of %d categories have no instance_count: no AP_share",
+                self._dataset_name,
+                without,
+                len(categories),
+            )
         # Indexed once for all rows and tasks.
         truth = GroundTruth(normalized)
         return [
@@ -144,8 +153,9 @@ class LTEvaluator(DatasetEvaluator):
             there = truth.of_masks if task == "segm" else truth
             figures = zero_figures(there.record, per_category=True)
         per_category = figures.pop("per_category")
-        counts = {c["id"]: c.get("instance_count") for c in self._set.categories}
-        if None not in counts.values():
+        categories = self._set.categories
+        if all("instance_count" in category for category in categories):
+            counts = {category["id"]: category["instance_count"] for category in categories}
             figures["AP_share"] = share_weighted_ap(per_category, counts)
         if self._per_category:
             figures["per_category"] = per_category

@@ -46,7 +46,7 @@ class Detections:
 
     def take(self, positions: NDArray[np.int64]) -> "Detections":
         """Those at some positions, in that order."""
-        columns = {
+        columns: dict[str, Any] = {
             name: None if (column := getattr(self, name)) is None else column[positions]
             for name in ("image_ids", "category_ids", "scores", "boxes", "areas")
         }
@@ -60,7 +60,7 @@ class Detections:
             assert self.areas is not None
             return np.asarray(self.areas > 0)
         assert self.boxes is not None
-        return np.asarray((self.boxes[:, 2] > 0) & (self.boxes[:, 3] > 0))
+        return np.asarray(self.boxes[:, 2] * self.boxes[:, 3] > 0)
 
     def records(self, first: int = 0, last: int | None = None) -> Iterator[Record]:
         """LVIS results, one a detection."""

@@ -83,7 +83,8 @@ def _areas(masks: list[Any], sizes: Sequence[list[int]]) -> NDArray[Any] | None:
     except (KeyError, TypeError, ValueError):
         return None
     pixels = np.array([size[0] * size[1] for size in sizes])
-    return areas if np.array_equal(_lengths(texts, codes, areas), pixels) else None
+    lengths = _lengths(texts, codes, areas)
+    return areas if lengths is not None and (lengths == pixels).all() else None
 
 
 def _lengths(

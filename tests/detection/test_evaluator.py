@@ -81,6 +81,17 @@ def test_a_test_server_s_set_has_a_file_and_no_figures(tmp_path):
     assert not (tmp_path / "results.json").exists()
 
 
+@pytest.mark.parametrize("without", [[], [0], [0, 1]])
+def test_ap_share_needs_every_category_s_count(without, tmp_path, caplog):
+    found = register(tmp_path / "data", 2)
+    for index in without:
+        del found.categories[index]["instance_count"]
+    results = answers.evaluate(tmp_path, Answers(0, 2))
+    assert ("AP_share" in results["bbox"]) == (not without)
+    said = f"{NAME}: {len(without)} of 2 categories have no instance_count: no AP_share"
+    assert (said in caplog.text) == bool(without)
+
+
 def test_an_evaluation_that_failed_leaves_nothing_to_the_next(tmp_path):
     found = register(tmp_path / "data", 2)
     evaluator = LTEvaluator(NAME, [ROW], ("bbox",), tmp_path)
