@@ -11,15 +11,15 @@ import cv2
 import matplotlib
 import numpy as np
 from detectron2.config import CfgNode
-from detectron2.data.detection_utils import read_image
 from detectron2.utils import comm
 from detectron2.utils.visualizer import GenericMask, Visualizer
 from numpy.typing import NDArray
 from pycocotools import mask as mask_api
 
+from lt_det.data.annotation_set import AnnotationSet
 from lt_det.data.catalog import registered_set
 from lt_det.data.detectron2_dicts import detectron2_dict
-from lt_det.data.annotation_set import AnnotationSet
+from lt_det.data.picture_reading import read_picture
 from lt_det.errors import DataError
 from lt_det.evaluation import Detections, read_results
 
@@ -131,13 +131,14 @@ def _choose(annotation_set: AnnotationSet, count: int) -> list[int]:
     image_of = np.repeat(np.arange(len(rarest)), np.diff(store.starts))
     np.minimum.at(rarest, image_of, np.array(counts, dtype=float)[annotation_set.classes])
     order = np.lexsort((store.image_ids, rarest))
+    order = order[~np.isin(order, list(annotation_set.unreadable))]
     picks = np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)
     return [int(i) for i in order[picks]]
 
 
 def _read(record: Record) -> NDArray[np.uint8]:
-    """The picture, upright, as Detectron2 gives it to a model."""
-    picture: NDArray[np.uint8] = read_image(record["file_name"], format="RGB")
+    """The picture as a model sees it: upright, 16 bits scaled."""
+    picture: NDArray[np.uint8] = read_picture(record["file_name"], "RGB")
     height, width = picture.shape[:2]
     if (height, width) != (record["height"], record["width"]):
         raise DataError(

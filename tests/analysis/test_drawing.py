@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -172,6 +173,15 @@ def test_pictures_with_rare_categories_come_first(tmp_path):
     assert module._choose(found, 4) == [2, 0, 3, 1]
     assert module._choose(found, 2) == [2, 1]
     assert module._choose(found, 1) == [2]
+    assert module._choose(replace(found, unreadable=frozenset({2, 0})), 4) == [3, 1]
+
+
+def test_pictures_are_read_as_for_a_model(tmp_path):
+    found = register(tmp_path, [[BOX]])
+    grey = np.full(SIZE, 2**15, dtype=np.uint16)
+    Image.fromarray(grey).save(found.paths[0], format="PNG")  # 16 bits, which others show white
+    record = module.detectron2_dict(found, 0)
+    assert set(module._read(record).ravel()) == {128}
 
 
 def config(output, *overrides):
