@@ -2,7 +2,17 @@
 
 
 class UserError(ValueError):
-    """Something a person can put right; the message says where and what, in one line."""
+    """Something a person can put right; the message says where and what, in one line.
+
+    Args:
+        problem: that line.
+        advice: what to do about it where training or evaluation of a model came upon it. Commands
+            that have no such flag or key show ``problem`` alone.
+    """
+
+    def __init__(self, problem: str = "", *, advice: str = "") -> None:
+        super().__init__(f"{problem}; {advice}" if advice else problem)
+        self.problem = problem
 
 
 class DataError(UserError):

@@ -2,7 +2,11 @@
 """Score an LVIS or COCO results file, without a model.
 
 tools/evaluate_lvis.py --gt GT.json --results RESULTS.json --iou-type bbox|segm|boundary
-                       [--fixed] [--reference] [--train TRAIN.json] [--output FIGURES.json]
+                       [--fixed] [--reference] [--train TRAIN.json] [--derive-area]
+                       [--output FIGURES.json]
+
+Where neither the ground truth nor a training file says how frequent its categories are, the
+figures are COCO's.
 """
 
 import argparse
@@ -11,8 +15,10 @@ import sys
 import time
 from pathlib import Path
 
+from lt_det.data.annotation_set import AnnotationSet
 from lt_det.data.lvis_format import read_annotations, with_frequencies
-from lt_det.errors import UserError
+from lt_det.errors import DataError, UserError
+from lt_det.evaluation.coco_ap import coco_ground_truth
 from lt_det.evaluation.detections import FIELD_OF
 from lt_det.evaluation.ground_truth import normalize_ground_truth
 from lt_det.evaluation.lvis_ap import GroundTruth
@@ -23,29 +29,71 @@ from lt_det.json_file import save_json
 
 logger = logging.getLogger("lt_det.evaluate_lvis")
 
+_ADVICE = "give --train TRAIN.json, from which frequency groups are derived"
 
-def ground_truth(gt: str, train: str) -> GroundTruth:
-    """Checked and normalized; frequency groups from the training file where it has none."""
-    found = read_annotations(gt, ".", check_pictures=False)
-    if train:
-        found = with_frequencies(found, read_annotations(train, ".", check_pictures=False))
-    normalized, notes = normalize_ground_truth(
-        list(found.images.values()), found.annotations, found.categories
+
+def read_ground_truth(args: argparse.Namespace) -> AnnotationSet:
+    """Checked; frequency groups from the training file where it has none."""
+    found = read_annotations(args.gt, ".", check_pictures=False, derive_area=args.derive_area)
+    if args.train:
+        found = with_frequencies(found, read_annotations(args.train, ".", check_pictures=False))
+    return found
+
+
+def protocol_of(found: AnnotationSet, args: argparse.Namespace) -> str:
+    """LVIS's where every category has a frequency, COCO's where none has and images are exhaustive.
+
+    Raises:
+        DataError: some categories have one; or images list what is absent, as LVIS's do, or what
+            is asked for is LVIS's alone, and no category has one.
+    """
+    without = [c["id"] for c in found.categories if "frequency" not in c]
+    if not without:
+        return "fixed" if args.fixed else "lvis"
+    if len(without) < found.num_classes:
+        raise DataError(f"{args.gt}: category {without[0]}: has no frequency; {_ADVICE}")
+    lists = sum("neg_category_ids" in image for image in found.images.values())
+    if lists:
+        raise DataError(
+            f"{args.gt}: {lists} images have neg_category_ids, as LVIS's have, but no category has "
+            f"a frequency; {_ADVICE}"
+        )
+    if args.fixed or args.iou_type == "boundary":
+        raise DataError(
+            f"{args.gt}: no category has a frequency, which AP_fixed and boundary AP need here; "
+            f"{_ADVICE}"
+        )
+    logger.info(
+        "%s: no category has a frequency: COCO's figures; for LVIS's, with APr, APc and APf, %s",
+        args.gt,
+        _ADVICE,
     )
+    return "coco"
+
+
+def normalized(found: AnnotationSet, protocol: str) -> GroundTruth:
+    """As the protocol has it."""
+    parts = list(found.images.values()), found.annotations, found.categories
+    if protocol == "coco":
+        return coco_ground_truth(*parts)
+    record, notes = normalize_ground_truth(*parts)
     for note in notes:
-        logger.info("%s: %s", gt, note)
-    return GroundTruth(normalized)
+        logger.info("%s: %s", found.json_file, note)
+    return GroundTruth(record)
 
 
 def main(args: argparse.Namespace) -> None:
     """Read, score, show."""
     started = time.monotonic()
-    evaluate = evaluator_of(args.iou_type, fixed=args.fixed, reference=args.reference)
-    truth = ground_truth(args.gt, args.train)
-    results = read_results(args.results, [FIELD_OF[args.iou_type]])
+    # Refuses before anything is read what can be refused then.
+    evaluator_of(args.iou_type, fixed=args.fixed, reference=args.reference)
+    found = read_ground_truth(args)
+    protocol = protocol_of(found, args)
+    results = read_results(args.results, [FIELD_OF[args.iou_type]], found.ids)
     logger.info("%s: %d detections; scoring", args.results, len(results))
-    figures = evaluate(truth, results)
-    protocol = "fixed" if args.fixed else "lvis"
+    coco = protocol == "coco"
+    evaluate = evaluator_of(args.iou_type, fixed=args.fixed, coco=coco, reference=args.reference)
+    figures = evaluate(normalized(found, protocol), results)
     beside = Path(args.results).with_suffix(f".{args.iou_type}.{protocol}.json")
     output = args.output or beside
     head = {"gt": args.gt, "results": args.results, "iou_type": args.iou_type, "protocol": protocol}
@@ -57,7 +105,7 @@ def main(args: argparse.Namespace) -> None:
 def parser() -> argparse.ArgumentParser:
     """What to score, and how."""
     found = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    found.add_argument("--gt", required=True, metavar="FILE", help="LVIS annotations")
+    found.add_argument("--gt", required=True, metavar="FILE", help="LVIS or COCO annotations")
     found.add_argument("--results", required=True, metavar="FILE", help="LVIS or COCO results")
     found.add_argument("--iou-type", required=True, choices=IOU_TYPES)
     found.add_argument(
@@ -65,9 +113,14 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="AP_fixed: the best 10,000 of a category",
     )
-    found.add_argument("--reference", action="store_true", help="by the lvis package, slowly")
+    found.add_argument("--reference", action="store_true", help="by the official package, slowly")
     found.add_argument(
         "--train", default="", metavar="FILE", help="training annotations, for frequency groups"
+    )
+    found.add_argument(
+        "--derive-area",
+        action="store_true",
+        help="take the area of mask or box where an annotation's area is 0",
     )
     found.add_argument("--output", type=Path, metavar="FILE", help="default: beside the results")
     return found
@@ -78,5 +131,5 @@ if __name__ == "__main__":
     try:
         main(parser().parse_args())
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error.problem}", file=sys.stderr)
         sys.exit(2)

@@ -120,8 +120,8 @@ class Problems:
         if self._on_invalid == "error":
             more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
             raise DataError(
-                f"{self._source}: {found[0]}{more}; "
-                "to leave such annotations out, set DATASETS.ON_INVALID skip"
+                f"{self._source}: {found[0]}{more}",
+                advice="to leave such annotations out, set DATASETS.ON_INVALID skip",
             )
         first = "; ".join(found[:3])
         return f"left out {len(found)} wrong annotations of {count}, the first: {first}"

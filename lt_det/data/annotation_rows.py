@@ -28,8 +28,8 @@ _TOLERATED = {
     "no_number": "{} areas are no numbers: those of mask or box are taken; the first: annotation "
     "{!r}",
     "derived": "{} areas of 0: those of mask or box are taken; the first: annotation {!r}",
-    "zero": "{} annotations have area 0: they do not count in AP, as the official code has it; "
-    "DATASETS.DERIVE_AREA True (--derive-area) takes the area of mask or box; the first: "
+    "zero": "{} annotations have area 0: they do not count in LVIS's AP, as its official code has "
+    "it; DATASETS.DERIVE_AREA True (--derive-area) takes the area of mask or box; the first: "
     "annotation {!r}",
 }
 

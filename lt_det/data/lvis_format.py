@@ -135,6 +135,9 @@ def with_frequencies(
 ) -> AnnotationSet:
     """Fill in missing ``image_count``, ``instance_count`` and ``frequency`` from the training set.
 
+    A training file that says how frequent its categories are is believed, as where it is trained
+    on; else, or where there are several files, frequencies are made of the counts.
+
     Args:
         annotation_set: to fill in.
         training_sets: what is trained on, whose counts add up.
@@ -151,18 +154,22 @@ def with_frequencies(
     sets = [one.in_order_of(annotation_set.vocabulary) for one in training_sets]
     if annotation_set.has_frequency:
         return annotation_set
+    said = [category.get("frequency") for category in sets[0].categories]
+    if len(sets) > 1 or None in said:
+        said = [None] * len(said)
     derived = []
-    for category, images, instances in zip(
-        annotation_set.categories, image_counts(sets), instance_counts(sets), strict=True
+    for category, of_file, images, instances in zip(
+        annotation_set.categories, said, image_counts(sets), instance_counts(sets), strict=True
     ):
         counted = {"image_count": images, "instance_count": instances}
-        frequency = frequency_of(category.get("image_count", images), rare_max, common_max)
+        count = category.get("image_count", images)
+        frequency = of_file or frequency_of(count, rare_max, common_max)
         derived.append({**counted, "frequency": frequency, **category})
+    limits = f"rare <= {rare_max} images, common <= {common_max}"
     logger.info(
-        "%s: frequency groups derived from the training set %s (rare <= %d images, common <= %d)",
+        "%s: frequency groups derived from the training set %s (%s)",
         annotation_set.json_file,
         " + ".join(one.json_file for one in sets),
-        rare_max,
-        common_max,
+        limits if None in said else "its own",
     )
     return replace(annotation_set, categories=derived, has_frequency=True)

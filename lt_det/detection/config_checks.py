@@ -32,6 +32,11 @@ def check_config(cfg: CfgNode) -> None:
             f"DATASETS.ON_MISSING_MASK: unknown {on_missing!r}; known: "
             f"{', '.join(_ON_MISSING_MASK)}"
         )
+    kept = cfg.TEST.DETECTIONS_PER_IMAGE
+    if kept < 1 and kept != -1:
+        raise ConfigError(
+            f"TEST.DETECTIONS_PER_IMAGE: must be positive, or -1 for all detections, got {kept}"
+        )
     _check_tde(cfg)
     _check_xerm(cfg)
     _check_heads(cfg)

@@ -35,7 +35,9 @@ class LTEvaluator(DatasetEvaluator):
     """Box and mask AP by LVIS's protocol, a row for each answer the model gives an image.
 
     Detections are written to ``FOLDER/<row slug>/lvis_results.json``, which is the file the LVIS
-    test server takes. Where the set has no annotations, that file is all there is.
+    test server takes: all that the model keeps, under the image ids of the annotation file. Where
+    the set has no annotations, that file is all there is. The figures are LVIS's, of the best 300
+    detections of an image, however many the model keeps.
 
     Args:
         dataset_name: registered by lt_det.
@@ -43,7 +45,6 @@ class LTEvaluator(DatasetEvaluator):
         tasks: ``("bbox",)`` or ``("bbox", "segm")``.
         folder: where detections go.
         per_category: report AP per category, too.
-        max_detections: detections an image that count; LVIS's is 300.
     """
 
     def __init__(
@@ -54,7 +55,6 @@ class LTEvaluator(DatasetEvaluator):
         folder: Path,
         *,
         per_category: bool = False,
-        max_detections: int = 300,
     ) -> None:
         self._set = registered_set(dataset_name)
         self._dataset_name = dataset_name
@@ -62,7 +62,6 @@ class LTEvaluator(DatasetEvaluator):
         self._tasks = tasks
         self._folder = folder
         self._per_category = per_category
-        self._max_detections = max_detections
         self._category_ids = [category["id"] for category in self._set.categories]
         self._fields = tuple(FIELD_OF[task] for task in tasks)
         self._detections: list[list[Detections]] = []
@@ -103,8 +102,10 @@ class LTEvaluator(DatasetEvaluator):
             Detections.concatenate([self._none(), *itertools.chain(*parts)])
             for parts in zip(*gathered, strict=True)
         ]
+        ids = self._set.ids
+        original_id = None if ids.originals is None else ids.original
         for row, results in zip(self._rows, merged, strict=True):
-            save_detections(results, self._file(row))
+            save_detections(results, self._file(row), original_id=original_id)
         if not self._set.has_annotations:
             logger.info("%s has no annotations: detections only", self._dataset_name)
             return []
@@ -113,6 +114,15 @@ class LTEvaluator(DatasetEvaluator):
         )
         for note in notes:
             logger.info("%s: ground truth: %s", self._dataset_name, note)
+        categories = self._set.categories
+        without = sum("instance_count" not in category for category in categories)
+        if without:
+            logger.warning(
+                "%s: %d of %d categories have no instance_count: no AP_share",
+                self._dataset_name,
+                without,
+                len(categories),
+            )
         # Indexed once for all rows and tasks.
         truth = GroundTruth(normalized)
         return [
@@ -137,15 +147,15 @@ class LTEvaluator(DatasetEvaluator):
         self, results: Detections, truth: GroundTruth, task: str, name: str
     ) -> dict[str, Any]:
         if len(results):
-            figures = evaluate_lvis(
-                truth, results, task, max_detections=self._max_detections, per_category=True
-            )
+            figures = evaluate_lvis(truth, results, task, per_category=True)
         else:
             logger.warning("%s: %s: no detection at all", self._dataset_name, name)
-            figures = zero_figures(truth.record, per_category=True)
+            there = truth.of_masks if task == "segm" else truth
+            figures = zero_figures(there.record, per_category=True)
         per_category = figures.pop("per_category")
-        counts = {c["id"]: c.get("instance_count") for c in self._set.categories}
-        if None not in counts.values():
+        categories = self._set.categories
+        if all("instance_count" in category for category in categories):
+            counts = {category["id"]: category["instance_count"] for category in categories}
             figures["AP_share"] = share_weighted_ap(per_category, counts)
         if self._per_category:
             figures["per_category"] = per_category

@@ -108,7 +108,6 @@ class LTTrainer(LTTrainerBase):
                 tasks,
                 Path(cfg.OUTPUT_DIR, "inference", name),
                 per_category=cfg.TEST.PER_CATEGORY,
-                max_detections=cfg.TEST.DETECTIONS_PER_IMAGE,
             )
             rows += inference_on_dataset(tested, cls.build_test_loader(cfg, name), evaluator) or []
         if not comm.is_main_process() or not rows:

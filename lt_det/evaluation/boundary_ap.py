@@ -95,21 +95,9 @@ def _figures(
 
 def _boxed(detections: Detections) -> list[dict[str, Any]]:
     """Records with the masks' own boxes, which vernier asks for."""
-    assert detections.masks is not None
-    records = []
-    for record in detections.records():
-        mask = record["segmentation"]
-        if isinstance(mask, dict) and isinstance(mask["counts"], list):
-            mask = mask_api.frPyObjects(mask, *mask["size"])
-            mask = {"size": mask["size"], "counts": mask["counts"].decode("ascii")}
-        if not isinstance(mask, dict):
-            raise DataError(
-                f"results: boundary AP reads RLE masks; a detection of image {record['image_id']} "
-                "has polygons"
-            )
-        box = mask_api.toBbox(mask).tolist()
-        records.append({**record, "segmentation": mask, "bbox": box})
-    return records
+    records = list(detections.records())
+    boxes = mask_api.toBbox([record["segmentation"] for record in records]).tolist()
+    return [{**record, "bbox": box} for record, box in zip(records, boxes, strict=True)]
 
 
 def _disjoint(truth: GroundTruth) -> Record:

@@ -3,21 +3,18 @@
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as mask_api
 
 from lt_det.errors import DataError
 from lt_det.json_file import whole_file
+from lt_det.records import as_id
 
 Record = dict[str, Any]
-
-# pycocotools counts the masks of a call in a byte, which numpy 2 refuses to overflow.
-_AREAS_AT_A_TIME = 255
 
 # Which field of a record an IoU type needs.
 FIELD_OF = {"bbox": "bbox", "segm": "segmentation", "boundary": "segmentation"}
@@ -32,6 +29,8 @@ class Detections:
         scores: (N,) float64, finite.
         boxes: (N, 4) float64, XYWH in pixels, or ``None``.
         masks: N segmentations (RLE or polygons), or ``None``.
+        areas: (N,) pixels of the masks, once they are checked.
+        source: what errors call the detections: their file.
     """
 
     image_ids: NDArray[np.int64]
@@ -39,31 +38,29 @@ class Detections:
     scores: NDArray[np.float64]
     boxes: NDArray[np.float64] | None = None
     masks: list[Any] | None = None
+    areas: NDArray[np.float64] | None = None
+    source: str = "results"
 
     def __len__(self) -> int:
         return len(self.scores)
 
     def take(self, positions: NDArray[np.int64]) -> "Detections":
         """Those at some positions, in that order."""
-        boxes = None if self.boxes is None else self.boxes[positions]
+        columns: dict[str, Any] = {
+            name: None if (column := getattr(self, name)) is None else column[positions]
+            for name in ("image_ids", "category_ids", "scores", "boxes", "areas")
+        }
         masks = None if self.masks is None else [self.masks[i] for i in positions.tolist()]
-        of_all = (self.image_ids, self.category_ids, self.scores)
-        return Detections(*(column[positions] for column in of_all), boxes, masks)
+        return replace(self, **columns, masks=masks)
 
     @property
     def has_area(self) -> NDArray[np.bool_]:
-        """(N,) whether the mask, or else the box, covers anything."""
+        """(N,) whether the mask, which must have been checked, or else the box covers anything."""
         if self.masks is not None:
-            rles = [m for m in self.masks if isinstance(m, dict) and not _is_list(m["counts"])]
-            if len(rles) == len(self.masks):
-                parts = [
-                    rles[i : i + _AREAS_AT_A_TIME] for i in range(0, len(rles), _AREAS_AT_A_TIME)
-                ]
-                return np.concatenate([mask_api.area(part) for part in parts] or [[]]) > 0
-            return np.array([_area(mask) > 0 for mask in self.masks], dtype=bool)
+            assert self.areas is not None
+            return np.asarray(self.areas > 0)
         assert self.boxes is not None
-        found: NDArray[np.bool_] = (self.boxes[:, 2] > 0) & (self.boxes[:, 3] > 0)
-        return found
+        return np.asarray(self.boxes[:, 2] * self.boxes[:, 3] > 0)
 
     def records(self, first: int = 0, last: int | None = None) -> Iterator[Record]:
         """LVIS results, one a detection."""
@@ -82,7 +79,11 @@ class Detections:
 
     @classmethod
     def from_records(
-        cls, records: Sequence[Record], needed: Iterable[str], source: str = "results"
+        cls,
+        records: Sequence[Record],
+        needed: Iterable[str],
+        source: str = "results",
+        internal_id: Callable[[Any], int | None] = as_id,
     ) -> "Detections":
         """Columns of LVIS results.
 
@@ -90,52 +91,67 @@ class Detections:
             records: with ``image_id``, ``category_id``, ``score`` and the needed fields.
             needed: ``"bbox"``, ``"segmentation"``, or both.
             source: what an error calls the records.
+            internal_id: from an image id of the records to that of the ground truth inside lt_det;
+                ``None`` for what is none.
 
         Raises:
             DataError: names the detection and its field.
         """
         needed = tuple(needed)
+        ids = []
         for position, record in enumerate(records):
             problem = _problem(record, needed)
-            if problem:
+            if problem is None:
+                own = internal_id(_plain(record["image_id"])), as_id(_plain(record["category_id"]))
+                ids.append(own)
+                problem = _id_problem(record, own)
+            if problem is not None:
                 raise DataError(f"{source}: detection {position}: {problem}")
         boxes = masks = None
         if "bbox" in needed:
             boxes = np.array([r["bbox"] for r in records], dtype=np.float64).reshape(-1, 4)
         if "segmentation" in needed:
             masks = [r["segmentation"] for r in records]
-        return cls(
-            np.array([r["image_id"] for r in records], dtype=np.int64),
-            np.array([r["category_id"] for r in records], dtype=np.int64),
-            np.array([r["score"] for r in records], dtype=np.float64),
-            boxes,
-            masks,
-        )
+        image_ids, category_ids = np.array(ids, dtype=np.int64).reshape(-1, 2).T.copy()
+        scores = np.array([r["score"] for r in records], dtype=np.float64)
+        return cls(image_ids, category_ids, scores, boxes, masks, source=source)
 
     @classmethod
     def concatenate(cls, parts: Sequence["Detections"]) -> "Detections":
         """One after another; all with the same fields, at least one part."""
-        columns: list[Any] = []
+        columns: dict[str, Any] = {}
         for field in fields(cls):
             values = [getattr(part, field.name) for part in parts]
-            if values[0] is None:
-                columns.append(None)
-            elif isinstance(values[0], list):
-                columns.append([mask for value in values for mask in value])
-            else:
-                columns.append(np.concatenate(values))
-        return cls(*columns)
+            if isinstance(values[0], list):
+                columns[field.name] = [mask for value in values for mask in value]
+            elif isinstance(values[0], np.ndarray):
+                columns[field.name] = np.concatenate(values)
+        return replace(parts[0], **columns)
 
 
 def save_detections(
-    detections: Detections, path: str | os.PathLike[str], chunk: int = 20_000
+    detections: Detections,
+    path: str | os.PathLike[str],
+    chunk: int = 20_000,
+    *,
+    original_id: Callable[[int], int | str] | None = None,
 ) -> None:
-    """Write an LVIS results file, never all of it as records; it is whole or not there."""
+    """Write an LVIS results file, never all of it as records; it is whole or not there.
+
+    Args:
+        detections: any number.
+        path: the file.
+        chunk: detections made into records at a time.
+        original_id: from an image id inside lt_det to that of the annotation file, which whoever
+            reads the results knows.
+    """
     with whole_file(path) as file:
         file.write("[")
         for first in range(0, len(detections), chunk):
-            text = json.dumps(list(detections.records(first, first + chunk)))
-            file.write((", " if first else "") + text[1:-1])
+            records = list(detections.records(first, first + chunk))
+            if original_id is not None:
+                records = [{**r, "image_id": original_id(r["image_id"])} for r in records]
+            file.write((", " if first else "") + json.dumps(records)[1:-1])
         file.write("]")
 
 
@@ -145,11 +161,6 @@ def _problem(record: Any, needed: tuple[str, ...]) -> str | None:
     for key in ("image_id", "category_id", "score", *needed):
         if key not in record:
             return f"has no {key}"
-    for key in ("image_id", "category_id"):
-        value = record[key]
-        is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-        if not is_integer or not -(2**63) <= value < 2**63:
-            return f"{key} is {record[key]!r:.60}"
     if not _is_finite(record["score"]):
         return f"score is {record['score']!r:.60}"
     if "bbox" in needed:
@@ -163,6 +174,22 @@ def _problem(record: Any, needed: tuple[str, ...]) -> str | None:
     return None
 
 
+def _id_problem(record: Record, ids: tuple[int | None, int | None]) -> str | None:
+    for key, own in zip(("image_id", "category_id"), ids, strict=True):
+        if own is not None and -(2**63) <= own < 2**63:
+            continue
+        given = _plain(record[key])
+        if isinstance(given, str) or as_id(given) is not None:
+            return f"{key.replace('_', ' ')} {given!r:.60} is not in the ground truth"
+        return f"{key} is {given!r:.60}"
+    return None
+
+
+def _plain(value: Any) -> Any:
+    """A Python number, where it is one of numpy's."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def _is_finite(value: Any) -> bool:
     if not isinstance(value, (int, float, np.number)) or isinstance(value, bool):
         return False
@@ -170,16 +197,3 @@ def _is_finite(value: Any) -> bool:
         return math.isfinite(value)
     except OverflowError:  # an integer that is no float
         return False
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list)
-
-
-def _area(mask: Any) -> float:
-    if isinstance(mask, dict):
-        size = mask["size"]
-        encoded = mask_api.frPyObjects(mask, *size) if _is_list(mask["counts"]) else mask
-        return float(mask_api.area(encoded))
-    # Polygons without a picture's size: any that has extent.
-    return float(any(len(set(p[0::2])) > 1 and len(set(p[1::2])) > 1 for p in mask))

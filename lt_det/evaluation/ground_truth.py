@@ -1,6 +1,7 @@
 """Ground truth brought to the one form on which every LVIS evaluator agrees."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -156,7 +157,7 @@ class _Kept:
             segmentation = without_degenerate(segmentation)
         area = as_area(annotation.get("area"))
         if area is None:
-            area = _area(annotation["bbox"], segmentation, self._sizes[image_id])
+            area = instance_area(annotation["bbox"], segmentation, self._sizes[image_id])
         if area <= 0:
             self.empty[image_id].add(category_id)
             self._counts["empty"] += 1
@@ -201,7 +202,14 @@ def _list_of(image: Record, key: str) -> list[int]:
     return list(image[key])
 
 
-def _area(box: list[float], segmentation: Any, size: tuple[int, int]) -> float:
+def instance_area(box: list[float], segmentation: Any, size: Sequence[int]) -> float:
+    """Pixels of a mask, or else of its box.
+
+    Args:
+        box: XYWH.
+        segmentation: polygons, RLE, or nothing.
+        size: (height, width) of the picture.
+    """
     if not segmentation:
         return float(max(box[2], 0) * max(box[3], 0))
     if isinstance(segmentation, list):

@@ -6,6 +6,7 @@ import logging
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +17,8 @@ from lt_det.errors import DataError
 
 from .detections import FIELD_OF, Detections
 from .ground_truth import IGNORED_AREA, with_masks, with_negatives
+from .masks import checked_masks
+from .matching import match
 from .selection import LVIS_PER_IMAGE, best_per_category, best_per_image, with_area
 
 logger = logging.getLogger(__name__)
@@ -30,8 +33,6 @@ LVIS_FIGURES = (
 )  # fmt: skip
 # AP50 of the frequency groups: the official code has the precisions, but does not print them.
 GROUP_AP50 = ("AP50r", "AP50c", "AP50f")
-# Images matched at a time where detections have masks, which are records then.
-_IMAGES_AT_A_TIME = 256
 
 
 class GroundTruth:
@@ -79,6 +80,11 @@ class GroundTruth:
     def coco(self) -> hotcoco.COCO:
         """hotcoco's index."""
         return hotcoco.COCO(self.record)
+
+    @cached_property
+    def sizes(self) -> dict[int, list[int]]:
+        """[height, width] by image id."""
+        return {image["id"]: [image["height"], image["width"]] for image in self.record["images"]}
 
     @cached_property
     def by_image(self) -> dict[int, list[Record]]:
@@ -155,6 +161,7 @@ def check_results(
     """Results as columns, with what the IoU type needs and nothing else.
 
     Boxes go from mask results, for every evaluator would take the box's area as the instance's.
+    Masks of any form are compressed RLE of their pictures' sizes then, and right.
 
     Raises:
         DataError: as :func:`evaluate_lvis`.
@@ -163,22 +170,27 @@ def check_results(
         raise DataError(f"iou_type must be {' or '.join(map(repr, known))}, got {iou_type!r}")
     field = FIELD_OF[iou_type]
     if not len(results):
-        raise DataError("results: empty: no detection in any image")
+        source = results.source if isinstance(results, Detections) else "results"
+        raise DataError(f"{source}: empty: no detection in any image")
     if not isinstance(results, Detections):
         results = Detections.from_records(results, [field])
     masks = results.masks if field == "segmentation" else None
     boxes = results.boxes if field == "bbox" else None
     if masks is None and boxes is None:
-        raise DataError(f"results: detection 0: has no {field}")
+        raise DataError(f"{results.source}: detection 0: has no {field}")
     for kind, ids in (("image", results.image_ids), ("category", results.category_ids)):
         there = [one["id"] for one in truth.record["images" if kind == "image" else "categories"]]
         unknown = np.flatnonzero(~np.isin(ids, there))
         if len(unknown):
             raise DataError(
-                f"results: detection {unknown[0]}: {kind} id {ids[unknown[0]]} is not in the "
-                "ground truth"
+                f"{results.source}: detection {unknown[0]}: {kind} id {ids[unknown[0]]} is not in "
+                "the ground truth"
             )
-    return Detections(results.image_ids, results.category_ids, results.scores, boxes, masks)
+    if masks is None:
+        return replace(results, boxes=boxes, masks=None)
+    sizes = [truth.sizes[image_id] for image_id in results.image_ids.tolist()]
+    masks, areas = checked_masks(masks, sizes, results.source)
+    return replace(results, boxes=None, masks=masks, areas=areas)
 
 
 def log_uncounted(iou_type: str, given: int, best: int, kept: int) -> None:
@@ -200,11 +212,11 @@ def _figures(
     iou_type = "bbox" if kept.masks is None else "segm"
     log_uncounted(iou_type, len(checked), len(best), len(kept))
     categories = truth.of_present.record["categories"]
-    kept = kept.take(np.flatnonzero(np.isin(kept.category_ids, [c["id"] for c in categories])))
+    counted = np.isin(kept.category_ids, [c["id"] for c in categories])
+    kept = kept if counted.all() else kept.take(np.flatnonzero(counted))
     if not len(kept):
         return zero_figures(truth.record, per_category=per_category)
-    match = _match_boxes if iou_type == "bbox" else _match_masks
-    evaluation = match(truth.of_present, kept)
+    evaluation = match(truth.of_present, kept, lvis_style=True)
     evaluation.accumulate()
     with contextlib.redirect_stdout(io.StringIO()):  # it prints a table of its own
         evaluation.summarize()
@@ -218,29 +230,6 @@ def _figures(
             c["id"]: percent(found.get(f"AP/{c['name']}", -1)) for c in truth.record["categories"]
         }
     return figures
-
-
-def _match_boxes(truth: GroundTruth, detections: Detections) -> hotcoco.COCOeval:
-    columns = [detections.image_ids, detections.boxes, detections.scores, detections.category_ids]
-    # Capped before: None says "as it is" (the official max_dets = -1).
-    found = truth.coco.load_res(np.column_stack(columns)).cap_detections_per_image(None)
-    evaluation = hotcoco.COCOeval(truth.coco, found, "bbox", lvis_style=True)
-    evaluation.evaluate()
-    return evaluation
-
-
-def _match_masks(truth: GroundTruth, detections: Detections) -> hotcoco.COCOeval:
-    """Some images at a time: never every detection as a record."""
-    stream = hotcoco.StreamingEval(truth.record["categories"], iou_type="segm", lvis_style=True)
-    ordered = detections.take(np.argsort(detections.image_ids, kind="stable"))
-    images = sorted(truth.record["images"], key=lambda image: image["id"])
-    for first in range(0, len(images), _IMAGES_AT_A_TIME):
-        part = images[first : first + _IMAGES_AT_A_TIME]
-        ends = (part[0]["id"], part[-1]["id"] + 1)
-        start, stop = np.searchsorted(ordered.image_ids, ends).tolist()
-        annotations = [a for image in part for a in truth.by_image.get(image["id"], [])]
-        stream.update(part, annotations, list(ordered.records(start, stop)))
-    return stream.finalize()
 
 
 def group_ap50(precision: np.ndarray, categories: list[Record]) -> dict[str, float]:

@@ -10,7 +10,12 @@ FIXED_PER_CATEGORY = 10_000
 
 
 def best_per_image(detections: Detections, limit: int = LVIS_PER_IMAGE) -> Detections:
-    """The highest-scoring of each image, over all categories; ties keep the file's order."""
+    """The highest-scoring of each image, over all categories; ties keep the file's order.
+
+    Args:
+        detections: of any images.
+        limit: how many of an image; negative for all, as in the official code.
+    """
     return _best(detections, detections.image_ids, limit)
 
 
@@ -40,7 +45,7 @@ def _best(detections: Detections, groups: NDArray[np.int64], limit: int) -> Dete
     ordered = groups[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]][: len(ordered)])
     counts = np.diff(np.r_[starts, len(ordered)])
-    if not (counts > limit).any():
+    if limit < 0 or not (counts > limit).any():
         return detections
     crowded = np.repeat(counts > limit, counts)
     few, many = order[~crowded], order[crowded]

@@ -75,7 +75,13 @@ def test_frequencies_come_from_the_category_of_the_same_name(tmp_path):
         for key in ("image_count", "instance_count", "frequency"):
             del category[key]
     val = read_annotations(write(tmp_path / "val", data), tmp_path / "val")
-    train = read_annotations(write(tmp_path / "train", valid()), tmp_path / "train")
+    own = valid()
+    train = read_annotations(write(tmp_path / "own", own), tmp_path / "own")
+    # As the training file says, where it does.
+    assert [c["frequency"] for c in with_frequencies(val, train).categories] == ["c", "r"]
+    for category in own["categories"]:
+        del category["frequency"]
+    train = read_annotations(write(tmp_path / "train", own), tmp_path / "train")
     cat, dog = with_frequencies(val, train, rare_max=1, common_max=1).categories
     assert (cat["name"], cat["instance_count"], cat["frequency"]) == ("cat", 2, "f")
     assert (dog["name"], dog["instance_count"], dog["frequency"]) == ("dog", 1, "r")

@@ -42,6 +42,7 @@ def test_the_best_of_an_image_and_of_a_category():
     assert list(zip(kept.image_ids, kept.category_ids, strict=True)) == [(7, 1), (7, 2), (7, 1)]
     assert len(best_per_image(given)) == len(best_per_category(given)) == 5
     assert len(best_per_image(given, 0)) == 0
+    assert best_per_image(given, -1) is given  # all, as in the official code
 
 
 @pytest.mark.parametrize("iou_type", ["bbox", "segm"])
@@ -89,7 +90,7 @@ def test_ground_truth_indexed_once_serves_every_evaluation():
 def test_masks_matched_some_images_at_a_time(monkeypatch):
     truth, results = random_case(2)
     at_once = evaluate_lvis(truth, results, "segm", per_category=True)
-    monkeypatch.setattr("lt_det.evaluation.lvis_ap._IMAGES_AT_A_TIME", 3)
+    monkeypatch.setattr("lt_det.evaluation.matching._IMAGES_AT_A_TIME", 3)
     np.testing.assert_equal(evaluate_lvis(truth, results, "segm", per_category=True), at_once)
     # Whatever the file's order, where no scores tie.
     distinct = [{**r, "score": r["score"] + 1e-4 * i} for i, r in enumerate(results)]
@@ -137,13 +138,10 @@ def rle(truth, annotation):
     return {"size": list(found["size"]), "counts": found["counts"].decode()}
 
 
-def test_boundary_reads_uncompressed_masks_and_refuses_polygons():
+def test_boundary_reads_uncompressed_masks():
     truth, results = random_case(1)
     one = {**results[0], "segmentation": {"size": [120, 120], "counts": [10, 50, 14340]}}
     assert np.isfinite(evaluate_lvis_boundary(truth, [one])["AP"])
-    polygon = {**results[0], "segmentation": [[1.0, 1.0, 9.0, 1.0, 9.0, 9.0]]}
-    with pytest.raises(DataError, match="reads RLE masks; a detection of image 0 has polygons"):
-        evaluate_lvis_boundary(truth, [polygon])
 
 
 def test_boundary_without_vernier(monkeypatch):

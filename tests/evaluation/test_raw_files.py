@@ -182,7 +182,8 @@ def test_areas_of_0_are_derived_on_request(tmp_path, caplog):
     _, truth = truths(raw, tmp_path)
     assert not truth.record["annotations"]
     assert (
-        f"{len(raw['annotations'])} annotations have area 0: they do not count in AP" in caplog.text
+        f"{len(raw['annotations'])} annotations have area 0: they do not count in LVIS's AP"
+        in caplog.text
     )
     record, _ = normalize_ground_truth(*through_reader(raw, tmp_path, derive_area=True))
     assert_same(evaluate_lvis(record, results, "bbox"), theirs)

@@ -1,42 +1,90 @@
-"""Tables and files of results."""
+"""Tables and files of results: every figure where its heading says, and none that is not there."""
 
 import csv
 import json
 import math
 
-from lt_det.evaluation import results_table, write_results
+import numpy as np
+import pytest
 
-FIGURES = {"AP": 12.345, "AP50": 20.0, "AP75": 10.0, "APr": math.nan, "APc": 1.0, "APf": 2.0}
+from lt_det.evaluation import results_table, write_results
+from lt_det.evaluation.tables import figures_table
+
+MASK = {"AP": 12.345, "AP50": 23.4, "AP75": 9.87, "APr": math.nan, "APc": 1.0, "APf": 45.67}
+BOX = {"AP": 54.32, "AP50": 65.4, "AP75": 7.64, "APr": 0.04, "APc": math.nan, "APf": 100.0}
+# Heading: (task, figure).
+COLUMNS = {
+    "AP": ("segm", "AP"), "AP50": ("segm", "AP50"), "AP75": ("segm", "AP75"),
+    "APr": ("segm", "APr"), "APc": ("segm", "APc"), "APf": ("segm", "APf"),
+    "box AP": ("bbox", "AP"), "box AP50": ("bbox", "AP50"),
+    "box APr": ("bbox", "APr"), "box APc": ("bbox", "APc"), "box APf": ("bbox", "APf"),
+}  # fmt: skip
 
 
 def row(name="TDE", dataset="val", **tasks):
     return {"name": name, "dataset": dataset, "alpha": 1.5, "background_exempt": True, **tasks}
 
 
-def test_table_shows_mask_and_box_figures_and_no_number_for_nan():
-    table = results_table([row(bbox=FIGURES, segm=FIGURES)])
-    heading, _, line = table.splitlines()
-    assert heading.split()[1:4] == ["AP", "|", "AP50"] or "AP50" in heading
-    assert "box AP" in heading
-    assert "data set" not in heading
-    assert line.count("12.3") == 2
-    assert "nan" not in table
-    assert "–" in line
+def cells(table):
+    """{name of the row: {heading: cell}}, of any Markdown table."""
+    lines = [[c.strip() for c in line.strip("|").split("|")] for line in table.splitlines()]
+    heading, rule, *rows = lines
+    assert rule == ["---"] + ["---:"] * (len(heading) - 1)
+    return {r[0]: dict(zip(heading[1:], r[1:], strict=True)) for r in rows}
+
+
+def shown(value):
+    return "–" if math.isnan(value) else str(np.round(value, 1))
+
+
+def test_every_figure_stands_under_its_heading():
+    found = cells(results_table([row(bbox=BOX, segm=MASK), row("TE", bbox=MASK, segm=BOX)]))
+    assert list(found) == ["TDE", "TE"]
+    for name, tasks in (
+        ("TDE", {"bbox": BOX, "segm": MASK}),
+        ("TE", {"bbox": MASK, "segm": BOX}),
+    ):
+        assert found[name] == {h: shown(tasks[task][f]) for h, (task, f) in COLUMNS.items()}
+    assert found["TDE"]["AP"] == "12.3"
+    assert found["TDE"]["APr"] == "–"
+
+
+def test_lines_are_as_long_as_each_other():
+    table = results_table([row(bbox=BOX), row("a longer name", bbox=MASK)])
+    assert len({len(line) for line in table.splitlines()}) == 1
 
 
 def test_box_detectors_have_no_mask_columns_and_several_sets_are_named():
-    table = results_table([row(bbox=FIGURES), row(dataset="train", bbox=FIGURES)])
-    assert "| AP " not in table
-    assert "data set" in table
-    assert "train" in table
+    (found,) = cells(results_table([row(bbox=BOX)])).values()
+    assert found == {h: shown(BOX[f]) for h, (task, f) in COLUMNS.items() if task == "bbox"}
+    several = cells(results_table([row(bbox=BOX), row("other", dataset="train", bbox=MASK)]))
+    assert [r["data set"] for r in several.values()] == ["val", "train"]
+    # A row without masks beside one with them.
+    mixed = cells(results_table([row(bbox=BOX, segm=MASK), row("boxes", bbox=BOX)]))
+    assert mixed["boxes"]["AP"] == "–"
+    assert mixed["boxes"]["box AP"] == "54.3"
 
 
-def test_files(tmp_path):
-    rows = [row(bbox={**FIGURES, "per_category": {3: 50.0}})]
+def test_one_evaluation_s_figures_without_those_of_categories():
+    found = cells(figures_table("segm, lvis", {**MASK, "per_category": {1: 5.0}}))
+    assert found == {"segm, lvis": {name: shown(value) for name, value in MASK.items()}}
+
+
+@pytest.mark.parametrize("tasks", [{"bbox": BOX}, {"bbox": BOX, "segm": MASK}])
+def test_files_hold_every_figure(tasks, tmp_path):
+    rows = [row(**tasks), row("TE", bbox={**BOX, "per_category": {3: 50.0, 9: math.nan}})]
     path = write_results(rows, tmp_path / "out")
-    read = json.loads(path.read_text())
-    assert read[0]["bbox"]["AP"] == 12.345
-    assert math.isnan(read[0]["bbox"]["APr"])
-    lines = list(csv.DictReader((tmp_path / "out" / "results.csv").open()))
-    assert {"figure": "AP/3", "value": "50.0"}.items() <= lines[-1].items()
-    assert (tmp_path / "out" / "results.md").read_text().strip() == results_table(rows)
+    np.testing.assert_equal(
+        json.loads(path.read_text()),
+        json.loads(json.dumps(rows)),  # ids are text in JSON
+    )
+    assert (tmp_path / "out" / "results.md").read_text() == results_table(rows) + "\n"
+    with (tmp_path / "out" / "results.csv").open(newline="", encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    found = {(x["name"], x["task"], x["figure"]): float(x["value"]) for x in lines}
+    expected = {("TDE", t, figure): v for t, own in tasks.items() for figure, v in own.items()}
+    expected |= {("TE", "bbox", figure): v for figure, v in BOX.items()}
+    expected |= {("TE", "bbox", "AP/3"): 50.0, ("TE", "bbox", "AP/9"): math.nan}
+    np.testing.assert_equal(found, expected)
+    head = {"dataset": "val", "alpha": "1.5", "background_exempt": "True"}
+    assert all(head.items() <= line.items() for line in lines)

@@ -1,0 +1,52 @@
+"""Detections matched to ground truth by hotcoco, under LVIS's or COCO's protocol."""
+
+from typing import TYPE_CHECKING
+
+import hotcoco
+import numpy as np
+
+from .detections import Detections
+
+if TYPE_CHECKING:
+    from .lvis_ap import GroundTruth
+
+# Images matched at a time where detections have masks, which are records then.
+_IMAGES_AT_A_TIME = 256
+
+
+def match(truth: "GroundTruth", detections: Detections, *, lvis_style: bool) -> hotcoco.COCOeval:
+    """Match masks where there are any, else boxes; what comes back is to be accumulated.
+
+    Args:
+        truth: what there is to find.
+        detections: of its images and categories, all of which count under LVIS's protocol.
+        lvis_style: LVIS's protocol, else COCO's.
+    """
+    if detections.masks is not None:
+        return _match_masks(truth, detections, lvis_style)
+    columns = [detections.image_ids, detections.boxes, detections.scores, detections.category_ids]
+    found = truth.coco.load_res(np.column_stack(columns))
+    if lvis_style:
+        # Capped before: None says "as it is" (the official max_dets = -1).
+        found = found.cap_detections_per_image(None)
+    evaluation = hotcoco.COCOeval(truth.coco, found, "bbox", lvis_style=lvis_style)
+    evaluation.evaluate()
+    return evaluation
+
+
+def _match_masks(
+    truth: "GroundTruth", detections: Detections, lvis_style: bool
+) -> hotcoco.COCOeval:
+    """Some images at a time: never every detection as a record."""
+    stream = hotcoco.StreamingEval(
+        truth.record["categories"], iou_type="segm", lvis_style=lvis_style
+    )
+    ordered = detections.take(np.argsort(detections.image_ids, kind="stable"))
+    images = sorted(truth.record["images"], key=lambda image: image["id"])
+    for first in range(0, len(images), _IMAGES_AT_A_TIME):
+        part = images[first : first + _IMAGES_AT_A_TIME]
+        ends = (part[0]["id"], part[-1]["id"] + 1)
+        start, stop = np.searchsorted(ordered.image_ids, ends).tolist()
+        annotations = [a for image in part for a in truth.by_image.get(image["id"], [])]
+        stream.update(part, annotations, list(ordered.records(start, stop)))
+    return stream.finalize()
