@@ -72,7 +72,7 @@ def test_a_student_may_start_from_its_teacher(tmp_path):
     [
         ("places_lt/resnet50_tde.yaml", [], NEEDED),
         ("folder_lt/resnet32_crt.yaml", [], "a frozen backbone must be a trained one"),
-        ("folder_lt/resnet32_xe.yaml", ["--eval-only"], "--eval-only: name the weights"),
+        ("folder_lt/resnet32_xe.yaml", ["--eval-only"], "has no checkpoint to evaluate"),
     ],
 )
 def test_resuming_what_never_ran(tmp_path, name, options, message):
