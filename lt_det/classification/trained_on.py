@@ -67,9 +67,10 @@ def _check_classes(cfg: CfgNode, data: ImageData, key: str, weights: str) -> Non
     # Elsewhere rows are taken over by name, or none is.
     if key == "MODEL.WEIGHTS" and not keeps_rows:
         return
-    record = read_record(weights)
-    if record is not None:
-        record.check_same_classes(list(data.train.class_names), f"{key} {weights}")
+    record, names = read_record(weights), list(data.train.class_names)
+    # Another number of them is said where the weights are loaded.
+    if record is not None and len(record.class_names) == len(names):
+        record.check_same_classes(names, f"{key} {weights}")
 
 
 def evaluated_class_counts(cfg: CfgNode, data: ImageData, weights: str) -> Tensor:

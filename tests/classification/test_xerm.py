@@ -9,7 +9,7 @@ from lt_det.classification.building import build_model
 from lt_det.classification.teacher_report import teacher_report, teacher_table
 from lt_det.classification.xerm import constant_weight_loss
 from lt_det.core import adjust_logits, xerm_loss, xerm_weights
-from lt_det.engine import LTCheckpointer
+from lt_det.engine import LTCheckpointer, ModelRecord
 from lt_det.errors import ConfigError, WeightsError
 
 from .helpers import batch, small_config
@@ -25,7 +25,9 @@ def saved_teacher(folder, name="digits_lt/resnet32_tde.yaml", num_classes=10, st
     model = ImageClassifier(cfg)
     for _ in range(steps):
         model(batch(num_classes))
-    LTCheckpointer(model, str(folder)).save("model_final")
+    classes, counts = range(num_classes), COUNTS[:num_classes].tolist()
+    record = ModelRecord([str(c) for c in classes], list(classes), counts, counts, "digits")
+    LTCheckpointer(model, str(folder), record=record).save("model_final")
     (folder / "config.yaml").write_text(cfg.dump())
     return folder / "model_final.pth", model
 
