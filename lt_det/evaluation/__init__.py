@@ -1,4 +1,4 @@
-"""LVIS AP by frequency group, COCO AP, and tables. Imports neither models nor data sets' catalogs."""
+"""LVIS AP by frequency group, COCO AP, and tables. Imports neither models nor data catalogs."""
 
 from .coco_ap import COCO_FIGURES, coco_ground_truth, evaluate_coco, evaluate_coco_reference
 from .detections import Detections, save_detections
