@@ -226,6 +226,7 @@ def test_coco_style_files_with_rle_and_crowds(root, work, trained):
         flags += [f"--{split}-json", work / f"{split}.json", f"--{split}-images", folder / split]
     options = ["SOLVER.MAX_ITER", "1", "MODEL.TIMM.WEIGHTS", "", "OUTPUT_DIR", work / "coco"]
     options += ["INPUT.MIN_SIZE_TRAIN", "(96,)", "INPUT.MIN_SIZE_TEST", "96"]
+    options += ["TEST.NUM_PICTURES", "3"]
     done = run(
         work, command(root, *config(root, "custom/cascade_lite0_tde.yaml"), *flags, *options)
     )
@@ -233,9 +234,12 @@ def test_coco_style_files_with_rle_and_crowds(root, work, trained):
         "12 of 12 images have no neg_category_ids: taken as exhaustively annotated",
         "frequency groups derived from the training set",
         "holds RLE masks: INPUT.MASK_FORMAT bitmask",
-        "crowd or ignored regions: their category is not exhaustive there",
+        "crowd regions: their category is not exhaustive there",
+        "custom_val: 3 pictures of detections: ",
     ):
         assert said in done.stdout, said
+    assert "not drawn" not in done.stdout
+    assert len(list((work / "coco" / "pictures").glob("*.png"))) == 3
     (row,) = json.loads((work / "coco" / "results.json").read_text())
     assert not math.isnan(row["segm"]["APr"])
 

@@ -1,5 +1,6 @@
-"""LVIS AP by frequency group, and tables of it. Imports neither models nor data sets' catalogs."""
+"""LVIS AP by frequency group, COCO AP, and tables. Imports neither models nor data catalogs."""
 
+from .coco_ap import COCO_FIGURES, coco_ground_truth, evaluate_coco, evaluate_coco_reference
 from .detections import Detections, save_detections
 from .ground_truth import normalize_ground_truth
 from .lvis_ap import (
@@ -16,10 +17,14 @@ from .shares import share_weighted_ap
 from .tables import results_table, write_results
 
 __all__ = [
+    "COCO_FIGURES",
     "GROUP_AP50",
     "LVIS_FIGURES",
     "Detections",
     "GroundTruth",
+    "coco_ground_truth",
+    "evaluate_coco",
+    "evaluate_coco_reference",
     "evaluate_lvis",
     "evaluate_lvis_fixed",
     "evaluate_lvis_fixed_reference",

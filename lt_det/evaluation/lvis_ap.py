@@ -111,7 +111,8 @@ def evaluate_lvis(
             or, for masks, ``segmentation`` (RLE or polygons); as records or as columns. Not
             changed.
         iou_type: ``"bbox"`` or ``"segm"``.
-        max_detections: best detections of an image that count, over all categories.
+        max_detections: best detections of an image that count, over all categories; negative for
+            all.
         per_category: add ``"per_category"``: {category id: AP}.
 
     Returns:
@@ -119,7 +120,8 @@ def evaluate_lvis(
         ground truth.
 
     Raises:
-        DataError: no results, or a result with an unknown id or without a needed field.
+        DataError: no results, or a result with an unknown id, without a needed field, or with a
+            mask of another size than its picture or that is none.
     """
     truth, checked = prepare(ground_truth, results, iou_type, ("bbox", "segm"))
     return _figures(truth, checked, best_per_image(checked, max_detections), per_category)
