@@ -51,7 +51,7 @@ _OF_HEADS = {
 
 
 def check_unused_keys(cfg: CfgNode) -> None:
-    """Refuse what has another value than its default, and no effect on a detector.
+    """Refuse what has another value than its default, and no effect on a detector, or a wrong one.
 
     Options of what is switched off are let be: configs share them.
 
@@ -88,6 +88,12 @@ def _check_normalizations(cfg: CfgNode) -> None:
     if options.MASK.TDE and not own_masks:
         raise ConfigError(
             "MODEL.LT.MASK.TDE: needs MODEL.MASK_ON True and MODEL.ROI_MASK_HEAD.NAME LTMaskHead"
+        )
+    normalized = options.CLASSIFIER.NORMALIZATION, own_masks and options.MASK.NORMALIZATION
+    if cfg.TEST.PRECISE_BN.ENABLED and any(name not in (LINEAR, False) for name in normalized):
+        raise ConfigError(
+            "TEST.PRECISE_BN.ENABLED: its passes over training pictures would move the head "
+            "direction; set it to False"
         )
 
 

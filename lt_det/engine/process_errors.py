@@ -14,8 +14,9 @@ import torch.distributed as dist
 from detectron2.utils import comm
 
 # How long a process that has failed waits for others that fail alike, in seconds.
-_PATIENCE = 2.0
-_PREFIX = "lt_det_errors"
+_PATIENCE = 4.0
+# For the launcher's store, in seconds.
+_TIMEOUT = timedelta(seconds=10)
 
 
 class ErrorBoard:
@@ -24,49 +25,61 @@ class ErrorBoard:
     Args:
         host, port: of a TCPStore that outlives every process: the launcher's.
         members: their ranks.
+        attempt: which start of the job this is; errors of another one count for nothing.
         hosted: the store itself, in the process that holds it.
     """
 
     def __init__(
-        self, host: str, port: int, members: range, hosted: dist.TCPStore | None = None
+        self,
+        host: str,
+        port: int,
+        members: range,
+        attempt: str = "0",
+        hosted: dist.TCPStore | None = None,
     ) -> None:
-        self._host, self._port, self._members = host, port, members
-        self._store: dist.Store | None = None
-        if hosted is not None:
-            self._store = dist.PrefixStore(_PREFIX, hosted)
+        self._address, self._members, self._attempt = (host, port), members, attempt
+        self._store = None if hosted is None else self._own_part(hosted)
 
     @classmethod
     def host(cls, members: range) -> "ErrorBoard":
         """In the launcher; goes to its processes as it is."""
         store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-        return cls("127.0.0.1", store.port, members, store)
+        return cls("127.0.0.1", store.port, members, hosted=store)
 
     @classmethod
     def of_torchrun(cls) -> "ErrorBoard":
         """In one of torchrun's processes, whose agent holds the store."""
         environment = os.environ
         members = range(int(environment["WORLD_SIZE"]))
-        return cls(environment["MASTER_ADDR"], int(environment["MASTER_PORT"]), members)
+        attempt = environment.get("TORCHELASTIC_RESTART_COUNT", "0")
+        return cls(environment["MASTER_ADDR"], int(environment["MASTER_PORT"]), members, attempt)
 
-    def __reduce__(self) -> tuple[type, tuple[str, int, range]]:
-        return type(self), (self._host, self._port, self._members)
+    def __reduce__(self) -> tuple[type, tuple[str, int, range, str]]:
+        return type(self), (*self._address, self._members, self._attempt)
 
     def report(self, text: str) -> None:
         """Say this process's error: with its rank, where not all of them fail alike."""
-        store, rank = self._connected(), comm.get_rank()
-        store.set(str(rank), text)
-        deadline = time.monotonic() + _PATIENCE
-        while time.monotonic() < deadline and len(self._failed()) < len(self._members):
-            time.sleep(0.02)
+        rank = comm.get_rank()
         own = f"process {rank} of {comm.get_world_size()}: {text}"
         _log(own)
-        alike = [r for r in self._failed() if store.get(str(r)).decode() == text]
-        if store.add(f"said: {text}", 1) == 1:
-            say(text if len(alike) == len(self._members) else own)
+        try:
+            store = self._connected()
+            store.set(str(rank), text)
+            deadline = time.monotonic() + _PATIENCE
+            while time.monotonic() < deadline and len(self._failed()) < len(self._members):
+                time.sleep(0.02)
+            alike = [r for r in self._failed() if store.get(str(r)).decode() == text]
+            if store.add(f"said: {text}", 1) == 1:
+                say(text if len(alike) == len(self._members) else own)
+        except RuntimeError:  # the store is gone: better said twice than not at all
+            say(own)
 
     def has_errors(self) -> bool:
         """Whether some process has failed by a user's error."""
-        return bool(self._failed())
+        try:
+            return bool(self._failed())
+        except RuntimeError:  # the store is gone
+            return False
 
     def _failed(self) -> list[int]:
         store = self._connected()
@@ -74,9 +87,11 @@ class ErrorBoard:
 
     def _connected(self) -> dist.Store:
         if self._store is None:
-            store = dist.TCPStore(self._host, self._port, timeout=timedelta(seconds=30))
-            self._store = dist.PrefixStore(_PREFIX, store)
+            self._store = self._own_part(dist.TCPStore(*self._address, timeout=_TIMEOUT))
         return self._store
+
+    def _own_part(self, store: dist.TCPStore) -> dist.Store:
+        return dist.PrefixStore(f"lt_det_errors/{self._attempt}", store)
 
 
 # This process's, where it has others beside it.

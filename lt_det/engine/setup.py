@@ -106,7 +106,7 @@ def start_job(cfg: CfgNode, args: argparse.Namespace) -> None:
     logger.info("process %d of %d", rank, comm.get_world_size())
     logger.info("environment:\n%s", collect_env_info())
     logger.info("command line: %s", args)
-    settle_seed(cfg, resume=args.resume)
+    settle_seed(cfg, resume=args.resume and not args.eval_only)
     logger.info("config:\n%s", cfg.dump())
     seed_all_rng(cfg.SEED + rank)
     if not args.eval_only:
@@ -130,7 +130,7 @@ def settle_seed(cfg: CfgNode, *, resume: bool) -> None:
     kept = comm.all_gather(kept)[0]
     if kept is None:
         cfg.SEED = cfg.SEED if cfg.SEED >= 0 else drawn
-    elif cfg.SEED not in (-1, kept):
+    elif cfg.SEED >= 0 and kept != cfg.SEED:
         logger.warning("SEED: %d, that of the run that is resumed, instead of %d", kept, cfg.SEED)
     if kept is not None:
         cfg.SEED = kept

@@ -38,6 +38,7 @@ PLAIN_BOXES = ("MODEL.LT.CLASSIFIER.NORMALIZATION", LINEAR)
         ("SOLVER.BACKBONE_LR_FACTOR", 0.1, "classification only"),
         ("TEST.IMAGES.SPLIT", "val", "classification only"),
         ("GLOBAL.HACK", 2.0, "nothing reads it"),
+        ("TEST.PRECISE_BN.ENABLED", True, "would move the head direction"),
         ("MODEL.ROI_BOX_HEAD.TRAIN_ON_PRED_BOXES", True, "a cascade's later stages"),
         ("MODEL.ROI_BOX_HEAD.BBOX_REG_WEIGHTS", (1.0, 1.0, 1.0, 1.0), "MODEL.ROI_BOX_CASCADE_HEAD"),
         ("MODEL.ROI_BOX_HEAD.USE_FED_LOSS", True, "the federated loss is a sigmoid one"),
@@ -85,6 +86,7 @@ def test_detectron2_s_heads_have_no_use_for_a_normalization(options, key):
     "options",
     [
         (*PLAIN_CASCADE, *PLAIN_BOXES),
+        (*PLAIN_BOXES, "TEST.PRECISE_BN.ENABLED", True),
         ("MODEL.ROI_BOX_HEAD.USE_FED_LOSS", True, "MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE", True,
          *PLAIN_BOXES),
         ("MODEL.ROI_MASK_HEAD.NAME", "MaskRCNNConvUpsampleHead"),
