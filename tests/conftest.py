@@ -5,20 +5,51 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.utils import backend_registration
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
 # Small inputs that once failed; not part of the project.
 SHARED_CASES = ROOT.parent / "shared" / "cases"
 
+# torch ≥ 2.9's, experimental.
+HAS_PYTHON_DEVICES = hasattr(backend_registration, "_setup_privateuseone_for_python_backend")
+
 # Where a matplotlib backend is chosen, it is chosen without a screen.
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 
 def pytest_collection_modifyitems(items):
+    on_a_device = [i for i in items if not {"device", "simulated"}.isdisjoint(i.fixturenames)]
     for item in items:
-        if "gpu" in item.keywords and not torch.cuda.is_available():
+        if "gpu" in item.keywords and item not in on_a_device and not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+    if on_a_device and HAS_PYTHON_DEVICES:
+        from .simulated_device.device import register
+
+        # Before any test's backward pass, which counts the devices there are. As where there is a
+        # GPU, forked processes can then not train; nothing else changes outside the fixture.
+        register()
+
+
+@pytest.fixture
+def simulated():
+    """A device that refuses to mix with the CPU, and counts who waits for it."""
+    if not HAS_PYTHON_DEVICES:
+        pytest.skip("torch < 2.9 has no devices made in Python")
+    from .simulated_device.device import SimulatedDevice
+
+    with SimulatedDevice() as device:
+        yield device
+
+
+@pytest.fixture
+def device(request):
+    """CUDA where there is a GPU, else the simulated device."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    request.getfixturevalue("simulated")
+    return torch.device("simulated:0")
 
 
 @pytest.fixture(autouse=True)

@@ -236,5 +236,5 @@ def tau_normalized(classifier: nn.Module, power: float) -> MultiHeadNormalizedCl
         normalization="tau_norm",
         weight_norm_power=power,
     )
-    rescaled.weight.data = classifier.weight.data.clone()
+    rescaled.to(classifier.weight).load_state_dict({"weight": classifier.weight})
     return rescaled

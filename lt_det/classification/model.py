@@ -117,7 +117,8 @@ class ImageClassifier(nn.Module):
 
         Training stops gradients at a frozen backbone; in eval mode they are the caller's to allow.
         """
-        images = (images.to(self.device).float() - self.pixel_mean) / self.pixel_std
+        images = images.to(self.device, non_blocking=True).float()
+        images = (images - self.pixel_mean) / self.pixel_std
         images = images.contiguous(memory_format=self.memory_format)
         bfloat16 = self.cpu_bfloat16 and self.training and images.device.type == "cpu"
         compiled = self._compiled if self.training or self._compiled_in_eval else None
@@ -134,7 +135,7 @@ class ImageClassifier(nn.Module):
         features = self.features(batch["images"])
         if not self.training:
             return self.classifier(features)
-        labels = batch["labels"].to(self.device)
+        labels = batch["labels"].to(self.device, non_blocking=True)
         logits = self.classifier(features)
         if self.head_direction is not None and not self.freeze_backbone:
             self.head_direction.update(features)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lt_det.config import BALANCED_TEACHERS
-from lt_det.core import adjust_logits, xerm_loss
+from lt_det.core import log_prior, xerm_loss
 from lt_det.errors import ConfigError
 
 from .model import ImageClassifier
@@ -46,6 +46,9 @@ class Teacher:
         self.balanced = balanced
         self.alpha = alpha
         self.class_counts = class_counts
+        if balanced == "pc":
+            # Made here, where it may be waited for, not in each step.
+            self._log_prior = log_prior(class_counts).to(model.device, torch.float32)
 
     @torch.no_grad()
     def logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -58,7 +61,7 @@ class Teacher:
             te_logits, share = self.model.classifier.effects(features, direction)
             return te_logits, te_logits - self.alpha * share
         te_logits = self.model.classifier(features).float()
-        return te_logits, adjust_logits(te_logits, self.class_counts)
+        return te_logits, te_logits - self._log_prior
 
 
 class XERMClassifier(ImageClassifier):
@@ -85,7 +88,7 @@ class XERMClassifier(ImageClassifier):
         if not self.training:
             return super().forward(batch)
         assert self.teacher is not None, "learn_from was not called"
-        labels = batch["labels"].to(self.device)
+        labels = batch["labels"].to(self.device, non_blocking=True)
         te_logits, balanced_logits = self.teacher.logits(batch["images"])
         features = self.features(batch["images"])
         logits = self.classifier(features)

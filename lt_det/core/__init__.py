@@ -10,7 +10,7 @@ from .background_exemption import background_exempt_log_probs, background_exempt
 from .classifier import MultiHeadNormalizedClassifier
 from .group_f1 import group_f1
 from .head_direction import HeadDirection
-from .logit_adjustment import adjust_logits
+from .logit_adjustment import adjust_logits, log_prior
 from .long_tail import long_tailed_counts, shot_groups
 from .normalization import NORMALIZATIONS
 from .xerm import xerm_loss, xerm_weights
@@ -23,6 +23,7 @@ __all__ = [
     "background_exempt_log_probs",
     "background_exempt_probs",
     "group_f1",
+    "log_prior",
     "long_tailed_counts",
     "shot_groups",
     "xerm_loss",

@@ -50,15 +50,18 @@ class HeadDirection(nn.Module):
             raise ValueError(
                 f"features must be (N, {self.direction.shape[0]}), got {tuple(features.shape)}"
             )
+        if mask is not None and (mask.dtype != torch.bool or mask.shape != features.shape[:1]):
+            raise ValueError(
+                f"mask must be bool of shape ({features.shape[0]},), got "
+                f"{mask.dtype} of shape {tuple(mask.shape)}"
+            )
+        count: int | Tensor = features.shape[0]
+        counted = features.detach()
         if mask is not None:
-            if mask.dtype != torch.bool or mask.shape != features.shape[:1]:
-                raise ValueError(
-                    f"mask must be bool of shape ({features.shape[0]},), got "
-                    f"{mask.dtype} of shape {tuple(mask.shape)}"
-                )
-            features = features[mask]
-        total = features.detach().sum(dim=0, dtype=self.direction.dtype)
-        self.update_from_sum(total, features.shape[0], momentum)
+            # An index by the mask would make a device wait for the number of rows. Not a product,
+            # either: what is left out may be infinite.
+            counted, count = torch.where(mask[:, None], counted, 0.0), mask.sum()
+        self.update_from_sum(counted.sum(dim=0, dtype=self.direction.dtype), count, momentum)
 
     @torch.no_grad()
     def update_from_sum(
@@ -72,18 +75,16 @@ class HeadDirection(nn.Module):
             momentum: as in :meth:`update`.
         """
         momentum = self.momentum if momentum is None else _checked_momentum(momentum)
-        counted = torch.as_tensor(count, dtype=self.direction.dtype, device=total.device)
-        packed = torch.cat([total.to(self.direction.dtype), counted.reshape(1)])
-        packed = packed.to(self.direction.device)
+        packed = torch.cat([total, total.new_empty(1)]).to(self.direction)
+        # Filled in: a number copied to a device is waited for.
+        packed[-1] = count
         if dist.is_available() and dist.is_initialized():
             dist.all_reduce(packed)
         samples = packed[-1]
         # No branch on a device value: with no sample, μ becomes 1 and the mean 0.
         seen = samples > 0
         self.direction.mul_(torch.where(seen, momentum, 1.0))
-        self.direction.add_(
-            torch.where(seen, packed[:-1] / samples.clamp_min(1), torch.zeros_like(self.direction))
-        )
+        self.direction.add_(torch.where(seen, packed[:-1] / samples.clamp_min(1), 0.0))
 
     def extra_repr(self) -> str:
         """What ``print`` shows."""

@@ -74,22 +74,24 @@ def _stage_probs(stage: Stage, setting: TDEInference | None) -> Tensor:
 def _detections_of_image(
     predictor: FastRCNNOutputLayers, probs: Tensor, deltas: Tensor, proposals: Instances
 ) -> Instances:
-    valid = torch.isfinite(deltas).all(dim=1) & torch.isfinite(probs).all(dim=1)
     boxes = proposals.proposal_boxes.tensor
-    if not valid.all():
-        probs, deltas, boxes = probs[valid], deltas[valid], boxes[valid]
+    valid = torch.isfinite(deltas).all(dim=1) & torch.isfinite(probs).all(dim=1)
+    # Detectron2 takes the other rows out, and a device would be waited for to know how many.
+    scores = torch.where(valid[:, None], probs[:, :-1], -torch.inf)
     of_classes = deltas.unflatten(1, (-1, 4))  # (R, C or 1, 4)
+    height, width = proposals.image_size
 
     def boxes_of(rois: Tensor, classes: Tensor) -> Tensor:
         """Of the pairs alone: no (R, C, 4) boxes."""
         column = classes if of_classes.shape[1] > 1 else torch.zeros_like(classes)
         moved = predictor.box2box_transform.apply_deltas(of_classes[rois, column], boxes[rois])
-        clipped = Boxes(moved)
-        clipped.clip(proposals.image_size)
-        return clipped.tensor
+        # Detectron2's clip has a device waited for, to see that nothing is infinite.
+        moved[:, 0::2].clamp_(0, width)
+        moved[:, 1::2].clamp_(0, height)
+        return moved
 
     rois, classes, kept = select_detections(
-        probs[:, :-1],
+        scores,
         boxes_of,
         predictor.test_score_thresh,
         predictor.test_nms_thresh,

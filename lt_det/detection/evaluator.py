@@ -79,11 +79,12 @@ class LTEvaluator(DatasetEvaluator):
                 self._detections[0].append(self._columns(answer, image["image_id"]))
                 continue
             # Boxes and masks of what several settings detect are encoded once.
+            answer = answer.to(torch.device("cpu"))
             union = self._columns(answer.union, image["image_id"])
             of_settings = zip(self._detections, answer.positions, answer.scores, strict=True)
             for kept, positions, scores in of_settings:
-                own = scores.double().cpu().numpy()
-                kept.append(replace(union.take(positions.cpu().numpy()), scores=own))
+                own = scores.double().numpy()
+                kept.append(replace(union.take(positions.numpy()), scores=own))
 
     def _columns(self, instances: Instances, image_id: int) -> Detections:
         """As columns: a record a detection takes several times the memory."""

@@ -1,5 +1,6 @@
 """Masks of detections, computed once a box however many classes it was detected as."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -35,12 +36,20 @@ def predict_masks(
 
 def _masks(pooler: Any, head: LTMaskHead, maps: list[Tensor], instances: Instances) -> Tensor:
     boxes, classes = instances.pred_boxes.tensor, instances.pred_classes
-    _, box_of = torch.unique(boxes, dim=0, return_inverse=True)
+    distinct, box_of = torch.unique(boxes, dim=0, return_inverse=True)
     # Same boxes next to each other, so that few are split between two parts.
     order = box_of.argsort(stable=True)
-    parts = []
-    for part in order.split(_AT_A_TIME):
-        distinct, own = torch.unique_consecutive(boxes[part], dim=0, return_inverse=True)
-        pixels = head.pixel_features(pooler(maps, [Boxes(distinct)]))
-        parts.append(head.class_logits(pixels[own], classes[part]).sigmoid())
-    return torch.cat(parts)[order.argsort()]
+    parts, boxes_of_parts = order.split(_AT_A_TIME), box_of[order].split(_AT_A_TIME)
+    predicted = []
+    for part, own, (first, last) in zip(parts, boxes_of_parts, _ends(boxes_of_parts), strict=True):
+        pixels = head.pixel_features(pooler(maps, [Boxes(distinct[first : last + 1])]))
+        predicted.append(head.class_logits(pixels[own - first], classes[part]).sigmoid())
+    return torch.cat(predicted)[order.argsort()]
+
+
+def _ends(parts: Sequence[Tensor]) -> list[tuple[int, int]]:
+    """First and last entry of each part, the device waited for once."""
+    if not len(parts[0]):
+        return [(0, -1)]
+    ends = torch.stack([end for part in parts for end in (part[0], part[-1])]).tolist()
+    return list(zip(ends[::2], ends[1::2], strict=True))

@@ -36,6 +36,17 @@ class SweepAnswer:
     def __len__(self) -> int:
         return len(self.positions)
 
+    def to(self, device: torch.device) -> "SweepAnswer":
+        """The answer on a device; all settings travel together, and are waited for once."""
+        sizes = [len(own) for own in self.positions]
+        columns = torch.stack([torch.cat(self.positions).double(), torch.cat(self.scores).double()])
+        positions, scores = columns.to(device)
+        return SweepAnswer(
+            self.union.to(device),
+            list(positions.long().split(sizes)),
+            list(scores.to(self.scores[0].dtype).split(sizes)),
+        )
+
     def of(self, setting: int) -> Instances:
         """The detections of a setting, as the model itself answers with it."""
         found = self.union[self.positions[setting]]
@@ -93,11 +104,14 @@ def _as_processed(answer: SweepAnswer, processed: Instances) -> SweepAnswer:
     """The answer at the picture's own size; boxes that are empty there have gone."""
     kept = processed.get(_INDEX)
     processed.remove(_INDEX)
+    if len(kept) == len(answer.union):
+        return SweepAnswer(processed, answer.positions, answer.scores)
     new = torch.full((len(answer.union),), -1, dtype=torch.long, device=kept.device)
     new[kept] = torch.arange(len(kept), device=kept.device)
     positions, scores = [], []
     for own, of_own in zip(answer.positions, answer.scores, strict=True):
         moved = new[own]
-        positions.append(moved[moved >= 0])
-        scores.append(of_own[moved >= 0])
+        there = (moved >= 0).nonzero().flatten()
+        positions.append(moved[there])
+        scores.append(of_own[there])
     return SweepAnswer(processed, positions, scores)

@@ -11,7 +11,7 @@ from detectron2.structures import ImageList, Instances
 from torch import Tensor
 
 from lt_det.config import BALANCED_TEACHERS
-from lt_det.core import adjust_logits, background_exempt_log_probs
+from lt_det.core import background_exempt_log_probs, log_prior
 from lt_det.core.classifier import subtract_share
 from lt_det.data.catalog import CUSTOM_TRAIN, SYNTHETIC_PREFIX, read_training_sets
 from lt_det.data.class_counts import instance_counts
@@ -61,6 +61,8 @@ class DetectionTeacher:
         self.alpha = alpha
         # A category without a training instance has no prior; the smallest there is stands in.
         self.class_counts = class_counts.clamp(min=1)
+        # Made here, where it may be waited for, not in each step.
+        self._log_prior = log_prior(self.class_counts).to(model.device, torch.float32)
 
     @torch.no_grad()
     def feature_maps(self, images: ImageList) -> list[Tensor]:
@@ -90,7 +92,7 @@ class DetectionTeacher:
             share = self.predictors[stage].share_of(predictions)
             balanced = subtract_share(te_logits, share.float(), self.alpha)
         else:
-            foreground = adjust_logits(te_logits[:, :background], self.class_counts)
+            foreground = te_logits[:, :background] - self._log_prior
             balanced = torch.cat([foreground, te_logits[:, background:]], dim=1)
         return te_logits, background_exempt_log_probs(te_logits, balanced, background)
 

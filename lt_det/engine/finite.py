@@ -32,10 +32,13 @@ class _LeftOut(Exception):
 
 
 class FiniteGuard(HookBase):
-    """Watches losses and head directions after the forward pass, gradients after the backward pass.
+    """Watches losses, head directions and gradients, judged once a step: before the optimizer's.
 
-    Under AMP gradients are the scaler's to watch: their overflow is no error. A step left out
-    changes neither weights nor buffers (head directions, batch-norm statistics).
+    A device is waited for once, and over several processes there is one all-reduce (and, where
+    steps are left out, that of :class:`~lt_det.engine.finite_proposals.SharedFailure`). Under AMP
+    gradients are the scaler's to watch: their overflow is no error. A step left out changes neither
+    weights nor buffers (head directions, batch-norm statistics); one that stops training leaves the
+    head directions as they were before it.
 
     Args:
         trainer: whose steps are watched.
@@ -56,20 +59,22 @@ class FiniteGuard(HookBase):
         pictures_of: Callable[[Any], list[str]],
     ) -> None:
         self._model, self._skip, self._pictures_of = trainer.model, skip, pictures_of
+        self._amp = amp
         self._batch: Any = None
+        # Losses and directions of the step in progress.
+        self._watched: list[tuple[str, Tensor]] = []
         self._buffers: list[tuple[Tensor, Tensor]] = []
         self.skipped = 0
         modules = self._model.named_modules()
         self._directions = {n: m for n, m in modules if isinstance(m, HeadDirection)}
         self._model.register_forward_pre_hook(lambda _, inputs: self._remember(inputs[0]))
-        self._model.register_forward_hook(lambda _, inputs, losses: self._check_forward(losses))
+        self._model.register_forward_hook(lambda _, inputs, losses: self._watch(losses))
         self._proposals = [
             SharedFailure(generator, _LeftOut)
             for generator in proposal_generators(self._model)
             if skip and comm.get_world_size() > 1
         ]
-        if not amp:
-            trainer.register_hooks([_AfterBackward(self._check_gradients)])
+        trainer.register_hooks([_AfterBackward(self._judge)])
 
     def state_dict(self) -> dict[str, Any]:
         """What is counted."""
@@ -86,28 +91,37 @@ class FiniteGuard(HookBase):
         Raises:
             TrainingError: names the iteration, what is not finite, and the pictures.
         """
-        if self._skip:
-            self._buffers = [(buffer, buffer.clone()) for buffer in self._model.buffers()]
+        moved = self._model.buffers() if self._skip else self._tracked().values()
+        self._buffers = [(buffer, buffer.clone()) for buffer in moved]
+        self._watched = []
         try:
             yield
         except _LeftOut as reason:
+            self._restore()
             self._leave_out(str(reason))
+        except TrainingError:
+            self._restore()
+            raise
         except FloatingPointError as error:
             # Detectron2's, from the depths of a forward pass.
             found = f"{error} (pictures {self._named()})"
+            self._restore()
             known = comm.get_world_size() == 1 or any(p.shared for p in self._proposals)
             if self._skip and known:
                 self._leave_out(found)
             else:
                 raise TrainingError(f"iteration {self.trainer.iter}: {found}; {_HINT}") from error
         finally:
-            self._batch, self._buffers = None, []
+            self._batch, self._buffers, self._watched = None, [], []
             for proposals in self._proposals:
                 proposals.shared = False
 
-    def _leave_out(self, reason: str) -> None:
+    @torch.no_grad()
+    def _restore(self) -> None:
         for buffer, before in self._buffers:
             buffer.copy_(before)
+
+    def _leave_out(self, reason: str) -> None:
         self.skipped += 1
         self.trainer.storage.put_scalar("skipped_steps", self.skipped, smoothing_hint=False)
         logger.warning(
@@ -122,46 +136,46 @@ class FiniteGuard(HookBase):
         names = [] if self._batch is None else self._pictures_of(self._batch)
         return ", ".join(names[:16]) + (f" and {len(names) - 16} more" if len(names) > 16 else "")
 
-    @torch.no_grad()
-    def _check_forward(self, losses: Any) -> None:
-        if not self._model.training:
-            return
-        watched = dict(losses) if isinstance(losses, dict) else {"total_loss": losses}
-        directions = {name: module.direction for name, module in self._directions.items()}
-        watched |= directions
-        if watched:
-            flags = torch.stack([value.isfinite().all() for value in watched.values()])
-            self._judge(dict(zip(watched, flags, strict=True)), watched)
+    def _tracked(self) -> dict[str, Tensor]:
+        return {name: module.direction for name, module in self._directions.items()}
+
+    def _watch(self, losses: Any) -> None:
+        if self._model.training:
+            named = losses if isinstance(losses, dict) else {"total_loss": losses}
+            self._watched += [(name, loss.detach()) for name, loss in named.items()]
 
     @torch.no_grad()
-    def _check_gradients(self) -> None:
-        named = [(n, p.grad) for n, p in self._model.named_parameters() if p.grad is not None]
-        sizes = torch._foreach_norm([gradient for _, gradient in named])
-        flags = {
-            f"gradient of {name}": size.isfinite()
-            for (name, _), size in zip(named, sizes, strict=True)
-        }
-        self._judge(flags, {})
-
-    def _judge(self, finite: dict[str, Tensor], values: dict[str, Tensor]) -> None:
-        """Raise in all processes where a flag of any is down."""
-        flags = torch.stack(list(finite.values()))
-        everywhere = flags.all().float()
+    def _judge(self) -> None:
+        """Raise in all processes where anything of any is not finite."""
+        watched = [*self._watched, *self._tracked().items()]
+        names = [name for name, _ in watched]
+        flags = [value.isfinite().all()[None] for _, value in watched]
+        if not self._amp:
+            named = [(n, p.grad) for n, p in self._model.named_parameters() if p.grad is not None]
+            names += [f"gradient of {name}" for name, _ in named]
+            sizes = torch._foreach_norm([gradient for _, gradient in named])
+            flags.append(torch.stack(sizes).isfinite())
+        finite = torch.cat(flags)
+        everywhere = finite.all().float()
         if comm.get_world_size() > 1:
             dist.all_reduce(everywhere, op=dist.ReduceOp.MIN)
         if everywhere:  # the one wait for the device
             return
-        bad = [name for name, fine in zip(finite, flags.tolist(), strict=True) if not fine]
+        found = self._found(names, finite.tolist(), dict(watched))
+        if self._skip:
+            raise _LeftOut(found)
+        raise TrainingError(f"iteration {self.trainer.iter}: {found}; {_HINT}")
+
+    def _found(self, names: list[str], finite: list[bool], values: dict[str, Tensor]) -> str:
+        """What is not finite in the first process that has such; all processes call it."""
+        bad = [name for name, fine in zip(names, finite, strict=True) if not fine]
         own = ""
         if bad:
             value = values.get(bad[0])
             said = f" is {value.item()}" if value is not None and value.ndim == 0 else ""
             more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
             own = f"{bad[0]}{said or ' is not finite'}{more} (pictures {self._named()})"
-        found = next(text for text in comm.all_gather(own) if text)
-        if self._skip:
-            raise _LeftOut(found)
-        raise TrainingError(f"iteration {self.trainer.iter}: {found}; {_HINT}")
+        return next(text for text in comm.all_gather(own) if text)
 
 
 class _AfterBackward(HookBase):

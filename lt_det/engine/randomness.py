@@ -23,7 +23,8 @@ def seeded(seed: int) -> Iterator[None]:
         try:
             random.seed(seed)
             np.random.seed(seed)
-            torch.manual_seed(seed)
+            # Not torch.manual_seed, which seeds the generators of devices, too.
+            torch.default_generator.manual_seed(seed)
             yield
         finally:
             random.setstate(python)

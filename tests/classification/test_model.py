@@ -124,11 +124,11 @@ def test_compiled_training_is_the_plain_one():
 
 
 @pytest.mark.gpu
-def test_cuda_gives_the_cpus_answer():
+def test_a_device_gives_the_cpus_answer(device):
     on_cpu, inputs = model().eval(), batch()
-    on_gpu = model().cuda().eval()
-    on_gpu.load_state_dict(on_cpu.state_dict())
-    torch.testing.assert_close(on_gpu(inputs).cpu(), on_cpu(inputs), rtol=1e-3, atol=1e-3)
-    with torch.autocast("cuda"):
-        loss = on_gpu.train()(inputs)["loss_cls"]
+    there = model().to(device).eval()
+    there.load_state_dict(on_cpu.state_dict())
+    torch.testing.assert_close(there(inputs).cpu(), on_cpu(inputs), rtol=1e-3, atol=1e-3)
+    with torch.autocast(device.type, enabled=device.type == "cuda"):
+        loss = there.train()(inputs)["loss_cls"]
     assert torch.isfinite(loss)

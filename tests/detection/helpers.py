@@ -71,6 +71,7 @@ def calm(model):
     """The model with features of about unit size; a random one's explode, and boxes with them."""
     stem = model.backbone.bottom_up.stem.conv1.weight
     # Identity batch norms, no biases: the features scale as the stem does.
-    size = model.backbone(torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(0)))
+    picture = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    size = model.backbone(picture.to(model.device))
     stem /= 100 * size["p2"].std()
     return model

@@ -180,7 +180,8 @@ class _Pictures(Dataset[tuple[Tensor, int, int]]):
         picture = self._set.image(position)
         # Forked: with no worker processes, the trainer's own randomness stays as it is.
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed % 2**63)
+            # Not torch.manual_seed, which seeds the generators of devices, too.
+            torch.default_generator.manual_seed(seed % 2**63)
             return self._transform(picture), int(self._set.labels[position]), position
 
 
