@@ -196,6 +196,8 @@ def recipe_of(name: str) -> dict[str, Any]:
         recipe["TEST.IMAGES.LA_TAUS"] = [1.0]
     if method == "tau_norm":
         recipe["TEST.IMAGES.TAU_NORM_POWERS"] = [0.5, 0.75, 1.0, 1.25, 1.5]
+        if data in ("imagenet_lt", "places_lt"):  # p is swept where there is a set to choose on
+            recipe["TEST.IMAGES.SPLIT"] = "val"
     if method.startswith("xerm"):
         recipe["MODEL.LT.XERM.ENABLED"] = True
         recipe["MODEL.LT.XERM.BALANCED"] = method.removeprefix("xerm_")

@@ -9,6 +9,7 @@ from lt_det.classification.evaluate import evaluate
 from lt_det.classification.inference import PictureLogits, readings, tde_alphas, weight_norms
 from lt_det.classification.trainer import LTClassifierTrainer
 from lt_det.classification.xerm import XERMClassifier
+from lt_det.data.images import read_digits
 from lt_det.engine import LTCheckpointer
 from lt_det.errors import WeightsError
 
@@ -82,7 +83,7 @@ def test_tde_of_a_second_stage_is_refused_before_it_trains(tmp_path):
 
 class _Counted:
     class_counts = COUNTS
-    train = test = None
+    train = test = read_digits()["train"]
 
 
 def test_linear_classifiers_have_no_tde():
