@@ -25,8 +25,9 @@ def train_or_evaluate(args: argparse.Namespace) -> CfgNode:
             checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=args.resume)
             evaluate(cfg, model, data, class_counts)
         else:
-            write_config(cfg)
             trainer = LTClassifierTrainer(cfg, data)
+            # The weights it starts from may lie there, beside the config of their own training.
+            write_config(cfg)
             trainer.resume_or_load(resume=args.resume)
             trainer.train()
     return cfg

@@ -83,6 +83,17 @@ def test_a_start_that_saw_held_out_pictures(own, tmp_path, method, images, messa
         trainer.build_model(trainer._run_cfg)
 
 
+def test_a_start_in_the_runs_own_folder(own, tmp_path):
+    """Its config is read before this run's takes its place."""
+    weights, _ = checkpoint(tmp_path, own)
+    before = weights.with_name("config.yaml").read_text()
+    given = ["--data", own, "--imbalance", 4, *FULL, *HELD, "MODEL.WEIGHTS", weights]
+    given += ["OUTPUT_DIR", weights.parent]
+    with pytest.raises(ConfigError, match="HOLD_OUT: 5 here, 0 in the training"):
+        train_or_evaluate(arguments("folder_lt/resnet32_xe.yaml", *given))
+    assert weights.with_name("config.yaml").read_text() == before
+
+
 @pytest.mark.parametrize("images", [{"HOLD_OUT": 5}, {"HOLD_OUT": 9, "IMBALANCE": 2.0}])
 def test_a_start_that_saw_none(own, tmp_path, images):
     """A smaller number held out is the beginning of a larger one: by the pictures themselves."""
