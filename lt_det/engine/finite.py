@@ -167,15 +167,22 @@ class FiniteGuard(HookBase):
         raise TrainingError(f"iteration {self.trainer.iter}: {found}; {_HINT}")
 
     def _found(self, names: list[str], finite: list[bool], values: dict[str, Tensor]) -> str:
-        """What is not finite in the first process that has such; all processes call it."""
+        """What is not finite, in the first process that has the cause; all processes call it.
+
+        Gradients follow from the losses, in all processes from one's: they are named where no loss
+        and no direction is bad.
+        """
         bad = [name for name, fine in zip(names, finite, strict=True) if not fine]
+        bad = [name for name in bad if name in values] or bad
         own = ""
         if bad:
             value = values.get(bad[0])
             said = f" is {value.item()}" if value is not None and value.ndim == 0 else ""
             more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
             own = f"{bad[0]}{said or ' is not finite'}{more} (pictures {self._named()})"
-        return next(text for text in comm.all_gather(own) if text)
+        follows = not bad or bad[0] not in values
+        told = [one for one in comm.all_gather((follows, own)) if one[1]]
+        return str(min(told, key=lambda one: one[0])[1])
 
 
 class _AfterBackward(HookBase):

@@ -52,10 +52,9 @@ def test_a_direction_is_given_back_when_training_stops(amp):
     guarded = Guarded(amp=amp)
     guarded.step(torch.ones(1, 2))
     before = {k: v.clone() for k, v in guarded.model.state_dict().items()}
-    more = 1 if amp else 2
-    with pytest.raises(
-        TrainingError, match=rf"iteration 7: loss_cls is nan and {more} more \(pictures one\)"
-    ):
+    # The other is the direction; the gradient follows.
+    message = r"iteration 7: loss_cls is nan and 1 more \(pictures one\)"
+    with pytest.raises(TrainingError, match=message):
         guarded.step(BAD)
     for name, value in guarded.model.state_dict().items():
         assert torch.equal(value, before[name])
@@ -65,7 +64,7 @@ def test_processes_share_one_all_reduce_a_step(monkeypatch):
     reduced = []
     monkeypatch.setattr(comm, "get_world_size", lambda: 2)
     monkeypatch.setattr(dist, "all_reduce", lambda flag, op: reduced.append(flag.clone()))
-    monkeypatch.setattr(comm, "all_gather", lambda own: ["", own])
+    monkeypatch.setattr(comm, "all_gather", lambda own: [(True, ""), own])
     guarded = Guarded()
     guarded.step(torch.ones(1, 2))
     assert [flag.item() for flag in reduced] == [1.0]
@@ -77,7 +76,9 @@ def test_processes_share_one_all_reduce_a_step(monkeypatch):
 def test_what_is_bad_elsewhere_stops_here(monkeypatch):
     monkeypatch.setattr(comm, "get_world_size", lambda: 2)
     monkeypatch.setattr(dist, "all_reduce", lambda flag, op: flag.zero_())
-    monkeypatch.setattr(comm, "all_gather", lambda own: [own, "loss_box is inf (pictures other)"])
+    cause = (False, "loss_box is inf (pictures other)")
+    follows = (True, "gradient of weight is not finite (pictures third)")
+    monkeypatch.setattr(comm, "all_gather", lambda own: [own, follows, cause])
     with pytest.raises(TrainingError, match="iteration 7: loss_box is inf \\(pictures other\\)"):
         Guarded().step(torch.ones(1, 2))
 
