@@ -128,5 +128,7 @@ def _log(text: str) -> None:
     ours = logging.getLogger("lt_det")
     record = ours.makeRecord(__name__, logging.ERROR, __file__, 0, text, (), None)
     for handler in ours.handlers:
-        if getattr(handler, "stream", None) not in (sys.stdout, sys.stderr):
+        stream = getattr(handler, "stream", None)
+        # One that is closed was another job's of the same process.
+        if stream not in (sys.stdout, sys.stderr) and not getattr(stream, "closed", False):
             handler.handle(record)

@@ -1,5 +1,7 @@
 """A person's error in one process of several is said, with its process, and ends all of them."""
 
+import io
+import logging
 import os
 import pickle
 import subprocess
@@ -49,6 +51,17 @@ def other(monkeypatch):
     monkeypatch.setattr(process_errors, "_board", board)
     monkeypatch.setattr(process_errors.comm, "get_world_size", lambda: 2)
     return pickle.loads(pickle.dumps(board))._connected()
+
+
+def test_the_console_of_an_earlier_job_is_left_alone(other, capsys, monkeypatch):
+    closed = io.StringIO()
+    closed.close()
+    handlers = [logging.StreamHandler(closed), logging.StreamHandler(log := io.StringIO())]
+    monkeypatch.setattr(logging.getLogger("lt_det"), "handlers", handlers)
+    other.set("1", "8.jpg: image 8: broken picture")
+    process_errors.report(BROKEN)
+    assert capsys.readouterr().err == f"error: process 0 of 2: {BROKEN}\n"
+    assert log.getvalue() == f"process 0 of 2: {BROKEN}\n"
 
 
 def test_errors_that_differ_are_all_said(other, capsys):
