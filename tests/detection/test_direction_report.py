@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 import torch
 import torch.nn.functional as F
 from detectron2.modeling import build_model
@@ -29,6 +30,22 @@ def test_a_direction_along_a_class_s_weight_favours_that_class():
         assert row["rare"] < row["frequent"]
         assert math.isnan(row["common"])
     assert "stage 2" in direction_table(shares)
+
+
+def test_the_groups_are_means_and_background_is_the_last():
+    model = build_model(small_config("Base-RCNN-FPN.yaml", num_classes=4))
+    predictor = model.roi_heads.box_predictor
+    direction = torch.nn.init.normal_(predictor.head_direction.direction)
+    (row,) = direction_shares(model, ["f", "r", "c", "r"])
+    with torch.no_grad():
+        x = direction[None]
+        share = (predictor.cls_score(x) - predictor.cls_score.tde(x, direction, 1.0))[0].tolist()
+    assert row == pytest.approx({
+        "frequent": share[0],
+        "common": share[2],
+        "rare": (share[1] + share[3]) / 2,
+        "background": share[4],
+    }, abs=1e-4)  # fmt: skip
 
 
 def test_a_direction_never_updated_has_no_share():
