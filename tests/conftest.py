@@ -18,8 +18,17 @@ HAS_PYTHON_DEVICES = hasattr(backend_registration, "_setup_privateuseone_for_pyt
 # Where a matplotlib backend is chosen, it is chosen without a screen.
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+# Files that take longest, for they start processes: with several workers they go first, or the end
+# would wait for one of them.
+LONGEST_FILES = [
+    *("test_commands.py", "test_tools.py", "test_processes.py", "test_reliability.py"),
+    *("test_resume.py", "test_trainer.py"),
+]
+
 
 def pytest_collection_modifyitems(items):
+    # Stable: within a file, and for the rest, the order stays.
+    items.sort(key=lambda item: (*LONGEST_FILES, item.path.name).index(item.path.name))
     on_a_device = [i for i in items if not {"device", "simulated"}.isdisjoint(i.fixturenames)]
     for item in items:
         if "gpu" in item.keywords and item not in on_a_device and not torch.cuda.is_available():

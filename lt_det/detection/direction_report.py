@@ -1,11 +1,13 @@
-"""What the head direction favours: its share of the logits, by frequency group."""
+"""What the head direction favours, and how much of it is in RoIs."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from lt_det.core.normalization import full_precision, project_heads, split_heads, unit
 from lt_det.evaluation.tables import markdown_table
 
 from .box_predictor import LTFastRCNNOutputLayers
@@ -45,3 +47,51 @@ def direction_table(shares: list[dict[str, float]]) -> str:
     groups = [*_GROUPS, "background"]
     rows = [[f"stage {i}", *(f"{row[g]:.2f}" for g in groups)] for i, row in enumerate(shares)]
     return markdown_table(["", *groups], rows)
+
+
+@torch.no_grad()
+def foreground_cosines(model: nn.Module, batches: Iterable[list[dict[str, Any]]]) -> list[float]:
+    """Mean cos(x_k, d_k) over heads and foreground RoIs.
+
+    α times this is how much of the direction TDE takes off on average; the authors of TDE choose
+    the α at which that is about 1 where there is no validation set (lvis1.0/README.md of their
+    code).
+
+    Args:
+        model: a detector with lt_det's box predictors, in eval mode.
+        batches: of Detectron2's inputs.
+
+    Returns:
+        a number for each predictor (cascade stage), over the RoIs whose most probable class by TE
+        is no background; NaN where there is none.
+    """
+    predictors = [p for p in model.modules() if isinstance(p, LTFastRCNNOutputLayers)]
+    sums = [torch.zeros(2, dtype=torch.float64) for _ in predictors]
+
+    def watch(index: int) -> Any:
+        def see(predictor: Any, inputs: tuple[Tensor, ...], predictions: Any) -> None:
+            features = full_precision(inputs[0].flatten(start_dim=1))
+            foreground = predictions.te_logits.argmax(dim=1) < predictor.num_classes
+            heads = unit(split_heads(features[foreground], predictor.cls_score.num_heads))
+            cosines = project_heads(heads, predictor.head_direction.direction).double()
+            sums[index] += torch.stack([cosines.sum(), cosines.new_tensor(cosines.numel())]).cpu()
+
+        return see
+
+    hooks = [p.register_forward_hook(watch(index)) for index, p in enumerate(predictors)]
+    try:
+        for batch in batches:
+            model(batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return [float(total / count) if count else math.nan for total, count in sums]
+
+
+def cosine_table(cosines: Sequence[float]) -> str:
+    """Markdown of :func:`foreground_cosines`, a row a stage, with the α at which α·cos is 1."""
+    rows = [
+        [f"stage {i}", f"{cosine:.3f}", f"{1 / cosine:.2f}" if cosine > 0 else "–"]
+        for i, cosine in enumerate(cosines)
+    ]
+    return markdown_table(["", "mean cos(x, d)", "α at which α·cos is 1"], rows)

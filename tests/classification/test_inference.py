@@ -62,6 +62,8 @@ def test_readings_of_a_linear_classifier():
     linear = model.classifier
     torch.testing.assert_close(found["XE"], linear(features))
     torch.testing.assert_close(found["XE, PC"], adjust_logits(linear(features), COUNTS))
+    half = adjust_logits(linear(features), COUNTS, 0.5)
+    torch.testing.assert_close(found["XE, LA τ=0.5"], half)
     by_hand = features @ (linear.weight / linear.weight.norm(dim=1, keepdim=True)).T
     torch.testing.assert_close(found["XE, τ-norm p=1"], by_hand)
     torch.testing.assert_close(tau_normalized(linear, 0.0)(features), features @ linear.weight.T)

@@ -70,6 +70,8 @@ def test_lws_learns_the_scale_alone():
     built(batch())["loss_cls"].backward()
     learning = {name for name, p in built.named_parameters() if p.grad is not None}
     assert learning == {"classifier.class_scale"}
+    # Of features that no longer move, a direction would be another.
+    assert not built.head_direction.direction.any()
 
 
 def test_bfloat16_on_the_cpu_is_for_training():

@@ -37,6 +37,13 @@ def test_own_pictures_are_cut_and_counted(data, tmp_path):
     assert not (tmp_path / "out" / "config.yaml").exists()
 
 
+def test_a_student_is_evaluated_without_its_teacher(data, tmp_path):
+    (tmp_path / "student.pth").write_bytes(b"")
+    given = options(data, tmp_path, "MODEL.WEIGHTS", tmp_path / "student.pth")
+    cfg, _ = setup(arguments("folder_lt/resnet32_xerm_tde.yaml", "--eval-only", *given))
+    assert not cfg.MODEL.LT.XERM.ENABLED
+
+
 def test_epochs_become_iterations(data, tmp_path):
     more = ("SOLVER.IMS_PER_BATCH", 11, "SOLVER.EPOCHS.MAX", 10, "SOLVER.EPOCHS.STEPS", [6, 8])
     cfg, _ = setup(arguments(FOLDER, *options(data, tmp_path, *more)))

@@ -133,10 +133,19 @@ def trainer(tmp_path):
     return build
 
 
-def test_direction_follows_the_learning_rate(trainer):
+@pytest.fixture
+def backbone(tmp_path):
+    """The key of trained weights, without which a backbone has no learning rate of its own."""
+    torch.save(CifarResNet(num_blocks=5).state_dict(), tmp_path / "backbone.pth")
+    return ("MODEL.CLASSIFICATION.BACKBONE_WEIGHTS", tmp_path / "backbone.pth")
+
+
+def test_direction_follows_the_learning_rate(trainer, backbone):
     built = trainer("MODEL.LT.HEAD_DIRECTION.FOLLOW_LR", True, "SOLVER.EPOCHS.MAX", 2,
                     "SOLVER.EPOCHS.STEPS", [1], "SOLVER.EPOCHS.WARMUP", 0,
-                    "SOLVER.BASE_LR", 0.01, "SOLVER.GAMMA", 0.1)  # fmt: skip
+                    "SOLVER.BASE_LR", 0.01, "SOLVER.GAMMA", 0.1,
+                    # The classifier's: the backbone's may be a hundredth of it.
+                    "SOLVER.BACKBONE_LR_FACTOR", 0.5, *backbone)  # fmt: skip
     seen = []
     after = built.run_step
 
@@ -150,16 +159,15 @@ def test_direction_follows_the_learning_rate(trainer):
     assert seen[-1] == pytest.approx(0.995)
 
 
-def test_learning_rates_and_weight_decay(trainer, tmp_path):
-    torch.save(CifarResNet(num_blocks=5).state_dict(), tmp_path / "backbone.pth")
-    given = ("MODEL.CLASSIFICATION.BACKBONE_WEIGHTS", tmp_path / "backbone.pth")
-    built = trainer("SOLVER.BACKBONE_LR_FACTOR", 0.01, *given)
+def test_learning_rates_and_weight_decay(trainer, backbone):
+    built = trainer("SOLVER.BACKBONE_LR_FACTOR", 0.01, *backbone)
     rates = {}
     for group in built.optimizer.param_groups:
         for parameter in group["params"]:
             rates[id(parameter)] = (group["initial_lr"], group["weight_decay"])
     model = built.model
     assert rates[id(model.classifier.weight)] == (0.05, 5e-4)
+    assert all(g["momentum"] == 0.9 and not g["nesterov"] for g in built.optimizer.param_groups)
     assert rates[id(model.backbone.body[1].weight)] == (pytest.approx(5e-4), 5e-4)
 
 

@@ -2,12 +2,20 @@
 
 import math
 
+import pytest
 import torch
+import torch.nn.functional as F
 from detectron2.modeling import build_model
 
-from lt_det.detection.direction_report import direction_shares, direction_table
+from lt_det.detection.box_inference import run_box_stages
+from lt_det.detection.direction_report import (
+    cosine_table,
+    direction_shares,
+    direction_table,
+    foreground_cosines,
+)
 
-from .helpers import small_config
+from .helpers import batch, small_config
 
 
 def test_a_direction_along_a_class_s_weight_favours_that_class():
@@ -24,8 +32,60 @@ def test_a_direction_along_a_class_s_weight_favours_that_class():
     assert "stage 2" in direction_table(shares)
 
 
+def test_the_groups_are_means_and_background_is_the_last():
+    model = build_model(small_config("Base-RCNN-FPN.yaml", num_classes=4))
+    predictor = model.roi_heads.box_predictor
+    direction = torch.nn.init.normal_(predictor.head_direction.direction)
+    (row,) = direction_shares(model, ["f", "r", "c", "r"])
+    with torch.no_grad():
+        x = direction[None]
+        share = (predictor.cls_score(x) - predictor.cls_score.tde(x, direction, 1.0))[0].tolist()
+    assert row == pytest.approx({
+        "frequent": share[0],
+        "common": share[2],
+        "rare": (share[1] + share[3]) / 2,
+        "background": share[4],
+    }, abs=1e-4)  # fmt: skip
+
+
 def test_a_direction_never_updated_has_no_share():
     model = build_model(small_config(num_classes=2))
     (row,) = direction_shares(model, ["f", "c"])
     torch.testing.assert_close(row["frequent"], 0.0)
     assert row["background"] == 0
+
+
+@torch.no_grad()
+def test_cosines_are_those_of_foreground_rois():
+    model = build_model(small_config("Base-Cascade-RCNN-FPN.yaml")).eval()
+    for predictor in model.roi_heads.box_predictor:
+        torch.nn.init.normal_(predictor.head_direction.direction)
+    inputs = batch(5, images=3)
+    found = foreground_cosines(model, [inputs[:2], inputs[2:]])
+    images = [model.preprocess_image(part) for part in (inputs[:2], inputs[2:])]
+    expected = [[], [], []]
+    for part in images:
+        features = model.backbone(part.tensor)
+        proposals, _ = model.proposal_generator(part, features, None)
+        stages = run_box_stages(model.roi_heads, features, proposals)
+        for stage, (predictor, predictions, _) in enumerate(stages):
+            direction = predictor.head_direction.direction.chunk(2)
+            for x, logits in zip(predictions.features, predictions.te_logits, strict=True):
+                if logits.argmax() != 5:
+                    heads = zip(x.chunk(2), direction, strict=True)
+                    expected[stage] += [F.cosine_similarity(h, d, dim=0).item() for h, d in heads]
+    assert all(len(values) > 2 for values in expected)
+    means = [sum(values) / len(values) for values in expected]
+    torch.testing.assert_close(torch.tensor(found), torch.tensor(means), rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_no_foreground_roi_has_no_cosine():
+    model = build_model(small_config()).eval()
+    torch.nn.init.zeros_(model.roi_heads.box_predictor.cls_score.weight)
+    model.roi_heads.box_predictor.cls_score.weight[5] = 1.0
+    (found,) = foreground_cosines(model, [batch(5, images=1)])
+    assert math.isnan(found)
+    rows = [line.split() for line in cosine_table([math.nan, 0.5]).splitlines()[2:]]
+    assert rows[0][1:] == ["stage", "0", "|", "nan", "|", "–", "|"]
+    assert rows[1][1:] == ["stage", "1", "|", "0.500", "|", "2.00", "|"]

@@ -4,10 +4,13 @@ import json
 import math
 
 import pytest
+import torch
 from detectron2.engine import launch
+from detectron2.structures import Boxes, Instances
 
 from lt_det.detection.config_checks import check_config
 from lt_det.detection.evaluator import LTEvaluator
+from lt_det.detection.tde_sweep import SweepAnswer
 from lt_det.errors import ConfigError, DataError
 from lt_det.evaluation import evaluate_lvis_fixed, normalize_ground_truth
 
@@ -49,6 +52,22 @@ def test_a_model_that_keeps_nothing_is_refused(kept):
     with pytest.raises(ConfigError, match=r"TEST.DETECTIONS_PER_IMAGE: must be positive, or -1"):
         check_config(small_config("Base-RCNN-FPN.yaml", "TEST.DETECTIONS_PER_IMAGE", kept))
     check_config(small_config("Base-RCNN-FPN.yaml", "TEST.DETECTIONS_PER_IMAGE", -1))
+
+
+def test_a_sweep_s_rows_have_their_own_scores(tmp_path):
+    (image_id,) = register(tmp_path / "data", 1).images
+    rows = [{**ROW, "name": name, "slug": name} for name in "ab"]
+    evaluator = LTEvaluator(NAME, rows, ("bbox",), tmp_path)
+    union = Instances((20, 30))
+    union.pred_boxes = Boxes(torch.tensor([[1.0, 1, 5, 5], [2.0, 2, 9, 9]]))
+    union.pred_classes, union.scores = torch.tensor([0, 1]), torch.zeros(2)
+    positions, scores = [torch.tensor([1, 0]), torch.tensor([0])], [[0.75, 0.5], [0.25]]
+    answer = SweepAnswer(union, positions, [torch.tensor(own) for own in scores])
+    evaluator.process([{"image_id": image_id}], [{"instances": answer}])
+    evaluator.evaluate()
+    for slug, expected in (("a", [(2.0, 0.75), (1.0, 0.5)]), ("b", [(1.0, 0.25)])):
+        written = json.loads((tmp_path / slug / "lvis_results.json").read_text())
+        assert [(d["bbox"][0], d["score"]) for d in written] == expected
 
 
 def test_two_processes_with_uneven_shards(tmp_path):

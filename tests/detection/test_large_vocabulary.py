@@ -204,6 +204,21 @@ def test_whole_models_answer_as_detectron2_does(base, classifier, num_classes):
         assert (one.pred_masks != other.pred_masks).float().mean() < 1e-3
 
 
+def test_the_score_threshold_is_the_config_s():
+    cfg = small_config("Base-RCNN-FPN.yaml", "TEST.DETECTIONS_PER_IMAGE", 100, num_classes=5)
+    cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST = 0.2
+    model = calm(build_model(cfg)).eval()
+    inputs = batch(5, images=1)
+    scores = []
+    with torch.no_grad():
+        scores.append(model(inputs)[0]["instances"].scores)
+        model.roi_heads.box_predictor.test_score_thresh = 0.0
+        scores.insert(0, model(inputs)[0]["instances"].scores)
+    above = scores[0][scores[0] > 0.2]
+    assert 0 < len(above) < len(scores[0])
+    assert torch.equal(scores[1], above)
+
+
 def test_non_finite_predictions_are_left_out():
     model = calm(build_model(small_config("Base-Cascade-RCNN-FPN.yaml"))).eval()
     heads, inputs = model.roi_heads, batch(5)

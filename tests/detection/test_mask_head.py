@@ -16,14 +16,15 @@ from .helpers import ground_truth, small_config
 C, CHANNELS, SIDE = 6, 8, 7
 
 
-def make(normalization="deconfound", num_classes=C, alpha=0.0, **classifier):
-    predictor = {"direction_momentum": 0.9, "alpha": alpha, **classifier}
+def make(normalization="deconfound", num_classes=C, alpha=0.0, **kwargs):
+    predictor = {"direction_momentum": 0.9, "alpha": alpha}
     return LTMaskHead(
         ShapeSpec(channels=CHANNELS, height=SIDE, width=SIDE),
         num_classes=num_classes,
         conv_dims=[CHANNELS, CHANNELS],
         normalization=normalization,
         predictor=predictor,
+        **kwargs,
     )
 
 
@@ -157,10 +158,18 @@ def test_no_channel_but_the_class_s_is_computed(normalization):
 
 
 def test_linear_option_equals_detectron2_s_head():
-    head = make("linear")
+    torch.manual_seed(1)
+    head = make("linear", loss_weight=0.25)
+    torch.manual_seed(1)
     theirs = MaskRCNNConvUpsampleHead(
-        ShapeSpec(channels=CHANNELS), num_classes=C, conv_dims=[CHANNELS, CHANNELS]
+        ShapeSpec(channels=CHANNELS),
+        num_classes=C,
+        conv_dims=[CHANNELS, CHANNELS],
+        loss_weight=0.25,
     )
+    # It starts as theirs does.
+    assert all(torch.equal(value, theirs.state_dict()[k]) for k, value in head.state_dict().items())
+    torch.nn.init.normal_(head.predictor.bias)
     theirs.load_state_dict(head.state_dict())
     x, instances = torch.randn(5, CHANNELS, SIDE, SIDE), instances_for_training()
     loss = train(head, x, instances)
@@ -168,7 +177,9 @@ def test_linear_option_equals_detectron2_s_head():
     torch.testing.assert_close(loss, expected)
     loss.backward()
     expected.backward()
-    torch.testing.assert_close(head.predictor.weight.grad, theirs.predictor.weight.grad)
+    for name in ("weight", "bias"):
+        own, other = (getattr(h.predictor, name).grad for h in (head, theirs))
+        torch.testing.assert_close(own, other)
     found = [[Instances((96, 96), pred_classes=torch.arange(5))] for _ in range(2)]
     for model, instances in zip((head, theirs), found, strict=True):
         model.eval()(x, instances)

@@ -3,10 +3,12 @@
 import pytest
 import torch
 from detectron2.modeling import build_model
+from detectron2.modeling.postprocessing import detector_postprocess
+from detectron2.structures import Boxes, Instances
 from detectron2.utils.events import EventStorage
 
 from lt_det.detection import TDEInference
-from lt_det.detection.tde_sweep import TDESweep
+from lt_det.detection.tde_sweep import TDESweep, _as_processed, _union
 
 from .helpers import batch, small_config
 
@@ -39,3 +41,29 @@ def test_each_answer_is_the_model_s_own(base):
     # The settings are told apart, or the comparison above says nothing.
     assert not torch.equal(scores[0], scores[1])
     assert not torch.equal(scores[1], scores[2])
+
+
+def detections(boxes, scores):
+    found = Instances((40, 40))
+    found.pred_boxes = Boxes(torch.tensor(boxes))
+    found.scores = torch.tensor(scores)
+    found.pred_classes = torch.zeros(len(scores), dtype=torch.long)
+    return found
+
+
+def test_boxes_that_are_empty_at_the_picture_s_size_leave_every_setting():
+    whole, outside = [2.0, 2.0, 30.0, 30.0], [41.0, 5.0, 45.0, 9.0]
+    settings = [
+        detections([outside, whole], [0.9, 0.8]),
+        detections([whole, outside], [0.7, 0.6]),
+        detections([outside], [0.5]),
+    ]
+    answer = _union(settings)
+    found = _as_processed(answer, detector_postprocess(answer.union, 20, 20))
+    assert [found.of(i).scores.tolist() for i in range(3)] == [
+        pytest.approx([0.8]),
+        pytest.approx([0.7]),
+        [],
+    ]
+    for i in range(2):
+        assert found.of(i).pred_boxes.tensor.tolist() == [pytest.approx([1.0, 1.0, 15.0, 15.0])]

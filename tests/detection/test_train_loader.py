@@ -1,7 +1,7 @@
 """Training batches are those Detectron2's own loader gives, and any of them can come first."""
 
 import json
-from itertools import islice
+from itertools import chain, islice
 
 import pytest
 import torch
@@ -81,6 +81,19 @@ def test_batches_are_detectron2_s(registered, sampler, filter_empty, grouping):
     assert (seen & {7, 8} == set()) == filter_empty
     if grouping:
         assert all(len({d["width"] > d["height"] for d in batch}) == 1 for batch in found)
+
+
+def test_a_picture_is_augmented_anew_each_time_it_comes(registered):
+    """By its number in the stream, not by which picture it is; the seed gives the same again."""
+    options = ("DATALOADER.SAMPLER_TRAIN", "TrainingSampler", "INPUT.MIN_SIZE_TRAIN", "(48, 64)")
+    options = (*options, "INPUT.MIN_SIZE_TRAIN_SAMPLING", "range")
+    runs = [batches(LTTrainer.build_train_loader(config(*options)), 16) for _ in range(2)]
+    sizes = {}
+    for one, again in zip(*map(chain.from_iterable, runs), strict=True):
+        assert torch.equal(one["image"], again["image"])
+        sizes.setdefault(one["image_id"], set()).add(tuple(one["image"].shape))
+    # Five times or more each, at one of 17 sizes.
+    assert all(len(own) > 1 for own in sizes.values())
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -1,0 +1,42 @@
+"""The student's box predictor: whom its loss takes for background, and how it is weighted."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from detectron2.layers import ShapeSpec
+from detectron2.structures import Boxes, Instances
+from detectron2.utils.events import EventStorage
+
+from lt_det.core import xerm_loss
+from lt_det.detection import build_box_predictor
+
+from .helpers import small_config
+
+C, D = 5, 16
+
+
+@pytest.mark.parametrize("classifier", ["linear", "deconfound"])
+@pytest.mark.parametrize("foreground_only", [True, False])
+def test_loss_of_a_stage(classifier, foreground_only):
+    cfg = small_config(
+        *("Base-RCNN-FPN.yaml", "MODEL.LT.XERM.ENABLED", True, "MODEL.LT.XERM.EXPONENT", 0.75),
+        *("MODEL.LT.XERM.FOREGROUND_ONLY", foreground_only),
+        *("MODEL.LT.CLASSIFIER.NORMALIZATION", classifier),
+    )
+    predictor = build_box_predictor(cfg, ShapeSpec(channels=D), loss_weight={"loss_cls": 0.5})
+    # Class 0, which is no background, and background, which is the last.
+    labels = torch.tensor([0, 0, 3, C, C, C])
+    proposals = Instances((40, 40))
+    proposals.proposal_boxes = Boxes(torch.tensor([[1.0, 1, 20, 20]]).repeat(6, 1))
+    proposals.gt_boxes, proposals.gt_classes = proposals.proposal_boxes, labels
+    proposals.teacher_te_logits = torch.randn(6, C + 1)
+    proposals.teacher_balanced_log_probs = torch.randn(6, C + 1).log_softmax(1)
+    predictions = predictor.train()(torch.randn(6, D))
+    with EventStorage():
+        loss = predictor.losses(predictions, [proposals])["loss_cls"]
+    logits = predictions[0]
+    teacher = (proposals.teacher_te_logits, proposals.teacher_balanced_log_probs)
+    each = xerm_loss(logits, *teacher, labels, 0.75, reduction="none")
+    if foreground_only:
+        each = torch.cat([each[:3], F.cross_entropy(logits, labels, reduction="none")[3:]])
+    torch.testing.assert_close(loss, 0.5 * each.mean())
