@@ -5,13 +5,13 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from detectron2.config import CfgNode
 
 from lt_det.config import BALANCED_TEACHERS, LINEAR
 from lt_det.core import NORMALIZATIONS
 from lt_det.data.images import SAMPLERS
+from lt_det.engine.config_merge import value_of
 from lt_det.errors import ConfigError
 
 from .datasets import DATASETS
@@ -49,7 +49,7 @@ def check_config(cfg: CfgNode, overrides: Sequence[str] = ()) -> None:
         ("SOLVER.LR_SCHEDULER_NAME", _SCHEDULES),
     ]
     for key, known in choices:
-        value = _value(cfg, key)
+        value = value_of(cfg, key)
         if value not in known:
             raise ConfigError(f"{key}: unknown {value!r}; known: {', '.join(known)}")
     _check_numbers(cfg)
@@ -65,13 +65,13 @@ def _check_numbers(cfg: CfgNode) -> None:
     positive += ["MODEL.LT.CLASSIFIER.NUM_HEADS", "MODEL.LT.CLASSIFIER.TEMPERATURE"]
     positive += ["SOLVER.EPOCHS.CHECKPOINT", "SOLVER.BACKBONE_LR_FACTOR"]
     for key in positive:
-        if not _value(cfg, key) > 0:
-            raise ConfigError(f"{key}: must be positive, got {_value(cfg, key)}")
+        if not value_of(cfg, key) > 0:
+            raise ConfigError(f"{key}: must be positive, got {value_of(cfg, key)}")
     for key in ("DATASETS.IMAGES.HOLD_OUT", "INPUT.IMAGES.PADDING", "INPUT.IMAGES.COLOR_JITTER"):
-        if not _value(cfg, key) >= 0:
-            raise ConfigError(f"{key}: must not be negative, got {_value(cfg, key)}")
+        if not value_of(cfg, key) >= 0:
+            raise ConfigError(f"{key}: must not be negative, got {value_of(cfg, key)}")
     for key in _LISTS_OF_NUMBERS:
-        values = _value(cfg, key)
+        values = value_of(cfg, key)
         if not all(type(one) in (int, float) and math.isfinite(one) for one in values):
             raise ConfigError(f"{key}: must be numbers, got {values}")
     if not 0 <= cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM <= 1:
@@ -91,13 +91,6 @@ def _check_numbers(cfg: CfgNode) -> None:
         raise ConfigError(
             f"DATASETS.IMAGES.FEW: {images.FEW} must not exceed DATASETS.IMAGES.MANY, {images.MANY}"
         )
-
-
-def _value(cfg: CfgNode, key: str) -> Any:
-    node = cfg
-    for part in key.split("."):
-        node = node[part]
-    return node
 
 
 def _check_compiler(cfg: CfgNode) -> None:

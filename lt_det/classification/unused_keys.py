@@ -1,12 +1,12 @@
 """Keys that would do nothing in a classifier's run are refused: nobody should wonder which did."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from detectron2.config import CfgNode, get_cfg
+from detectron2.config import CfgNode
 
-from lt_det.config import LINEAR, add_lt_config
+from lt_det.config import LINEAR
+from lt_det.engine.config_merge import changed_keys
 from lt_det.errors import ConfigError
 
 from .list_sets import PUBLISHED_LISTS
@@ -222,7 +222,7 @@ def check_unused_keys(
         ConfigError: names the key and says why.
     """
     given = set(overrides[::2])
-    changed = {key for key, value, default in _leaves(cfg, _defaults()) if value != default}
+    changed = changed_keys(cfg)
     parts = tuple(read for read in _READ if read.endswith("."))
     for key in sorted(changed):
         if key not in _READ and not key.startswith(parts):
@@ -239,19 +239,4 @@ def check_unused_keys(
 
 def is_default(cfg: CfgNode, key: str) -> bool:
     """Whether a key has its default value."""
-    return all(value == default for k, value, default in _leaves(cfg, _defaults()) if k == key)
-
-
-def _defaults() -> CfgNode:
-    cfg = get_cfg()
-    add_lt_config(cfg)
-    return cfg
-
-
-def _leaves(cfg: CfgNode, defaults: CfgNode, part: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """(key, value, default value) of all keys."""
-    for name, value in cfg.items():
-        if isinstance(value, CfgNode):
-            yield from _leaves(value, defaults[name], f"{part}{name}.")
-        else:
-            yield f"{part}{name}", value, defaults[name]
+    return key not in changed_keys(cfg)

@@ -1,9 +1,9 @@
 """Keys that would do nothing in a detector: refused by name, not passed over in silence."""
 
-from detectron2.config import CfgNode, get_cfg
+from detectron2.config import CfgNode
 
-from lt_det.config import LINEAR, add_lt_config
-from lt_det.engine.config_merge import leaf_keys, value_of
+from lt_det.config import LINEAR
+from lt_det.engine.config_merge import changed_keys
 from lt_det.errors import ConfigError
 
 _CASCADE, _ONE_STAGE = "LTCascadeROIHeads", "LTStandardROIHeads"
@@ -58,15 +58,11 @@ def check_unused_keys(cfg: CfgNode) -> None:
     Raises:
         ConfigError: names the key.
     """
-    default = get_cfg()
-    add_lt_config(default)
     unused = {**_NEVER, **_OF_HEADS.get(cfg.MODEL.ROI_HEADS.NAME, {})}
-    for key in leaf_keys(default):
+    for key, default in changed_keys(cfg).items():
         reason = next((why for at, why in unused.items() if f"{key}.".startswith(f"{at}.")), None)
-        if reason is not None and value_of(cfg, key) != value_of(default, key):
-            raise ConfigError(
-                f"{key}: {reason}; leave it at its default, {value_of(default, key)!r}"
-            )
+        if reason is not None:
+            raise ConfigError(f"{key}: {reason}; leave it at its default, {default!r}")
     _check_normalizations(cfg)
     _check_box_head(cfg)
 

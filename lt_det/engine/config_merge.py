@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from detectron2.config import CfgNode
+from detectron2.config import CfgNode, get_cfg
 
+from lt_det.config import add_lt_config
 from lt_det.errors import ConfigError, one_line
 
 from .config_values import fitting, merge_fitting_file
@@ -80,6 +81,16 @@ def value_of(cfg: CfgNode, key: str) -> Any:
     for name in key.split("."):
         node = node[name]
     return node
+
+
+def changed_keys(cfg: CfgNode) -> dict[str, Any]:
+    """Every key that has another value than its default, and that default, in their order."""
+    default = get_cfg()
+    add_lt_config(default)
+    keys = leaf_keys(default)
+    return {
+        key: value_of(default, key) for key in keys if value_of(cfg, key) != value_of(default, key)
+    }
 
 
 def _no_such_key(cfg: CfgNode, key: str) -> str:
