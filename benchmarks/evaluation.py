@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from lt_det.evaluation.ground_truth import normalize_ground_truth
-from lt_det.evaluation.lvis_ap import GROUP_AP50, LVIS_FIGURES, GroundTruth, evaluate_lvis
-from lt_det.evaluation.lvis_reference import evaluate_lvis_reference
-from lt_det.evaluation.results_file import read_results
-from lt_det.json_file import load_json
+from lt_det.evaluation.lvis.ground_truth import normalize_ground_truth
+from lt_det.evaluation.lvis.lvis_ap import GROUP_AP50, LVIS_FIGURES, GroundTruth, evaluate_lvis
+from lt_det.evaluation.lvis.reference import evaluate_lvis_reference
+from lt_det.evaluation.lvis.results_file import read_results
+from lt_det.files import load_json
 
 from .measuring import peak, reset_peak, say
 

@@ -14,8 +14,8 @@ from detectron2.modeling import build_model
 import lt_det.detection  # noqa: F401  (registers the modules)
 from lt_det.config import add_lt_config
 from lt_det.detection import TDEInference
-from lt_det.detection.box_stages import box_predictors
-from lt_det.detection.tde_sweep import TDESweep
+from lt_det.detection.evaluation.tde_sweep import TDESweep
+from lt_det.detection.modeling.box_stages import box_predictors
 
 from .measuring import ROOT, peak, reset_peak, say
 

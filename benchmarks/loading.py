@@ -14,8 +14,8 @@ from detectron2.data import DatasetCatalog, MetadataCatalog, build_detection_tra
 from detectron2.data.datasets.lvis import load_lvis_json
 
 from lt_det.config import add_lt_config
-from lt_det.data.catalog import register_annotations
-from lt_det.data.lvis_format import read_annotations
+from lt_det.data.lvis.catalog import register_annotations
+from lt_det.data.lvis.reader import read_annotations
 from lt_det.detection.trainer import LTTrainer
 
 from .measuring import peak, reset_peak, say

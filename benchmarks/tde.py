@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from lt_det.core import HeadDirection
 from lt_det.detection import TDEInference
-from lt_det.detection.box_inference import mean_probs, run_box_stages
-from lt_det.detection.box_stages import box_predictors
+from lt_det.detection.modeling.box_stages import box_predictors
+from lt_det.detection.modeling.cascade_inference import mean_probs, run_box_stages
 
 from . import inference
 from .measuring import fastest, say

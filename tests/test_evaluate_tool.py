@@ -11,7 +11,7 @@ import pytest
 
 from lt_det.errors import DataError
 from lt_det.evaluation import evaluate_lvis, normalize_ground_truth
-from lt_det.evaluation.coco_ap import coco_ground_truth, evaluate_coco
+from lt_det.evaluation.lvis.coco_ap import coco_ground_truth, evaluate_coco
 
 from .evaluation.helpers import random_results, random_truth
 

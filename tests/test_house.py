@@ -40,7 +40,7 @@ def test_core_imports_torch_alone(root):
 
 
 def test_warnings_from_lt_det_are_errors():
-    for module in ("lt_det", "lt_det.core.classifier"):
+    for module in ("lt_det", "lt_det.core.layers.normalized_classifier"):
         with pytest.raises(UserWarning, match="ours"):
             warnings.warn_explicit("ours", UserWarning, "file.py", 1, module=module)
     with pytest.warns(UserWarning, match="theirs"):

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.measuring import in_its_own_process, machine  # noqa: E402
 from lt_det.evaluation.tables import markdown_table  # noqa: E402
-from lt_det.json_file import save_json  # noqa: E402
+from lt_det.files import save_json  # noqa: E402
 
 # What, how it is read, and what was asked for.
 Row = tuple[str, float, str]

@@ -21,9 +21,9 @@ import lt_det.detection  # noqa: F401  (registers the modules)
 from lt_det.classification.building import build_model as build_classifier
 from lt_det.config import add_lt_config
 from lt_det.engine import LTCheckpointer, merge_config
-from lt_det.engine.published_weights import convert_published
+from lt_det.engine.checkpoints.published_weights import convert_published
 from lt_det.errors import UserError
-from lt_det.json_file import whole_file
+from lt_det.files import whole_file
 
 
 def main() -> None:

@@ -15,17 +15,17 @@ import sys
 import time
 from pathlib import Path
 
-from lt_det.data.annotation_set import AnnotationSet
-from lt_det.data.lvis_format import read_annotations, with_frequencies
+from lt_det.data.lvis.annotation_set import AnnotationSet
+from lt_det.data.lvis.reader import read_annotations, with_frequencies
 from lt_det.errors import DataError, UserError
-from lt_det.evaluation.coco_ap import coco_ground_truth
-from lt_det.evaluation.detections import FIELD_OF
-from lt_det.evaluation.ground_truth import normalize_ground_truth
-from lt_det.evaluation.lvis_ap import GroundTruth
-from lt_det.evaluation.results_file import read_results
-from lt_det.evaluation.scoring import IOU_TYPES, evaluator_of
+from lt_det.evaluation.lvis.coco_ap import coco_ground_truth
+from lt_det.evaluation.lvis.detections import FIELD_OF
+from lt_det.evaluation.lvis.evaluators import IOU_TYPES, evaluator_of
+from lt_det.evaluation.lvis.ground_truth import normalize_ground_truth
+from lt_det.evaluation.lvis.lvis_ap import GroundTruth
+from lt_det.evaluation.lvis.results_file import read_results
 from lt_det.evaluation.tables import figures_table
-from lt_det.json_file import save_json
+from lt_det.files import save_json
 
 logger = logging.getLogger("lt_det.evaluate_lvis")
 

@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lt_det.analysis.long_run import as_records, draw, growth, watch
-from lt_det.analysis.reliability import Job, interrupt
+from benchmarks.kill_and_resume import Job, interrupt
+from benchmarks.soak import as_records, draw, growth, watch
 from lt_det.evaluation.tables import markdown_table
-from lt_det.json_file import save_json
+from lt_det.files import save_json
 
 ROOT = Path(__file__).resolve().parents[1]
 # MiB a 1,000 iterations: the allocator's own ups and downs.

@@ -10,15 +10,15 @@ take the α at which α·cos(x, d) is about 1 where there is no validation set t
 import argparse
 import itertools
 
-from lt_det.data.catalog import registered_set
-from lt_det.detection.box_predictor import TDEInference
-from lt_det.detection.direction_checks import check_directions
-from lt_det.detection.direction_report import (
+from lt_det.data.lvis.catalog import registered_set
+from lt_det.detection.evaluation.direction_checks import check_directions
+from lt_det.detection.evaluation.direction_report import (
     cosine_table,
     direction_shares,
     direction_table,
     foreground_cosines,
 )
+from lt_det.detection.modeling.box_predictor import TDEInference
 from lt_det.detection.setup import argument_parser, setup
 from lt_det.detection.trainer import LTTrainer
 from lt_det.engine import LTCheckpointer, run

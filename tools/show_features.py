@@ -11,13 +11,7 @@ from pathlib import Path
 
 import torch
 
-from lt_det.analysis.features import (
-    FeaturePanel,
-    MappedModel,
-    draw_activation_maps,
-    draw_tsne,
-)
-from lt_det.analysis.runs import by_name, named_file
+from experiments.runner import by_name, named_file
 from lt_det.classification.building import load_trained, read_classifier_config
 from lt_det.classification.datasets import load_image_data
 from lt_det.classification.inference import (
@@ -27,9 +21,10 @@ from lt_det.classification.inference import (
     picture_tensor,
 )
 from lt_det.core import shot_groups
-from lt_det.data.images.image_set import FileSource
+from lt_det.data.classification.image_set import FileSource
 from lt_det.engine import run
 from lt_det.errors import ConfigError
+from lt_det.visualization.features import FeaturePanel, MappedModel, draw_activation_maps, draw_tsne
 
 
 def tsne(args: argparse.Namespace) -> None:

@@ -10,10 +10,10 @@ tools/train_cls.py --config-file configs/classification/folder_lt/resnet32_tde.y
 
 import argparse
 
-from lt_det.analysis.class_run import draw_class_run
 from lt_det.classification.run import train_or_evaluate
 from lt_det.classification.setup import argument_parser
 from lt_det.engine import run
+from lt_det.visualization.class_run import draw_class_run
 
 
 def main(args: argparse.Namespace) -> None:

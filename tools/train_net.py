@@ -9,10 +9,10 @@ tools/train_net.py --config-file … --train-json FILE --train-images DIR \
 
 import argparse
 
-from lt_det.analysis.detections import draw_run
 from lt_det.detection.run import train_or_evaluate
 from lt_det.detection.setup import argument_parser
 from lt_det.engine import run
+from lt_det.visualization.detections import draw_run
 
 
 def main(args: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck, ResNet
 
-from lt_det.engine.safe_load import load_tensors
+from lt_det.engine.checkpoints.safe_load import load_tensors
 from lt_det.errors import ConfigError, WeightsError
 
 # (blocks a stage, groups, width of a group)

@@ -7,7 +7,7 @@ from detectron2.config import CfgNode
 from torch import Tensor
 
 from lt_det.engine import LTCheckpointer, read_trained_config
-from lt_det.engine.safe_load import load_tensors
+from lt_det.engine.checkpoints.safe_load import load_tensors
 from lt_det.errors import ConfigError, WeightsError
 
 from .model import ImageClassifier

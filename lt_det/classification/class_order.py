@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from lt_det.data.images import ImageSet
+from lt_det.data.classification import ImageSet
 from lt_det.engine import ModelRecord
 
 from .datasets import ImageData

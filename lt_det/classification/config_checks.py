@@ -10,7 +10,7 @@ from detectron2.config import CfgNode
 
 from lt_det.config import BALANCED_TEACHERS, LINEAR
 from lt_det.core import NORMALIZATIONS
-from lt_det.data.images import SAMPLERS
+from lt_det.data.classification import SAMPLERS
 from lt_det.engine.config_merge import value_of
 from lt_det.errors import ConfigError
 

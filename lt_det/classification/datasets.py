@@ -8,8 +8,7 @@ from detectron2.config import CfgNode
 from torch import Tensor
 
 from lt_det.core import long_tailed_counts
-from lt_det.data.catalog import datasets_root
-from lt_det.data.images import (
+from lt_det.data.classification import (
     ImageSet,
     cut_to_counts,
     decode_all,
@@ -21,6 +20,7 @@ from lt_det.data.images import (
     split_by_seed,
     without_unreadable,
 )
+from lt_det.data.root import datasets_root
 from lt_det.errors import ConfigError, DataError
 
 from .list_sets import PUBLISHED_LISTS, read_own_lists, read_published_lists

@@ -9,10 +9,14 @@ from detectron2.config import CfgNode
 from detectron2.utils import comm
 from torch import Tensor, nn
 
-from lt_det.data.images.cutting import cut_to_counts, imbalance_counts
-from lt_det.evaluation.class_tables import group_table, top1_table
-from lt_det.evaluation.shot_metrics import class_bias, expected_calibration_error, shot_metrics
-from lt_det.json_file import save_json
+from lt_det.data.classification.long_tailed_subset import cut_to_counts, imbalance_counts
+from lt_det.evaluation.classification.shot_metrics import (
+    class_bias,
+    expected_calibration_error,
+    shot_metrics,
+)
+from lt_det.evaluation.classification.tables import group_table, top1_table
+from lt_det.files import save_json
 
 from .datasets import ImageData
 from .inference import collect_features, readings, tde_alphas, weight_norms
@@ -59,8 +63,8 @@ def evaluate(
     """Evaluate every reading on every test distribution; writes and prints the results.
 
     Leaves OUTPUT_DIR/results.json (``{method: {test: figures}}``, see
-    :func:`~lt_det.evaluation.shot_metrics.shot_metrics`), results.md, and weight_norms.json
-    (``{method: [C norms, most frequent class first]}``, see
+    :func:`~lt_det.evaluation.classification.shot_metrics.shot_metrics`), results.md, and
+    weight_norms.json (``{method: [C norms, most frequent class first]}``, see
     :func:`~lt_det.classification.inference.weight_norms`).
 
     Args:

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torchvision.transforms.functional import pil_to_tensor
 
 from lt_det.core import MultiHeadNormalizedClassifier, adjust_logits
-from lt_det.data.images import ImageSet, decode_all
-from lt_det.data.images.augment import test_transform
-from lt_det.data.images.loaders import file_test_batches, in_memory_test_batches
+from lt_det.data.classification import ImageSet, decode_all
+from lt_det.data.classification.augment import test_transform
+from lt_det.data.classification.loaders import file_test_batches, in_memory_test_batches
 from lt_det.errors import WeightsError
 
 from .model import ImageClassifier

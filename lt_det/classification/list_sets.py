@@ -5,8 +5,8 @@ from pathlib import Path
 
 from detectron2.config import CfgNode
 
-from lt_det.data.catalog import datasets_root
-from lt_det.data.images import ImageSet, read_list, warn_of_shared_pictures
+from lt_det.data.classification import ImageSet, read_list, warn_of_shared_pictures
+from lt_det.data.root import datasets_root
 from lt_det.errors import ConfigError, DataError
 
 

@@ -14,9 +14,9 @@ from detectron2.utils import comm
 from torch import nn
 
 from lt_det.core import HeadDirection
-from lt_det.data.images import IndexStream
-from lt_det.data.images.augment import training_transform
-from lt_det.data.images.loaders import FileLoader, InMemoryLoader, Share
+from lt_det.data.classification import IndexStream
+from lt_det.data.classification.augment import training_transform
+from lt_det.data.classification.loaders import FileLoader, InMemoryLoader, Share
 from lt_det.engine import LTTrainerBase, ModelRecord
 
 from .building import build_model, load_first_stage

@@ -6,14 +6,14 @@ Shape legend used throughout:
     A: TDE strengths (values of alpha)
 """
 
-from .background_exemption import background_exempt_log_probs, background_exempt_probs
-from .classifier import MultiHeadNormalizedClassifier
 from .group_f1 import group_f1
-from .head_direction import HeadDirection
-from .logit_adjustment import adjust_logits, log_prior
+from .layers.head_direction import HeadDirection
+from .layers.normalization import NORMALIZATIONS
+from .layers.normalized_classifier import MultiHeadNormalizedClassifier
 from .long_tail import long_tailed_counts, shot_groups
-from .normalization import NORMALIZATIONS
-from .xerm import xerm_loss, xerm_weights
+from .losses.xerm import xerm_loss, xerm_weights
+from .post_hoc.background_exemption import background_exempt_log_probs, background_exempt_probs
+from .post_hoc.logit_adjustment import adjust_logits, log_prior
 
 __all__ = [
     "NORMALIZATIONS",

@@ -1,11 +1,11 @@
 """De-confound-TDE in Detectron2: importing this package registers its modules."""
 
-from .box_predictor import BoxPredictions, LTFastRCNNOutputLayers, TDEInference
-from .mask_head import LTMaskHead
-from .predictors import build_box_predictor
-from .roi_heads import LTCascadeROIHeads, LTStandardROIHeads
-from .teacher import DetectionTeacher
-from .timm_backbone import build_timm_fpn_backbone
+from .modeling.box_predictor import BoxPredictions, LTFastRCNNOutputLayers, TDEInference
+from .modeling.mask_head import LTMaskHead
+from .modeling.predictors import build_box_predictor
+from .modeling.roi_heads import LTCascadeROIHeads, LTStandardROIHeads
+from .modeling.teacher import DetectionTeacher
+from .modeling.timm_backbone import build_timm_fpn_backbone
 
 __all__ = [
     "BoxPredictions",

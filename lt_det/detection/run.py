@@ -8,8 +8,8 @@ from detectron2.utils import comm
 
 from lt_det.engine import LTCheckpointer, report_cost, write_config
 
-from .direction_checks import check_directions
-from .result_rows import inference_settings
+from .evaluation.direction_checks import check_directions
+from .evaluation.row_info import inference_settings
 from .setup import setup
 from .trainer import LTTrainer
 

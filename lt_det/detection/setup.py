@@ -8,8 +8,8 @@ from detectron2.config import CfgNode, get_cfg
 from detectron2.engine import default_argument_parser
 
 from lt_det.config import add_lt_config
-from lt_det.data.catalog import CUSTOM_TRAIN, CUSTOM_VAL, register_from_config, registered_set
-from lt_det.data.lvis_format import AnnotationSet
+from lt_det.data.lvis.catalog import CUSTOM_TRAIN, CUSTOM_VAL, register_from_config, registered_set
+from lt_det.data.lvis.reader import AnnotationSet
 from lt_det.engine import (
     check_engine_keys,
     check_teacher_given,

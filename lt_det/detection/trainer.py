@@ -12,22 +12,22 @@ from detectron2.evaluation import inference_on_dataset
 from detectron2.utils import comm
 from torch import nn
 
-from lt_det.data.catalog import registered_set
-from lt_det.data.class_counts import image_counts, instance_counts
-from lt_det.data.detectron2_dicts import TrainingDicts
+from lt_det.data.lvis.catalog import registered_set
+from lt_det.data.lvis.class_counts import image_counts, instance_counts
+from lt_det.data.lvis.detectron2_dicts import TrainingDicts
 from lt_det.engine import LTTrainerBase, ModelRecord
 from lt_det.errors import DataError
 from lt_det.evaluation import results_table, write_results
 
-from .box_predictor import LTFastRCNNOutputLayers, TDEInference
-from .box_stages import box_predictors
-from .direction_checks import untracked_direction
-from .evaluator import LTEvaluator
-from .mapper import NamingMapper
-from .result_rows import inference_settings, row_head
-from .tde_sweep import TDESweep
-from .teacher import load_teacher
-from .train_loader import TrainingLoader, build_training_loader
+from .data.mapper import NamingMapper
+from .data.train_loader import TrainingLoader, build_training_loader
+from .evaluation.direction_checks import untracked_direction
+from .evaluation.evaluator import LTEvaluator
+from .evaluation.row_info import inference_settings, row_head
+from .evaluation.tde_sweep import TDESweep
+from .modeling.box_predictor import LTFastRCNNOutputLayers, TDEInference
+from .modeling.box_stages import box_predictors
+from .modeling.teacher import load_teacher
 
 logger = logging.getLogger(__name__)
 

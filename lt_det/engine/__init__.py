@@ -1,8 +1,8 @@
 """What detection and classification share of Detectron2's engine: launch, set-up, checkpoints."""
 
-from .checkpoint import LTCheckpointer
+from .checkpoints.checkpointer import LTCheckpointer
+from .checkpoints.model_record import ModelRecord, read_record, weights_to_load
 from .launch import run
-from .model_record import ModelRecord, read_record, weights_to_load
 from .setup import (
     check_engine_keys,
     check_shared_evenly,
@@ -14,7 +14,7 @@ from .setup import (
     start_job,
     write_config,
 )
-from .trained import check_teacher_given, read_trained_config
+from .trained_config import check_teacher_given, read_trained_config
 from .trainer import LTTrainerBase
 
 __all__ = [

@@ -6,7 +6,7 @@ from typing import Any
 from detectron2.engine import hooks
 
 from .buffers import main_process_buffers
-from .checkpoint_files import PeriodicCheckpointer
+from .checkpoints.files import PeriodicCheckpointer
 
 
 class EvalHook(hooks.EvalHook):

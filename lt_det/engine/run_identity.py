@@ -12,9 +12,9 @@ from typing import Any
 from detectron2.engine import HookBase
 
 from lt_det.errors import DataError, WeightsError
-from lt_det.json_file import load_json, save_json
+from lt_det.files import load_json, save_json
 
-from .safe_load import load_tensors
+from .checkpoints.safe_load import load_tensors
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from detectron2.utils.env import seed_all_rng
 from detectron2.utils.logger import setup_logger
 
 from lt_det.errors import ConfigError, UserError
-from lt_det.json_file import whole_file
+from lt_det.files import whole_file
 
 from .config_merge import merge_file, merge_overrides
 from .process_errors import others_have_failed

@@ -16,14 +16,14 @@ from detectron2.utils import comm
 from detectron2.utils.events import JSONWriter
 from fvcore.common.history_buffer import HistoryBuffer
 
-from .checkpoint import LTCheckpointer
-from .checkpoint_files import PeriodicCheckpointer
+from .checkpoints.checkpointer import LTCheckpointer
+from .checkpoints.files import PeriodicCheckpointer
+from .checkpoints.model_record import ModelRecord
 from .evaluation import EvalHook
-from .event_log import EventLog, ResumableJSONWriter
-from .finite import FiniteGuard
-from .model_record import ModelRecord
-from .randomness import StepSeed
+from .metrics_log import EventLog, ResumableJSONWriter
+from .non_finite import FiniteGuard
 from .run_identity import RunIdentity, warn_of_earlier_run
+from .seeding import StepSeed
 
 # Values of a scalar, for hooks and writers that smooth.
 _REMEMBERED = 1000

@@ -1,9 +1,10 @@
 """LVIS AP by frequency group, COCO AP, and tables. Imports neither models nor data catalogs."""
 
-from .coco_ap import COCO_FIGURES, coco_ground_truth, evaluate_coco, evaluate_coco_reference
-from .detections import Detections, save_detections
-from .ground_truth import normalize_ground_truth
-from .lvis_ap import (
+from .lvis.coco_ap import COCO_FIGURES, coco_ground_truth, evaluate_coco, evaluate_coco_reference
+from .lvis.detections import Detections, save_detections
+from .lvis.ground_truth import normalize_ground_truth
+from .lvis.instance_weighted_ap import share_weighted_ap
+from .lvis.lvis_ap import (
     GROUP_AP50,
     LVIS_FIGURES,
     GroundTruth,
@@ -11,9 +12,8 @@ from .lvis_ap import (
     evaluate_lvis_fixed,
     zero_figures,
 )
-from .lvis_reference import evaluate_lvis_fixed_reference, evaluate_lvis_reference
-from .results_file import read_results
-from .shares import share_weighted_ap
+from .lvis.reference import evaluate_lvis_fixed_reference, evaluate_lvis_reference
+from .lvis.results_file import read_results
 from .tables import results_table, write_results
 
 __all__ = [

@@ -5,7 +5,7 @@ import torch
 
 from lt_det.classification.class_order import with_classes_of
 from lt_det.classification.datasets import ImageData
-from lt_det.data.images import ImageSet
+from lt_det.data.classification import ImageSet
 from lt_det.engine import ModelRecord
 from lt_det.errors import DataError
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ..data.images.helpers import tree, write_zip
+from tests.data.classification.helpers import tree, write_zip
 
 TDE = "digits_lt/resnet32_tde.yaml"
 SHORT = ["SOLVER.EPOCHS.MAX", "2", "SOLVER.EPOCHS.STEPS", "[]", "SOLVER.EPOCHS.WARMUP", "0"]

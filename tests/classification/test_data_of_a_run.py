@@ -9,8 +9,8 @@ from lt_det.classification.evaluate import test_distributions
 from lt_det.classification.setup import setup
 from lt_det.classification.trainer import training_batches
 from lt_det.errors import ConfigError, DataError, UserError
+from tests.data.classification.helpers import picture_bytes, tree, write_folder, write_zip
 
-from ..data.images.helpers import picture_bytes, tree, write_folder, write_zip
 from .helpers import arguments
 
 FOLDER = "folder_lt/resnet32_xe.yaml"

@@ -13,7 +13,7 @@ from lt_det.classification.inference import (
     tau_normalized,
 )
 from lt_det.core import adjust_logits
-from lt_det.data.images import read_digits
+from lt_det.data.classification import read_digits
 
 from .helpers import batch, small_config
 

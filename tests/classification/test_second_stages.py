@@ -9,7 +9,7 @@ from lt_det.classification.evaluate import evaluate
 from lt_det.classification.inference import PictureLogits, readings, tde_alphas, weight_norms
 from lt_det.classification.trainer import LTClassifierTrainer
 from lt_det.classification.xerm import XERMClassifier
-from lt_det.data.images import read_digits
+from lt_det.data.classification import read_digits
 from lt_det.engine import LTCheckpointer
 from lt_det.errors import WeightsError
 

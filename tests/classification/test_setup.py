@@ -5,11 +5,11 @@ import torch
 
 from lt_det.classification.run import train_or_evaluate
 from lt_det.classification.setup import setup
-from lt_det.data.images.cutting import imbalance_counts
+from lt_det.data.classification.long_tailed_subset import imbalance_counts
 from lt_det.engine import run
 from lt_det.errors import ConfigError, DataError, UserError
+from tests.data.classification.helpers import picture_bytes, tree, write_folder, write_zip
 
-from ..data.images.helpers import picture_bytes, tree, write_folder, write_zip
 from .helpers import arguments
 from .test_xerm import saved_teacher
 

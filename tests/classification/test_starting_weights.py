@@ -4,8 +4,8 @@ import pytest
 
 from lt_det.classification.setup import setup
 from lt_det.errors import ConfigError, DataError
+from tests.data.classification.helpers import tree, write_folder
 
-from ..data.images.helpers import tree, write_folder
 from .helpers import CONFIGS, arguments
 
 PLACES = sorted(

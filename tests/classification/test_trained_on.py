@@ -24,8 +24,8 @@ from lt_det.classification.trainer import LTClassifierTrainer
 from lt_det.core import adjust_logits
 from lt_det.engine import LTCheckpointer, ModelRecord
 from lt_det.errors import ConfigError, WeightsError
+from tests.data.classification.helpers import tree, write_folder
 
-from ..data.images.helpers import tree, write_folder
 from .helpers import arguments, batch
 from .test_second_stages import saved
 

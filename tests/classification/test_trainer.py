@@ -11,8 +11,8 @@ from lt_det.classification.run import train_or_evaluate
 from lt_det.classification.setup import setup
 from lt_det.classification.trainer import direction_momentum
 from lt_det.errors import DataError
+from tests.data.classification.helpers import tree, write_folder
 
-from ..data.images.helpers import tree, write_folder
 from .helpers import arguments
 
 CPU = ("MODEL.DEVICE", "cpu")

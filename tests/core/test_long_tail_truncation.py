@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lt_det.core import long_tailed_counts
-from lt_det.data.images import imbalance_counts
+from lt_det.data.classification import imbalance_counts
 
 
 def in_decimals(num_classes, max_count, imbalance):

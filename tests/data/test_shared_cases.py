@@ -5,11 +5,11 @@ import logging
 import pytest
 
 from lt_det.data import read_annotations
-from lt_det.data.detectron2_dicts import to_detectron2_dicts
-from lt_det.data.lvis_format import with_frequencies
+from lt_det.data.lvis.detectron2_dicts import to_detectron2_dicts
+from lt_det.data.lvis.reader import with_frequencies
 from lt_det.errors import DataError
 from lt_det.evaluation import evaluate_lvis, normalize_ground_truth
-from lt_det.json_file import load_json
+from lt_det.files import load_json
 
 
 def read(case, file="val.json", **options):

@@ -10,10 +10,12 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from lt_det.data import annotation_cache, annotation_store, read_annotations
-from lt_det.data import lvis_format as module
-from lt_det.data.annotation_store import MemoryAnnotations, StoredAnnotations
-from lt_det.data.detectron2_dicts import TrainingDicts, to_detectron2_dicts
+from lt_det.data import read_annotations
+from lt_det.data.lvis import cache as annotation_cache
+from lt_det.data.lvis import reader as module
+from lt_det.data.lvis import store as annotation_store
+from lt_det.data.lvis.detectron2_dicts import TrainingDicts, to_detectron2_dicts
+from lt_det.data.lvis.store import MemoryAnnotations, StoredAnnotations
 from lt_det.evaluation import Detections, GroundTruth, evaluate_lvis, normalize_ground_truth
 
 from .helpers import valid, write

@@ -8,7 +8,7 @@ from detectron2.structures import Boxes, Instances
 from detectron2.utils import comm
 
 from lt_det.data import read_annotations
-from lt_det.data.catalog import register_annotations, registered_set
+from lt_det.data.lvis.catalog import register_annotations, registered_set
 from lt_det.detection.trainer import LTTrainer
 
 from ..data.helpers import valid, write

@@ -6,8 +6,8 @@ from detectron2.modeling import build_model
 from detectron2.utils.events import EventStorage
 
 from lt_det.detection import TDEInference
-from lt_det.detection.box_stages import box_predictors
 from lt_det.detection.config_checks import check_config
+from lt_det.detection.modeling.box_stages import box_predictors
 from lt_det.errors import ConfigError
 
 from .helpers import CONFIGS, batch, small_config

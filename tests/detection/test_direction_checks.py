@@ -4,9 +4,9 @@ import pytest
 import torch
 from detectron2.modeling import build_model
 
-from lt_det.detection.box_predictor import LTFastRCNNOutputLayers, TDEInference
-from lt_det.detection.direction_checks import check_directions, untracked_direction
-from lt_det.detection.result_rows import inference_settings
+from lt_det.detection.evaluation.direction_checks import check_directions, untracked_direction
+from lt_det.detection.evaluation.row_info import inference_settings
+from lt_det.detection.modeling.box_predictor import LTFastRCNNOutputLayers, TDEInference
 from lt_det.errors import WeightsError
 
 from .helpers import small_config

@@ -7,13 +7,13 @@ import torch
 import torch.nn.functional as F
 from detectron2.modeling import build_model
 
-from lt_det.detection.box_inference import run_box_stages
-from lt_det.detection.direction_report import (
+from lt_det.detection.evaluation.direction_report import (
     cosine_table,
     direction_shares,
     direction_table,
     foreground_cosines,
 )
+from lt_det.detection.modeling.cascade_inference import run_box_stages
 
 from .helpers import batch, small_config
 

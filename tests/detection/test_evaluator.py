@@ -9,8 +9,8 @@ from detectron2.engine import launch
 from detectron2.structures import Boxes, Instances
 
 from lt_det.detection.config_checks import check_config
-from lt_det.detection.evaluator import LTEvaluator
-from lt_det.detection.tde_sweep import SweepAnswer
+from lt_det.detection.evaluation.evaluator import LTEvaluator
+from lt_det.detection.evaluation.tde_sweep import SweepAnswer
 from lt_det.errors import ConfigError, DataError
 from lt_det.evaluation import evaluate_lvis_fixed, normalize_ground_truth
 

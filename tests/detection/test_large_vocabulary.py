@@ -9,8 +9,8 @@ from detectron2.structures import Boxes, Instances
 from detectron2.utils.events import EventStorage
 from torchvision.ops import nms
 
-from lt_det.detection import class_nms
-from lt_det.detection.class_nms import class_wise_nms, select_detections
+from lt_det.detection.modeling import nms as class_nms
+from lt_det.detection.modeling.nms import class_wise_nms, select_detections
 
 from .helpers import batch, calm, small_config
 

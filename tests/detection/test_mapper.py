@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from lt_det.data.images.image_set import FileSource
-from lt_det.detection.mapper import NamingMapper
+from lt_det.data.classification.image_set import FileSource
+from lt_det.detection.data.mapper import NamingMapper
 from lt_det.errors import DataError
 
 from .helpers import small_config

@@ -11,9 +11,9 @@ from detectron2.utils.events import EventStorage
 from pycocotools import mask as mask_api
 
 from lt_det.data import read_annotations
-from lt_det.data.detectron2_dicts import to_detectron2_dicts
-from lt_det.detection.mapper import NamingMapper
-from lt_det.detection.partial_masks import HAS_MASK, with_masks
+from lt_det.data.lvis.detectron2_dicts import to_detectron2_dicts
+from lt_det.detection.data.mapper import NamingMapper
+from lt_det.detection.data.partial_masks import HAS_MASK, with_masks
 from lt_det.detection.setup import argument_parser, fit_to_data, setup
 from lt_det.errors import ConfigError, DataError
 

@@ -6,16 +6,16 @@ import pytest
 import torch
 from detectron2.structures import Boxes, Instances
 
-from lt_det.data.catalog import register_annotations
-from lt_det.data.lvis_format import read_annotations
-from lt_det.data.vocabulary import Vocabulary
-from lt_det.detection.evaluator import LTEvaluator
+from lt_det.data.lvis.catalog import register_annotations
+from lt_det.data.lvis.reader import read_annotations
+from lt_det.data.lvis.vocabulary import Vocabulary
+from lt_det.detection.evaluation.evaluator import LTEvaluator
 from lt_det.detection.setup import setup
 from lt_det.engine import LTCheckpointer, ModelRecord
 from lt_det.errors import DataError
+from tests.data.lvis.test_vocabulary import renumbered
 
 from ..data.helpers import valid, write
-from ..data.test_vocabulary import renumbered
 from .test_setup import flags
 
 ROW = {"name": "Baseline", "alpha": None, "background_exempt": None, "slug": "baseline"}
@@ -65,7 +65,7 @@ def trained(tmp_path):
 
 
 def test_evaluation_takes_the_classes_of_the_checkpoint(trained):
-    from lt_det.data.catalog import registered_set
+    from lt_det.data.lvis.catalog import registered_set
 
     setup(trained[1])
     found = registered_set("custom_val")

@@ -8,7 +8,7 @@ from detectron2.structures import Boxes, Instances
 from detectron2.utils.events import EventStorage
 
 from lt_det.detection import TDEInference
-from lt_det.detection.tde_sweep import TDESweep, _as_processed, _union
+from lt_det.detection.evaluation.tde_sweep import TDESweep, _as_processed, _union
 
 from .helpers import batch, small_config
 

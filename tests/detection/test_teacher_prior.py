@@ -4,7 +4,7 @@ import pytest
 import torch
 from detectron2.modeling import build_model
 
-from lt_det.detection.teacher import load_teacher
+from lt_det.detection.modeling.teacher import load_teacher
 from lt_det.engine import LTCheckpointer, ModelRecord
 from lt_det.errors import ConfigError, WeightsError
 

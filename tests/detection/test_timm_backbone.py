@@ -5,7 +5,7 @@ import timm
 import torch
 from torch import nn
 
-from lt_det.detection.timm_backbone import TimmBackbone
+from lt_det.detection.modeling.timm_backbone import TimmBackbone
 from lt_det.errors import ConfigError, DataError
 
 NAME, PACKAGED = "tf_efficientnet_lite0", "package:efficientnet_lite0"

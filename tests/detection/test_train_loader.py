@@ -10,7 +10,7 @@ from detectron2.data.samplers import TrainingSampler
 from detectron2.utils.env import seed_all_rng
 
 from lt_det.data import read_annotations
-from lt_det.data.catalog import register_annotations
+from lt_det.data.lvis.catalog import register_annotations
 from lt_det.detection.trainer import LTTrainer
 from lt_det.errors import ConfigError, DataError
 

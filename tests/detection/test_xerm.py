@@ -7,9 +7,9 @@ from detectron2.utils.events import EventStorage
 
 from lt_det.core import background_exempt_log_probs
 from lt_det.detection.config_checks import check_config
-from lt_det.detection.result_rows import inference_settings, row_head
-from lt_det.detection.teacher import DetectionTeacher, load_teacher
-from lt_det.detection.xerm import roi_xerm_loss
+from lt_det.detection.evaluation.row_info import inference_settings, row_head
+from lt_det.detection.modeling.teacher import DetectionTeacher, load_teacher
+from lt_det.detection.modeling.xerm_student import roi_xerm_loss
 from lt_det.engine import LTCheckpointer
 from lt_det.errors import ConfigError, WeightsError
 

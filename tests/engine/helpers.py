@@ -2,9 +2,9 @@
 
 from detectron2.utils.env import seed_all_rng
 
-from lt_det.analysis.run_equality import differences
+from benchmarks.run_equality import differences
 from lt_det.data import read_annotations
-from lt_det.data.catalog import register_annotations
+from lt_det.data.lvis.catalog import register_annotations
 from lt_det.detection.trainer import LTTrainer
 
 from ..data.helpers import valid, write

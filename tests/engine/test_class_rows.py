@@ -7,7 +7,7 @@ import torch
 from detectron2.modeling import build_model
 
 from lt_det.engine import LTCheckpointer, ModelRecord, read_record
-from lt_det.engine.class_rows import with_own_classes, zoo_class_names
+from lt_det.engine.checkpoints.class_rows import with_own_classes, zoo_class_names
 from lt_det.errors import WeightsError
 
 from ..detection.helpers import small_config

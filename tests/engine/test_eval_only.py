@@ -9,10 +9,10 @@ from lt_det.classification.run import train_or_evaluate as run_classifier
 from lt_det.detection.run import train_or_evaluate as run_detector
 from lt_det.detection.setup import argument_parser, setup
 from lt_det.errors import ConfigError
+from tests.data.classification.helpers import tree, write_folder
 
 from ..classification.helpers import arguments as classifier_arguments
 from ..data.helpers import valid, write
-from ..data.images.helpers import tree, write_folder
 from ..detection.helpers import CONFIGS, SHRUNK
 
 

@@ -9,7 +9,7 @@ import torch
 from detectron2.modeling import build_model
 
 from lt_det.classification.backbones import build_backbone
-from lt_det.engine.published_weights import convert_published
+from lt_det.engine.checkpoints.published_weights import convert_published
 from lt_det.errors import ConfigError, WeightsError
 
 from ..classification.helpers import small_config as classifier_config

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lt_det.analysis.run_equality import differences, event_log
+from benchmarks.run_equality import differences, event_log
 from lt_det.errors import WeightsError
 
 from .helpers import assert_same_run, config, register, stopping_at, train

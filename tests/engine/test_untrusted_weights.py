@@ -60,7 +60,7 @@ def test_zoo_pickles_are_read(tmp_path, load):
 
 
 def test_caffe2_pickles_are_read(tmp_path):
-    from lt_det.engine.zoo_pickle import load_zoo_pickle
+    from lt_det.engine.checkpoints.zoo_pickle import load_zoo_pickle
 
     blobs = {"conv1_w": np.ones(2), "conv1_w_momentum": np.ones(2)}
     for content in (blobs, {"blobs": blobs, "cfg": "text"}):

@@ -12,13 +12,13 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from lt_det.errors import DataError
-from lt_det.evaluation.coco_ap import (
+from lt_det.evaluation.lvis.coco_ap import (
     COCO_FIGURES,
     coco_ground_truth,
     evaluate_coco,
     evaluate_coco_reference,
 )
-from lt_det.evaluation.scoring import evaluator_of
+from lt_det.evaluation.lvis.evaluators import evaluator_of
 
 from .helpers import SIDE, random_results, random_truth
 

@@ -11,10 +11,10 @@ from lt_det.evaluation import (
     evaluate_lvis_reference,
     normalize_ground_truth,
 )
-from lt_det.evaluation import masks as module
-from lt_det.evaluation.boundary_ap import evaluate_lvis_boundary
-from lt_det.evaluation.coco_ap import coco_ground_truth, evaluate_coco, evaluate_coco_reference
-from lt_det.evaluation.masks import checked_masks
+from lt_det.evaluation.lvis import masks as module
+from lt_det.evaluation.lvis.boundary_ap import evaluate_lvis_boundary
+from lt_det.evaluation.lvis.coco_ap import coco_ground_truth, evaluate_coco, evaluate_coco_reference
+from lt_det.evaluation.lvis.masks import checked_masks
 
 from .helpers import SIDE, random_results, random_truth
 

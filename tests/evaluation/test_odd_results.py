@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lt_det.evaluation import evaluate_lvis, normalize_ground_truth
-from lt_det.evaluation.coco_ap import coco_ground_truth, evaluate_coco
+from lt_det.evaluation.lvis.coco_ap import coco_ground_truth, evaluate_coco
 
 from . import test_coco_ap as coco
 from . import test_raw_files as lvis

@@ -15,9 +15,9 @@ from lt_det.evaluation import (
     evaluate_lvis_fixed_reference,
     normalize_ground_truth,
 )
-from lt_det.evaluation.boundary_ap import evaluate_lvis_boundary, evaluate_lvis_boundary_fixed
-from lt_det.evaluation.scoring import evaluator_of
-from lt_det.evaluation.selection import best_per_category, best_per_image
+from lt_det.evaluation.lvis.boundary_ap import evaluate_lvis_boundary, evaluate_lvis_boundary_fixed
+from lt_det.evaluation.lvis.detection_limits import best_per_category, best_per_image
+from lt_det.evaluation.lvis.evaluators import evaluator_of
 
 from .helpers import random_results, random_truth, result
 
@@ -90,7 +90,7 @@ def test_ground_truth_indexed_once_serves_every_evaluation():
 def test_masks_matched_some_images_at_a_time(monkeypatch):
     truth, results = random_case(2)
     at_once = evaluate_lvis(truth, results, "segm", per_category=True)
-    monkeypatch.setattr("lt_det.evaluation.matching._IMAGES_AT_A_TIME", 3)
+    monkeypatch.setattr("lt_det.evaluation.lvis.matching._IMAGES_AT_A_TIME", 3)
     np.testing.assert_equal(evaluate_lvis(truth, results, "segm", per_category=True), at_once)
     # Whatever the file's order, where no scores tie.
     distinct = [{**r, "score": r["score"] + 1e-4 * i} for i, r in enumerate(results)]

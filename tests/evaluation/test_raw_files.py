@@ -18,7 +18,7 @@ from lt_det.evaluation import (
     normalize_ground_truth,
     zero_figures,
 )
-from lt_det.evaluation.boundary_ap import evaluate_lvis_boundary
+from lt_det.evaluation.lvis.boundary_ap import evaluate_lvis_boundary
 
 from .helpers import SIDE, random_results, random_truth, result
 

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from lt_det.data.image_ids import ImageIds
+from lt_det.data.lvis.image_ids import ImageIds
 from lt_det.errors import DataError
 from lt_det.evaluation import Detections, read_results, save_detections
-from lt_det.evaluation import results_file as module
-from lt_det.evaluation.lvis_ap import GroundTruth, check_results
+from lt_det.evaluation.lvis import results_file as module
+from lt_det.evaluation.lvis.lvis_ap import GroundTruth, check_results
 
 from .helpers import result
 

@@ -7,7 +7,7 @@ import pytest
 
 from lt_det.errors import DataError
 from lt_det.evaluation import Detections, read_results, save_detections
-from lt_det.evaluation import results_file as module
+from lt_det.evaluation.lvis import results_file as module
 
 from .helpers import random_results, random_truth
 

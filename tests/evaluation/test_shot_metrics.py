@@ -5,8 +5,12 @@ import math
 import pytest
 import torch
 
-from lt_det.evaluation.class_tables import group_table, top1_table
-from lt_det.evaluation.shot_metrics import class_bias, expected_calibration_error, shot_metrics
+from lt_det.evaluation.classification.shot_metrics import (
+    class_bias,
+    expected_calibration_error,
+    shot_metrics,
+)
+from lt_det.evaluation.classification.tables import group_table, top1_table
 
 # Classes 0 and 1 are many, 2 and 3 medium (100 and 20 are), 4 few.
 COUNTS = torch.tensor([500, 101, 100, 20, 19])

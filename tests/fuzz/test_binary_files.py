@@ -9,12 +9,12 @@ import torch
 from PIL import Image
 from torch import nn
 
-from lt_det.data.images.folder import read_folder
-from lt_det.data.images.image_set import FileSource
-from lt_det.detection.mapper import NamingMapper
+from lt_det.data.classification.folder import read_folder
+from lt_det.data.classification.image_set import FileSource
+from lt_det.detection.data.mapper import NamingMapper
 from lt_det.engine import LTCheckpointer
+from tests.data.classification.helpers import picture_bytes, tree, write_zip
 
-from ..data.images.helpers import picture_bytes, tree, write_zip
 from ..detection.helpers import small_config
 from .mutations import clear_error_or_none, damage, mutated_bytes, seeds
 

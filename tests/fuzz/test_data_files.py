@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from lt_det.data import read_annotations
-from lt_det.data.detectron2_dicts import to_detectron2_dicts
-from lt_det.data.images.lists import read_list
-from lt_det.data.lvis_format import with_frequencies
-from lt_det.detection.mapper import NamingMapper
-from lt_det.evaluation.ground_truth import normalize_ground_truth
-from lt_det.evaluation.lvis_ap import evaluate_lvis
-from lt_det.evaluation.results_file import read_results
+from lt_det.data.classification.lists import read_list
+from lt_det.data.lvis.detectron2_dicts import to_detectron2_dicts
+from lt_det.data.lvis.reader import with_frequencies
+from lt_det.detection.data.mapper import NamingMapper
+from lt_det.evaluation.lvis.ground_truth import normalize_ground_truth
+from lt_det.evaluation.lvis.lvis_ap import evaluate_lvis
+from lt_det.evaluation.lvis.results_file import read_results
 
 from ..data.helpers import valid, write
 from ..detection.helpers import small_config

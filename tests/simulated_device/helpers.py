@@ -8,7 +8,7 @@ from .waits import waits_of
 
 STANDARD, CASCADE = "Base-RCNN-FPN.yaml", "Base-Cascade-RCNN-FPN.yaml"
 LINEAR = ("MODEL.LT.CLASSIFIER.NORMALIZATION", "linear")
-GUARD = "lt_det/engine/finite.py"
+GUARD = "lt_det/engine/non_finite.py"
 
 
 def detector_config(output, base, *overrides, device=NAME):

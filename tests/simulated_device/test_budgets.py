@@ -6,12 +6,12 @@ from detectron2.modeling import build_model
 
 from lt_det.core import HeadDirection, adjust_logits, log_prior
 from lt_det.detection import TDEInference
-from lt_det.detection.box_inference import box_detections, run_box_stages
-from lt_det.detection.box_stages import box_predictors
-from lt_det.detection.class_nms import select_detections
-from lt_det.detection.evaluator import LTEvaluator
-from lt_det.detection.mask_inference import predict_masks
-from lt_det.detection.tde_sweep import TDESweep
+from lt_det.detection.evaluation.evaluator import LTEvaluator
+from lt_det.detection.evaluation.tde_sweep import TDESweep
+from lt_det.detection.modeling.box_stages import box_predictors
+from lt_det.detection.modeling.cascade_inference import box_detections, run_box_stages
+from lt_det.detection.modeling.mask_inference import predict_masks
+from lt_det.detection.modeling.nms import select_detections
 
 from ..detection.helpers import batch, calm
 from ..engine.helpers import register
@@ -93,7 +93,7 @@ def test_predictions_that_are_not_finite_cost_nothing(simulated):
     with simulated.counting() as counted:
         (found,) = model(batch(60, images=1))
     assert len(found["instances"]) == 0
-    assert waits_of("lt_det/detection/box_inference.py", counted) == 0
+    assert waits_of("lt_det/detection/modeling/cascade_inference.py", counted) == 0
 
 
 def test_a_sweep_and_its_evaluator(simulated, tmp_path):

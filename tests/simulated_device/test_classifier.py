@@ -5,7 +5,6 @@ from functools import partial
 
 import torch
 
-from lt_det.analysis.features import FeaturePanel, MappedModel, draw_activation_maps, draw_tsne
 from lt_det.classification import LTClassifierTrainer
 from lt_det.classification.building import load_trained, read_classifier_config
 from lt_det.classification.datasets import load_image_data
@@ -13,9 +12,10 @@ from lt_det.classification.inference import PictureLogits, collect_features, pic
 from lt_det.classification.run import train_or_evaluate
 from lt_det.classification.setup import setup
 from lt_det.engine import write_config
+from lt_det.visualization.features import FeaturePanel, MappedModel, draw_activation_maps, draw_tsne
+from tests.data.classification.helpers import tree, write_folder
 
 from ..classification.helpers import arguments
-from ..data.images.helpers import tree, write_folder
 from .device import NAME, SimulatedTensor
 from .helpers import assert_waits_for_the_guard_alone, counted
 

@@ -7,9 +7,9 @@ import torch
 from detectron2.modeling import build_model
 from detectron2.utils.events import EventStorage
 
-from lt_det.analysis.detections import draw_run
 from lt_det.detection.trainer import LTTrainer
 from lt_det.engine import LTCheckpointer
+from lt_det.visualization.detections import draw_run
 
 from ..detection.helpers import batch, calm
 from ..engine.helpers import register, train

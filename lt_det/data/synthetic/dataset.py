@@ -12,10 +12,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from lt_det.data.lvis.class_counts import count_annotations, frequency_of
 from lt_det.errors import ConfigError
-from lt_det.json_file import save_json
+from lt_det.files import save_json
 
-from ..class_counts import count_annotations, frequency_of
 from .appearance import category_appearances
 from .scene import draw_scene, to_polygons
 

@@ -1,0 +1,69 @@
+"""Whether two runs ended the same, to the bit: checkpoints, event logs and results."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lt_det.engine.metrics_log import TIMES
+
+# Keys of the event log that hold times; of a state, a file's bytes, the run's own name, and where
+# its data were.
+VARYING = TIMES | {"size", "run", "source"}
+
+
+def differences(one: Path, two: Path) -> list[str]:
+    """What differs between two OUTPUT_DIRs, in words; nothing where they are equal.
+
+    Weights, head directions, optimizer, scheduler, the event log with what it looks back on, and
+    the results are compared; times and the folders' names are not.
+    """
+    found = []
+    states = [
+        torch.load(folder / "model_final.pth", map_location="cpu", weights_only=True)
+        for folder in (one, two)
+    ]
+    found += [f"model_final.pth{where}" for where in _unequal(*states)]
+    logs = [event_log(folder) for folder in (one, two)]
+    if len(logs[0]) != len(logs[1]):
+        found.append(f"metrics.json: {len(logs[0])} and {len(logs[1])} lines")
+    for mine, its in zip(*logs, strict=False):
+        found += [
+            f"metrics.json: iteration {mine['iteration']}{where}" for where in _unequal(mine, its)
+        ]
+    texts = [(f / "results.json").read_text(encoding="utf-8").replace(str(f), "")
+             for f in (one, two)]  # fmt: skip
+    if texts[0] != texts[1]:
+        found.append("results.json")
+    return found
+
+
+def event_log(folder: Path) -> list[dict[str, Any]]:
+    """Lines of metrics.json without times."""
+    lines = map(json.loads, (folder / "metrics.json").read_text(encoding="utf-8").splitlines())
+    return [{k: v for k, v in line.items() if k not in VARYING} for line in lines]
+
+
+def _unequal(one: Any, two: Any, path: str = "") -> list[str]:
+    if type(one) is not type(two):
+        return [path]
+    if isinstance(one, dict):
+        keys = (one.keys() | two.keys()) - VARYING
+        if one.keys() - VARYING != two.keys() - VARYING:
+            return [f"{path}: other keys"]
+        return [
+            w
+            for key in sorted(keys, key=str)
+            for w in _unequal(one[key], two[key], f"{path}/{key}")
+        ]
+    if isinstance(one, list | tuple):
+        if len(one) != len(two):
+            return [f"{path}: {len(one)} and {len(two)} items"]
+        pairs = enumerate(zip(one, two, strict=True))
+        return [where for i, pair in pairs for where in _unequal(*pair, f"{path}/{i}")]
+    if isinstance(one, Tensor):
+        return [] if torch.equal(one, two) else [path]
+    both_nan = one != one and two != two
+    return [] if one == two or both_nan else [path]

@@ -1,0 +1,1 @@
+"""Studies that compare methods; commands and what they share."""

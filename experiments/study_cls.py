@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""Studies of long-tailed classification: the tables of RESULTS.md.
+
+experiments/study_cls.py compare --data FOLDER_OR_ZIP --output DIR [--seeds 1] [--epochs 100]
+                                 [--jobs 2]
+experiments/study_cls.py grid     --data … --output DIR [--heads 1 2 4] [--temperatures 8 16 32]
+experiments/study_cls.py weighting --data … --output DIR --teacher FILE --alpha 1 [--exponents …]
+experiments/study_cls.py features --data … --output DIR --checkpoints XE=FILE xERM_TDE=FILE …
+
+Choices (α, p, xERM's exponent and weight decay) are made on training pictures held out before the
+long-tailed cut, or on the validation set of a data set that has one (--hold-out 0), by trainings of
+their own; the test set is used once they are made. α = 0 (no TDE) is a choice, too.
+
+A run is made once: again where its arguments, data, weights or config have changed since (the
+earlier one is kept as NAME.old-1), from its last checkpoint where it was stopped.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from experiments.ablations import grid, representations, weighting
+from experiments.comparison import XERM_VARIANTS, Study, compact, compare, mean_over_seeds, tune
+from experiments.runner import by_name, named_file
+from lt_det.classification.setup import argument_parser, load_config
+from lt_det.classification.trained_on import check_chosen_on
+from lt_det.errors import UserError
+from lt_det.evaluation.classification.tables import group_table, top1_table
+from lt_det.files import save_json
+from lt_det.visualization.class_bias import draw_class_distribution
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run_compare(study: Study, args: argparse.Namespace) -> None:
+    """All methods, all seeds."""
+    chosen = tune(study, args.variants)
+    print(f"chosen on the held-out pictures: {chosen}", flush=True)
+    raw = {seed: compare(study, seed, chosen) for seed in args.seeds}
+    of_seeds = {seed: compact(results) for seed, results in raw.items()}
+    mean = mean_over_seeds(list(of_seeds.values()))
+    save_json(mean, study.output / "figures.json", indent=1)
+    save_json({"chosen": chosen, "seeds": of_seeds}, study.output / "by_seed.json", indent=1)
+    tests = list(next(iter(mean.values())))
+    draw_class_distribution(
+        raw[args.seeds[0]],
+        study.output / "class_distribution.png",
+        balanced=tests[0],
+        imbalanced=tests[1],
+    )
+    for test in tests:
+        print(group_table(mean, test), end="\n\n")
+    print(top1_table(mean))
+    print(f"{study.output}: figures.json, by_seed.json, class_distribution.png")
+
+
+def run_grid(study: Study, args: argparse.Namespace) -> None:
+    """K × τ × γ × α."""
+    _write(study, "grid", *grid(study, args.heads, args.temperatures, args.offsets))
+
+
+def run_weighting(study: Study, args: argparse.Namespace) -> None:
+    """xERM's exponent and constant weights."""
+    found = weighting(study, args.teacher, args.alpha, args.exponents, args.weights)
+    _write(study, "weighting", *found)
+
+
+def run_features(study: Study, args: argparse.Namespace) -> None:
+    """Frozen backbones under a classifier of balanced data."""
+    _write(study, "features", *representations(study, by_name(args.checkpoints)))
+
+
+def _write(study: Study, name: str, results: Any, table: str) -> None:
+    save_json(results, study.output / f"{name}.json", indent=1)
+    print(f"{table}\n{study.output / name}.json")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The four studies and what they share."""
+    top = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--data", required=True, help="folder or zip, a folder per class")
+    shared.add_argument("--output", type=Path, required=True)
+    shared.add_argument("--configs", type=Path, default=ROOT / "configs/classification/folder_lt")
+    shared.add_argument("--imbalance", type=float, default=100.0)
+    shared.add_argument("--epochs", type=int, default=100)
+    shared.add_argument("--tuning-epochs", type=int, default=100, help="where α and p are chosen")
+    shared.add_argument("--variant-epochs", type=int, default=100, help="of xERM's variants")
+    shared.add_argument(
+        "--hold-out",
+        type=int,
+        default=50,
+        help="training pictures a class to choose on; 0: the data set's own validation set",
+    )
+    shared.add_argument("--jobs", type=int, default=1, help="runs at a time; they share the cores")
+    shared.add_argument("--compile", action="store_true", help="needs a C++ compiler on the CPU")
+    commands = top.add_subparsers(required=True)
+    one = commands.add_parser("compare", parents=[shared])
+    one.add_argument("--seeds", type=int, nargs="+", default=[1])
+    one.add_argument(
+        "--variants", nargs="+", choices=XERM_VARIANTS, default=list(XERM_VARIANTS), help="of xERM"
+    )
+    one.set_defaults(study=run_compare)
+    one = commands.add_parser("grid", parents=[shared])
+    one.add_argument("--heads", type=int, nargs="+", default=[1, 2, 4])
+    one.add_argument("--temperatures", type=float, nargs="+", default=[8, 16, 32])
+    one.add_argument("--offsets", type=float, nargs="+", default=[1 / 64, 1 / 32, 1 / 16])
+    one.set_defaults(study=run_grid)
+    one = commands.add_parser("weighting", parents=[shared])
+    one.add_argument("--teacher", required=True)
+    one.add_argument("--alpha", type=float, default=1.0)
+    one.add_argument("--exponents", type=float, nargs="*", default=[-2, -1, 0, 1, 2, 4])
+    one.add_argument("--weights", type=float, nargs="*", default=[0, 0.25, 0.5, 0.75, 1])
+    one.set_defaults(study=run_weighting)
+    one = commands.add_parser("features", parents=[shared])
+    one.add_argument(
+        "--checkpoints", nargs="+", type=named_file, required=True, metavar="NAME=FILE"
+    )
+    one.set_defaults(study=run_features)
+    return top
+
+
+def _check_validation_set(study: Study) -> None:
+    """The data's own validation set must be another than the test set."""
+    arguments = study.training("xe", "unused", 0, 1).arguments
+    check_chosen_on(load_config(argument_parser().parse_args(arguments)))
+
+
+def main() -> None:
+    """Run what is missing of a study, then print its tables and write its figures."""
+    args = parser().parse_args()
+    study = Study(
+        ROOT / "tools" / "train_cls.py",
+        args.configs,
+        args.data,
+        args.output,
+        args.imbalance,
+        args.epochs,
+        args.tuning_epochs,
+        args.variant_epochs,
+        args.hold_out,
+        args.jobs,
+        args.compile,
+    )
+    try:
+        if not study.hold_out:
+            _check_validation_set(study)
+        args.study(study, args)
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)
+    except RuntimeError as error:
+        # A run's own log says what went wrong in it.
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

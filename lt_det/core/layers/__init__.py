@@ -1,0 +1,1 @@
+"""Classifier layers: the normalized classifier, its normalizations, the head direction."""

@@ -1,0 +1,74 @@
+"""Background-exempted inference: the foreground/background ratio is left as TE has it."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lt_det.core.layers.normalization import full_precision
+
+
+def background_exempt_log_probs(
+    te_logits: Tensor, tde_logits: Tensor, background_index: int
+) -> Tensor:
+    """Log-probabilities that keep TE's background and rank the foreground by TDE.
+
+    With p = softmax(TE) and q = softmax(TDE), background keeps p_bg and foreground class c gets
+    q_c · Σ_fg p / Σ_fg q (Tang et al., NeurIPS 2020, supplement, "Background-Exempted Inference").
+    Being normalized, the result is left as it is by a host's own softmax: it may be handed on as
+    logits.
+
+    Args:
+        te_logits: (N, C) total-effect logits.
+        tde_logits: (N, C) or (A, N, C) total-direct-effect logits.
+        background_index: column of the background class, in [0, C); Detectron2's is C − 1.
+
+    Returns:
+        log-probabilities of ``tde_logits``'s shape.
+
+    Raises:
+        ValueError: fewer than two classes, shapes that differ, or an index out of range.
+    """
+    log_odds, foreground = _foreground_log_odds(te_logits, tde_logits, background_index)
+    ranked = foreground.log_softmax(dim=-1) + F.logsigmoid(log_odds)
+    return _insert(ranked, F.logsigmoid(-log_odds), background_index)
+
+
+def background_exempt_probs(te_logits: Tensor, tde_logits: Tensor, background_index: int) -> Tensor:
+    """:func:`background_exempt_log_probs`, exponentiated: one softmax, as plain inference has.
+
+    Arguments and errors are the same; returns probabilities.
+    """
+    log_odds, foreground = _foreground_log_odds(te_logits, tde_logits, background_index)
+    ranked = foreground.softmax(dim=-1) * log_odds.sigmoid()
+    return _insert(ranked, (-log_odds).sigmoid(), background_index)
+
+
+def _foreground_log_odds(
+    te_logits: Tensor, tde_logits: Tensor, background_index: int
+) -> tuple[Tensor, Tensor]:
+    """log(Σ_fg p / p_bg), (N, 1), and TDE's foreground columns."""
+    num_classes = te_logits.shape[-1]
+    if num_classes < 2:
+        raise ValueError("background exemption needs a background and a foreground class")
+    if tde_logits.shape[-te_logits.ndim :] != te_logits.shape:
+        raise ValueError(
+            f"te_logits {tuple(te_logits.shape)} and tde_logits {tuple(tde_logits.shape)} differ"
+        )
+    if not 0 <= background_index < num_classes:
+        raise ValueError(f"background_index {background_index} is not in [0, {num_classes})")
+    te_logits, tde_logits = full_precision(te_logits), full_precision(tde_logits)
+    background = te_logits[..., background_index : background_index + 1]
+    of_foreground = _remove(te_logits, background_index).logsumexp(dim=-1, keepdim=True)
+    return of_foreground - background, _remove(tde_logits, background_index)
+
+
+def _remove(logits: Tensor, column: int) -> Tensor:
+    """All columns but one; a view where it is the last, as Detectron2's background is."""
+    if column == logits.shape[-1] - 1:
+        return logits[..., :column]
+    return torch.cat([logits[..., :column], logits[..., column + 1 :]], dim=-1)
+
+
+def _insert(foreground: Tensor, background: Tensor, column: int) -> Tensor:
+    background = background.expand(*foreground.shape[:-1], 1)
+    return torch.cat([foreground[..., :column], background, foreground[..., column:]], dim=-1)

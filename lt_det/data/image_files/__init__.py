@@ -1,0 +1,1 @@
+"""Image files before they are decoded: headers, checks, a cache of what was seen."""

@@ -1,0 +1,1 @@
+"""LVIS- and COCO-style annotation files: reading, checks, Detectron2's catalogs."""

@@ -1,0 +1,179 @@
+"""Data sets by name, in Detectron2's catalogs."""
+
+from functools import partial
+from typing import Any
+
+from detectron2.config import CfgNode
+from detectron2.data import DatasetCatalog, MetadataCatalog
+
+from lt_det.data.root import datasets_root
+from lt_det.data.synthetic import SyntheticParameters, make_synthetic_set
+from lt_det.errors import DataError
+
+from .detectron2_dicts import to_detectron2_dicts
+from .published import LVIS_SETS
+from .reader import AnnotationSet, read_annotations, with_frequencies
+from .unreadable_images import find_unreadable
+from .vocabulary import Vocabulary
+
+CUSTOM_TRAIN, CUSTOM_VAL = "custom_train", "custom_val"
+SYNTHETIC_PREFIX = "synthetic_lvis_"
+
+
+def register_annotations(name: str, annotation_set: AnnotationSet) -> None:
+    """Put an annotation set into Detectron2's catalogs, in place of one of the same name.
+
+    Metadata: ``thing_classes``, ``class_image_count``, ``json_file``, ``image_root``,
+    ``evaluator_type``, ``annotation_set``.
+    """
+    if name in DatasetCatalog.list():
+        DatasetCatalog.remove(name)
+    if name in MetadataCatalog.list():
+        MetadataCatalog.remove(name)
+    DatasetCatalog.register(name, partial(to_detectron2_dicts, annotation_set))
+    MetadataCatalog.get(name).set(
+        annotation_set=annotation_set,
+        thing_classes=annotation_set.class_names,
+        thing_dataset_id_to_contiguous_id=annotation_set.class_of,
+        json_file=annotation_set.json_file,
+        image_root=annotation_set.image_root,
+        evaluator_type="lvis",
+    )
+    if annotation_set.has_frequency:
+        MetadataCatalog.get(name).class_image_count = [
+            {"id": category["id"], "image_count": category["image_count"]}
+            for category in annotation_set.categories
+        ]
+
+
+def registered_set(name: str) -> AnnotationSet:
+    """The annotation set behind a registered name.
+
+    Raises:
+        DataError: the name was not registered by :func:`register_from_config`.
+    """
+    annotation_set = MetadataCatalog.get(name).get("annotation_set")
+    if not isinstance(annotation_set, AnnotationSet):
+        raise DataError(f"{name}: no such data set is registered with lt_det")
+    return annotation_set
+
+
+def register_from_config(
+    cfg: CfgNode, *, training: bool, vocabulary: Vocabulary | None = None
+) -> AnnotationSet:
+    """Read, check and register every data set a config names; makes the synthetic one if needed.
+
+    The training annotations are read in evaluation, too, where the test set's frequency groups are
+    derived from them; their pictures are not looked for then. Every set is given the same class
+    indices, whatever ids its file has.
+
+    Args:
+        cfg: with lt_det's keys.
+        training: whether DATASETS.TRAIN will be trained on.
+        vocabulary: of the model to be evaluated, where its checkpoint says it; else the first
+            training set's, or test set's where none is read.
+
+    Returns:
+        the set that defines the classes.
+
+    Raises:
+        DataError: names the file and the record.
+    """
+    train_names, test_names = tuple(cfg.DATASETS.TRAIN), tuple(cfg.DATASETS.TEST)
+    read = {name: _read(name, cfg) for name in test_names}
+    # A test server's set has nothing to group.
+    needs_train = training or any(s.has_annotations and not s.has_frequency for s in read.values())
+    # A checkpoint that does not name its classes: one's own training file does.
+    needs_train |= vocabulary is None and bool(cfg.DATASETS.CUSTOM.TRAIN_JSON)
+    if needs_train:
+        if not train_names or (CUSTOM_TRAIN in train_names and not cfg.DATASETS.CUSTOM.TRAIN_JSON):
+            file = next((s.json_file for s in read.values()), "DATASETS.TRAIN")
+            raise DataError(
+                f"{file}: training annotations are needed (to train, or because categories lack "
+                "frequency): give --train-json FILE"
+            )
+        for name in train_names:
+            if name not in read:
+                read[name] = _read(name, cfg, check_pictures=training)
+    if not read:
+        raise DataError("DATASETS.TEST: no data set named")
+    reference = read[train_names[0]] if needs_train else next(iter(read.values()))
+    ordered = {
+        name: annotation_set.in_order_of(vocabulary or reference.vocabulary)
+        for name, annotation_set in read.items()
+    }
+    reference = ordered[train_names[0]] if needs_train else next(iter(ordered.values()))
+    limits = cfg.DATASETS.RARE_MAX_IMAGES, cfg.DATASETS.COMMON_MAX_IMAGES
+    counted = [ordered[name] for name in train_names] if needs_train else [reference]
+    for name, annotation_set in ordered.items():
+        register_annotations(name, with_frequencies(annotation_set, counted, *limits))
+    return reference
+
+
+def read_training_sets(cfg: CfgNode) -> list[AnnotationSet]:
+    """Read the sets of DATASETS.TRAIN without registering them; pictures are not looked for.
+
+    Returns:
+        the sets, each with the first one's class indices.
+
+    Raises:
+        DataError: names the file and the record.
+    """
+    sets = [_read(name, cfg, check_pictures=False) for name in cfg.DATASETS.TRAIN]
+    return [one.in_order_of(sets[0].vocabulary) for one in sets]
+
+
+def _read(name: str, cfg: CfgNode, check_pictures: bool = True) -> AnnotationSet:
+    json_file, image_root = _locate(name, cfg)
+    on_invalid = cfg.DATASETS.ON_INVALID
+    found = read_annotations(
+        json_file,
+        image_root,
+        on_invalid=on_invalid,
+        check_pictures=check_pictures,
+        derive_area=cfg.DATASETS.DERIVE_AREA,
+    )
+    if check_pictures and cfg.DATASETS.CHECK_PICTURES:
+        return find_unreadable(found, on_invalid)
+    return found
+
+
+def _locate(name: str, cfg: CfgNode) -> tuple[Any, Any]:
+    custom = cfg.DATASETS.CUSTOM
+    if name == CUSTOM_TRAIN:
+        return _custom(custom.TRAIN_JSON, custom.TRAIN_IMAGES, "train")
+    if name == CUSTOM_VAL:
+        return _custom(custom.VAL_JSON, custom.VAL_IMAGES, "val")
+    if name.startswith(SYNTHETIC_PREFIX):
+        node = cfg.DATASETS.SYNTHETIC
+        parameters = SyntheticParameters(
+            num_categories=node.NUM_CATEGORIES,
+            num_train=node.NUM_TRAIN,
+            num_val=node.NUM_VAL,
+            image_size=node.IMAGE_SIZE,
+            max_count=node.MAX_COUNT,
+            min_count=node.MIN_COUNT,
+            seed=node.SEED,
+        )
+        folder = make_synthetic_set(datasets_root() / "synthetic_lvis", parameters)
+        split = name.removeprefix(SYNTHETIC_PREFIX)
+        return folder / f"{split}.json", folder / split
+    if name in LVIS_SETS:
+        json_file, image_root = (datasets_root() / part for part in LVIS_SETS[name])
+        if not json_file.is_file():
+            raise DataError(
+                f"{json_file}: missing; datasets/README.md says where to get {name}, "
+                "DETECTRON2_DATASETS where it lies"
+            )
+        return json_file, image_root
+    known = [*LVIS_SETS, SYNTHETIC_PREFIX + "train", SYNTHETIC_PREFIX + "val"]
+    known += [CUSTOM_TRAIN, CUSTOM_VAL]
+    raise DataError(f"DATASETS: unknown data set {name!r}; known: {', '.join(known)}")
+
+
+def _custom(json_file: str, image_root: str, split: str) -> tuple[str, str]:
+    if not json_file or not image_root:
+        raise DataError(
+            f"DATASETS.CUSTOM: custom_{split} needs --{split}-json FILE and --{split}-images DIR"
+        )
+    return json_file, image_root

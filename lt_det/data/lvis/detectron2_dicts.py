@@ -1,0 +1,123 @@
+"""From a checked annotation set to Detectron2's standard data set dicts, one at a time or all."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from detectron2.structures import BoxMode
+from pycocotools import mask as mask_api
+from torch.utils.data import Dataset
+
+from lt_det.records import without_degenerate
+
+from .reader import AnnotationSet
+
+_LISTS = ("neg_category_ids", "not_exhaustive_category_ids")
+
+
+def to_detectron2_dicts(annotation_set: AnnotationSet) -> list[dict[str, Any]]:
+    """One dict an image whose picture can be used, by image id; see :func:`detectron2_dict`."""
+    positions = (i for i in range(len(annotation_set.paths)) if i not in annotation_set.unreadable)
+    return [detectron2_dict(annotation_set, position) for position in positions]
+
+
+def detectron2_dict(annotation_set: AnnotationSet, position: int) -> dict[str, Any]:
+    """Detectron2's dict of an image, with class indices in [0, C) and boxes clipped to the picture.
+
+    Crowd regions are kept with ``iscrowd`` 1, which Detectron2's mapper leaves out of training.
+    What is not trained on for another reason is not there. An instance without a mask has no
+    ``segmentation``. ``neg_category_ids`` is there where the file has it.
+    """
+    image, store = annotation_set.image(position), annotation_set.store
+    first, last = store.starts[position : position + 2].tolist()
+    used = (store.trained | store.crowd)[first:last]
+    lists = {key: image[key] for key in _LISTS if key in image}
+    return {
+        "file_name": image["path"],
+        "image_id": image["id"],
+        "height": image["height"],
+        "width": image["width"],
+        **lists,
+        "annotations": [
+            _instance(annotation, annotation_set.class_of, image)
+            for annotation, is_used in zip(image["annotations"], used.tolist(), strict=True)
+            if is_used
+        ],
+    }
+
+
+def _instance(
+    annotation: dict[str, Any], class_of: dict[int, int], image: dict[str, Any]
+) -> dict[str, Any]:
+    instance = {
+        "bbox": _clipped(annotation["bbox"], image),
+        "bbox_mode": BoxMode.XYWH_ABS,
+        "category_id": class_of[annotation["category_id"]],
+        "iscrowd": int(bool(annotation.get("iscrowd"))),
+    }
+    segmentation = annotation.get("segmentation")
+    if isinstance(segmentation, list):
+        segmentation = without_degenerate(segmentation)
+    if segmentation:
+        if isinstance(segmentation, dict) and isinstance(segmentation["counts"], list):
+            # Detectron2's mapper decodes compressed RLE alone.
+            segmentation = mask_api.frPyObjects(segmentation, *segmentation["size"])
+        instance["segmentation"] = segmentation
+    return instance
+
+
+def _clipped(box: list[float], image: dict[str, Any]) -> list[float]:
+    """A box XYWH within its picture; as it is where it lies there."""
+    x, y, width, height = box
+    right, bottom = x + width, y + height
+    if x >= 0 and y >= 0 and right <= image["width"] and bottom <= image["height"]:
+        return box
+    x, y = max(x, 0.0), max(y, 0.0)
+    return [x, y, min(right, image["width"]) - x, min(bottom, image["height"]) - y]
+
+
+class TrainingDicts(Dataset[dict[str, Any]]):
+    """Detectron2's dicts of several sets, made as they are asked for, whatever the sets' size.
+
+    Args:
+        sets: of the same categories.
+        filter_empty: leave out images without an instance to train on, as Detectron2 does.
+            Images whose pictures cannot be used are left out either way.
+    """
+
+    def __init__(self, sets: Sequence[AnnotationSet], *, filter_empty: bool) -> None:
+        self._sets = sets
+        kept = []
+        for index, one in enumerate(sets):
+            # Instances before each annotation, and so between any two of them.
+            before = np.concatenate([[0], np.cumsum(one.store.trained)])
+            has_any = np.diff(before[one.store.starts]) > 0
+            is_kept = has_any if filter_empty else np.ones(len(one.paths), dtype=bool)
+            is_kept[list(one.unreadable)] = False
+            positions = np.flatnonzero(is_kept)
+            kept.append(np.stack([np.full(len(positions), index), positions], axis=1))
+        self._kept = np.concatenate(kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __getitem__(self, position: int) -> dict[str, Any]:
+        index, own = self._kept[position].tolist()
+        return detectron2_dict(self._sets[index], own)
+
+    def is_wide(self, position: int) -> bool:
+        """Whether a picture is wider than high; nothing but its header is read."""
+        index, own = self._kept[position].tolist()
+        header = self._sets[index].store.header(own)
+        return bool(header["width"] > header["height"])
+
+    def categories(self) -> list[dict[str, Any]]:
+        """The classes of each image alone, as Detectron2's repeat-factor sampler reads them."""
+        shared = [{"category_id": c} for c in range(self._sets[0].num_classes)]
+        found = []
+        for index, position in self._kept.tolist():
+            one = self._sets[index]
+            first, last = one.store.starts[position : position + 2]
+            classes = set(one.classes[first:last].tolist())
+            found.append({"annotations": [shared[c] for c in classes]})
+        return found

@@ -1,0 +1,174 @@
+"""Training batches of a detector: functions of the seed and the iteration alone.
+
+Detectron2's own loader starts anew wherever a run is resumed, and its batches depend on the number
+of processes. Here each picture has a number in one endless stream, from which its augmentation is
+seeded; batches are planned before anything is read, so that any of them can come first.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from detectron2.config import CfgNode
+from detectron2.data.samplers import (
+    RandomSubsetTrainingSampler,
+    RepeatFactorTrainingSampler,
+    TrainingSampler,
+)
+from detectron2.utils import comm
+from torch.utils.data import DataLoader, Dataset
+
+from lt_det.data.lvis.detectron2_dicts import TrainingDicts
+from lt_det.engine import check_shared_evenly
+from lt_det.engine.seeding import derived_seed, seeded
+from lt_det.errors import ConfigError
+
+from .mapper import NamingMapper
+
+# (number in the stream, position in the data set)
+Request = tuple[int, int]
+
+
+def training_stream(cfg: CfgNode, dicts: TrainingDicts, seed: int) -> Iterator[int]:
+    """Endless positions in the data set, as Detectron2's sampler of the config gives them.
+
+    Raises:
+        ConfigError: a sampler that is not known.
+    """
+    name = cfg.DATALOADER.SAMPLER_TRAIN
+    sampler: Any
+    if name == "RepeatFactorTrainingSampler":
+        factors = RepeatFactorTrainingSampler.repeat_factors_from_category_frequency(
+            dicts.categories(), cfg.DATALOADER.REPEAT_THRESHOLD, sqrt=cfg.DATALOADER.REPEAT_SQRT
+        )
+        sampler = RepeatFactorTrainingSampler(factors, seed=seed)
+    elif name == "TrainingSampler":
+        sampler = TrainingSampler(len(dicts), seed=seed)
+    elif name == "RandomSubsetTrainingSampler":
+        ratio = cfg.DATALOADER.RANDOM_SUBSET_RATIO
+        sampler = RandomSubsetTrainingSampler(
+            len(dicts), ratio, seed_shuffle=seed, seed_subset=seed
+        )
+    else:
+        raise ConfigError(
+            f"DATALOADER.SAMPLER_TRAIN: {name!r} is not known here: TrainingSampler, "
+            "RepeatFactorTrainingSampler or RandomSubsetTrainingSampler"
+        )
+    # Not its own iterator, which gives this process's share alone.
+    stream: Iterator[int] = sampler._infinite_indices()
+    return stream
+
+
+class BatchPlan:
+    """Which pictures make up this process's part of each batch.
+
+    Pictures wider than high and the others fill batches of their own, as Detectron2 groups them;
+    but over all processes, so that a batch is the same for any number of them.
+
+    Args:
+        stream: makes the endless positions, from their beginning.
+        is_wide: of a position, or ``None`` not to group.
+        batch_size: pictures of a batch, over all processes; a multiple of their number.
+
+    Attributes:
+        start_iter: the iteration whose batch comes first.
+    """
+
+    def __init__(
+        self,
+        stream: Callable[[], Iterator[int]],
+        is_wide: Callable[[int], bool] | None,
+        batch_size: int,
+    ) -> None:
+        self._stream, self._is_wide, self._batch_size = stream, is_wide, batch_size
+        self._rank, self._world_size = comm.get_rank(), comm.get_world_size()
+        self.start_iter = 0
+
+    def __iter__(self) -> Iterator[list[Request]]:
+        for batch in itertools.islice(self._batches(), self.start_iter, None):
+            yield batch[self._rank :: self._world_size]
+
+    def _batches(self) -> Iterator[list[Request]]:
+        groups: tuple[list[Request], list[Request]] = ([], [])
+        for request in enumerate(self._stream()):
+            group = groups[bool(self._is_wide and self._is_wide(request[1]))]
+            group.append(request)
+            if len(group) == self._batch_size:
+                yield group.copy()
+                group.clear()
+
+
+class TrainingLoader:
+    """Endless batches, each a list of Detectron2's mapped dicts.
+
+    Args:
+        dicts: the pictures.
+        mapper: whatever it draws, from Python, numpy or torch, is the picture's own.
+        plan: of the batches.
+        seed: of the augmentation.
+        num_workers: processes that read; 0 reads in this one.
+    """
+
+    def __init__(
+        self,
+        dicts: TrainingDicts,
+        mapper: NamingMapper,
+        plan: BatchPlan,
+        seed: int,
+        num_workers: int,
+    ) -> None:
+        self._pictures = _Pictures(dicts, mapper, seed)
+        self._plan, self._num_workers = plan, num_workers
+
+    @property
+    def start_iter(self) -> int:
+        """The iteration whose batch comes first; to be set before the first batch is taken."""
+        return self._plan.start_iter
+
+    @start_iter.setter
+    def start_iter(self, iteration: int) -> None:
+        self._plan.start_iter = iteration
+
+    def __iter__(self) -> Iterator[list[dict[str, Any]]]:
+        loader = DataLoader(
+            self._pictures,
+            batch_sampler=self._plan,  # type: ignore[arg-type]
+            num_workers=self._num_workers,
+            collate_fn=list,
+            # Else it draws from torch's own, which belongs to the training step.
+            generator=torch.Generator(),
+        )
+        return iter(loader)
+
+
+class _Pictures(Dataset[dict[str, Any]]):
+    def __init__(self, dicts: TrainingDicts, mapper: NamingMapper, seed: int) -> None:
+        self._dicts, self._mapper, self._seed = dicts, mapper, seed
+
+    def __len__(self) -> int:
+        return len(self._dicts)
+
+    def __getitem__(self, request: Any) -> dict[str, Any]:
+        number, position = request
+        with seeded(derived_seed(self._seed, number)):
+            mapped: dict[str, Any] = self._mapper(self._dicts[position])
+        return mapped
+
+
+def build_training_loader(cfg: CfgNode, dicts: TrainingDicts) -> TrainingLoader:
+    """The loader of a config.
+
+    Raises:
+        ConfigError: a batch that the processes cannot share evenly, or an unknown sampler.
+    """
+    check_shared_evenly(cfg)
+    seed = cfg.SEED if cfg.SEED >= 0 else comm.shared_random_seed()
+    plan = BatchPlan(
+        lambda: training_stream(cfg, dicts, seed),
+        dicts.is_wide if cfg.DATALOADER.ASPECT_RATIO_GROUPING else None,
+        cfg.SOLVER.IMS_PER_BATCH,
+    )
+    return TrainingLoader(
+        dicts, NamingMapper(cfg, is_train=True), plan, seed, cfg.DATALOADER.NUM_WORKERS
+    )

@@ -1,0 +1,1 @@
+"""Evaluation of detectors: result rows, sweeps, the report on head directions."""

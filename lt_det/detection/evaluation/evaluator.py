@@ -1,0 +1,163 @@
+"""LVIS evaluation of a detector, for one TDE setting or several."""
+
+import itertools
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from detectron2.evaluation import DatasetEvaluator
+from detectron2.evaluation.coco_evaluation import instances_to_coco_json
+from detectron2.structures import Instances
+from detectron2.utils import comm
+
+from lt_det.data.lvis.catalog import registered_set
+from lt_det.evaluation import (
+    Detections,
+    GroundTruth,
+    evaluate_lvis,
+    normalize_ground_truth,
+    save_detections,
+    share_weighted_ap,
+    zero_figures,
+)
+from lt_det.evaluation.lvis.detections import FIELD_OF
+
+from .tde_sweep import SweepAnswer
+
+logger = logging.getLogger(__name__)
+
+Record = dict[str, Any]
+
+
+class LTEvaluator(DatasetEvaluator):
+    """Box and mask AP by LVIS's protocol, a row for each answer the model gives an image.
+
+    Detections are written to ``FOLDER/<row slug>/lvis_results.json``, which is the file the LVIS
+    test server takes: all that the model keeps, under the image ids of the annotation file. Where
+    the set has no annotations, that file is all there is. The figures are LVIS's, of the best 300
+    detections of an image, however many the model keeps.
+
+    Args:
+        dataset_name: registered by lt_det.
+        rows: heads of the rows: ``name``, ``alpha``, ``background_exempt``, ``slug``.
+        tasks: ``("bbox",)`` or ``("bbox", "segm")``.
+        folder: where detections go.
+        per_category: report AP per category, too.
+    """
+
+    def __init__(
+        self,
+        dataset_name: str,
+        rows: list[Record],
+        tasks: tuple[str, ...],
+        folder: Path,
+        *,
+        per_category: bool = False,
+    ) -> None:
+        self._set = registered_set(dataset_name)
+        self._dataset_name = dataset_name
+        self._rows = rows
+        self._tasks = tasks
+        self._folder = folder
+        self._per_category = per_category
+        self._category_ids = [category["id"] for category in self._set.categories]
+        self._fields = tuple(FIELD_OF[task] for task in tasks)
+        self._detections: list[list[Detections]] = []
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every detection."""
+        self._detections = [[] for _ in self._rows]
+
+    def process(self, inputs: list[Record], outputs: list[Record]) -> None:
+        """Take the answers for some images: ``instances``, or a SweepAnswer in the rows' order."""
+        for image, output in zip(inputs, outputs, strict=True):
+            answer = output["instances"]
+            if not isinstance(answer, SweepAnswer):
+                self._detections[0].append(self._columns(answer, image["image_id"]))
+                continue
+            # Boxes and masks of what several settings detect are encoded once.
+            answer = answer.to(torch.device("cpu"))
+            union = self._columns(answer.union, image["image_id"])
+            of_settings = zip(self._detections, answer.positions, answer.scores, strict=True)
+            for kept, positions, scores in of_settings:
+                own = scores.double().numpy()
+                kept.append(replace(union.take(positions.numpy()), scores=own))
+
+    def _columns(self, instances: Instances, image_id: int) -> Detections:
+        """As columns: a record a detection takes several times the memory."""
+        records = instances_to_coco_json(instances.to(torch.device("cpu")), image_id)
+        for record in records:
+            record["category_id"] = self._category_ids[record["category_id"]]
+        return Detections.from_records(records, self._fields)
+
+    def evaluate(self) -> list[Record]:
+        """Rows of results (see :mod:`lt_det.evaluation.tables`); empty off the main process."""
+        comm.synchronize()
+        gathered = comm.gather(self._detections, dst=0)
+        if not comm.is_main_process():
+            return []
+        merged = [
+            Detections.concatenate([self._none(), *itertools.chain(*parts)])
+            for parts in zip(*gathered, strict=True)
+        ]
+        ids = self._set.ids
+        original_id = None if ids.originals is None else ids.original
+        for row, results in zip(self._rows, merged, strict=True):
+            save_detections(results, self._file(row), original_id=original_id)
+        if not self._set.has_annotations:
+            logger.info("%s has no annotations: detections only", self._dataset_name)
+            return []
+        normalized, notes = normalize_ground_truth(
+            list(self._set.images.values()), self._set.annotations, self._set.categories
+        )
+        for note in notes:
+            logger.info("%s: ground truth: %s", self._dataset_name, note)
+        categories = self._set.categories
+        without = sum("instance_count" not in category for category in categories)
+        if without:
+            logger.warning(
+                "%s: %d of %d categories have no instance_count: no AP_share",
+                self._dataset_name,
+                without,
+                len(categories),
+            )
+        # Indexed once for all rows and tasks.
+        truth = GroundTruth(normalized)
+        return [
+            self._row(row, results, truth) for row, results in zip(self._rows, merged, strict=True)
+        ]
+
+    def _file(self, head: Record) -> Path:
+        return self._folder / str(head["slug"]) / "lvis_results.json"
+
+    def _none(self) -> Detections:
+        return Detections.from_records([], self._fields)
+
+    def _row(self, head: Record, results: Detections, truth: GroundTruth) -> Record:
+        row = {key: head[key] for key in ("name", "alpha", "background_exempt")}
+        row["dataset"] = self._dataset_name
+        row["detections"] = str(self._file(head))
+        for task in self._tasks:
+            row[task] = self._figures(results, truth, task, str(head["name"]))
+        return row
+
+    def _figures(
+        self, results: Detections, truth: GroundTruth, task: str, name: str
+    ) -> dict[str, Any]:
+        if len(results):
+            figures = evaluate_lvis(truth, results, task, per_category=True)
+        else:
+            logger.warning("%s: %s: no detection at all", self._dataset_name, name)
+            there = truth.of_masks if task == "segm" else truth
+            figures = zero_figures(there.record, per_category=True)
+        per_category = figures.pop("per_category")
+        categories = self._set.categories
+        if all("instance_count" in category for category in categories):
+            counts = {category["id"]: category["instance_count"] for category in categories}
+            figures["AP_share"] = share_weighted_ap(per_category, counts)
+        if self._per_category:
+            figures["per_category"] = per_category
+        return figures

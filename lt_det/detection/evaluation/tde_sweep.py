@@ -1,0 +1,117 @@
+"""Several TDE settings from one pass over the data.
+
+α and background exemption touch neither RoI features nor boxes, so backbone, proposals, RoI pooling
+and box heads run once a picture; only probabilities and NMS are made once a setting. A detection
+that several settings share gets its mask once.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from detectron2.modeling import GeneralizedRCNN
+from detectron2.structures import Boxes, Instances
+from torch import Tensor, nn
+
+from lt_det.detection.modeling.box_predictor import TDEInference
+from lt_det.detection.modeling.cascade_inference import box_detections, run_box_stages
+
+_INDEX = "union_index"
+
+
+@dataclass(frozen=True)
+class SweepAnswer:
+    """What several settings detect in a picture.
+
+    Attributes:
+        union: every (box, class) that any of them detects, with its mask; scores are 0.
+        positions: of each setting, its detections' positions in ``union``, best first.
+        scores: of each setting, their scores.
+    """
+
+    union: Instances
+    positions: list[Tensor]
+    scores: list[Tensor]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def to(self, device: torch.device) -> "SweepAnswer":
+        """The answer on a device; all settings travel together, and are waited for once."""
+        sizes = [len(own) for own in self.positions]
+        columns = torch.stack([torch.cat(self.positions).double(), torch.cat(self.scores).double()])
+        positions, scores = columns.to(device)
+        return SweepAnswer(
+            self.union.to(device),
+            list(positions.long().split(sizes)),
+            list(scores.to(self.scores[0].dtype).split(sizes)),
+        )
+
+    def of(self, setting: int) -> Instances:
+        """The detections of a setting, as the model itself answers with it."""
+        found = self.union[self.positions[setting]]
+        found.scores = self.scores[setting]
+        return found
+
+
+class TDESweep(nn.Module):
+    """A detector that answers once for each setting.
+
+    Args:
+        model: a GeneralizedRCNN with LT RoI heads and a normalized classifier, in eval mode.
+        settings: what to infer by; answers come in this order.
+    """
+
+    def __init__(self, model: GeneralizedRCNN, settings: list[TDEInference]) -> None:
+        super().__init__()
+        self.model = model
+        self.settings = settings
+
+    @torch.no_grad()
+    def forward(self, batched_inputs: list[dict[str, Any]]) -> list[dict[str, SweepAnswer]]:
+        """Detectron2's input; a dict an image with ``instances``: a :class:`SweepAnswer`."""
+        model = self.model
+        images = model.preprocess_image(batched_inputs)
+        features = model.backbone(images.tensor)
+        proposals, _ = model.proposal_generator(images, features, None)
+        stages = run_box_stages(model.roi_heads, features, proposals)
+        of_settings = [box_detections(stages, setting) for setting in self.settings]
+        unions = [_union(list(of_image)) for of_image in zip(*of_settings, strict=True)]
+        detected = model.roi_heads.forward_with_given_boxes(features, [u.union for u in unions])
+        processed = model._postprocess(detected, batched_inputs, images.image_sizes)
+        return [
+            {"instances": _as_processed(answer, one["instances"])}
+            for answer, one in zip(unions, processed, strict=True)
+        ]
+
+
+def _union(of_settings: list[Instances]) -> SweepAnswer:
+    """Distinct (box, class) pairs over the settings of a picture."""
+    boxes = torch.cat([found.pred_boxes.tensor for found in of_settings])
+    classes = torch.cat([found.pred_classes for found in of_settings])
+    rows = torch.cat([boxes, classes[:, None].to(boxes.dtype)], dim=1)
+    distinct, where = torch.unique(rows, dim=0, return_inverse=True)
+    union = Instances(of_settings[0].image_size)
+    union.pred_boxes = Boxes(distinct[:, :4])
+    union.pred_classes = distinct[:, 4].to(classes.dtype)
+    union.scores = distinct.new_zeros(len(distinct))
+    union.set(_INDEX, torch.arange(len(distinct), device=distinct.device))
+    positions = where.split([len(found) for found in of_settings])
+    return SweepAnswer(union, list(positions), [found.scores for found in of_settings])
+
+
+def _as_processed(answer: SweepAnswer, processed: Instances) -> SweepAnswer:
+    """The answer at the picture's own size; boxes that are empty there have gone."""
+    kept = processed.get(_INDEX)
+    processed.remove(_INDEX)
+    if len(kept) == len(answer.union):
+        return SweepAnswer(processed, answer.positions, answer.scores)
+    new = torch.full((len(answer.union),), -1, dtype=torch.long, device=kept.device)
+    new[kept] = torch.arange(len(kept), device=kept.device)
+    positions, scores = [], []
+    for own, of_own in zip(answer.positions, answer.scores, strict=True):
+        moved = new[own]
+        there = (moved >= 0).nonzero().flatten()
+        positions.append(moved[there])
+        scores.append(of_own[there])
+    return SweepAnswer(processed, positions, scores)

@@ -1,0 +1,1 @@
+"""The parts of a detector: box predictors, RoI heads, inference, teachers, backbones."""

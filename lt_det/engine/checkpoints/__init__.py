@@ -1,0 +1,1 @@
+"""Checkpoints: reading, writing, what is recorded beside the weights."""

@@ -1,0 +1,1 @@
+"""Metrics of classifiers by shot group."""

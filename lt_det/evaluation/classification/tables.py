@@ -1,0 +1,44 @@
+"""Tables of classification results, {method: {test: figures}}."""
+
+import math
+from typing import Any
+
+from lt_det.evaluation.tables import markdown_table
+
+Results = dict[str, dict[str, dict[str, Any]]]
+_GROUPS = ("many", "medium", "few")
+
+
+def group_table(results: Results, test: str) -> str:
+    """Recall, precision and F1 by shot group on one test, a row a method (xERM, Table 1).
+
+    ``precision`` leaves classes out that are never predicted; ``precision*`` counts them 0. ``f1``
+    is the mean of the classes' F1; ``f1 (paper)`` the harmonic mean of the group's recall and
+    precision, as in that table.
+    """
+    columns = [("recall", g) for g in _GROUPS] + [("precision", g) for g in _GROUPS]
+    columns += [("precision_zero", "few")]
+    columns += [(figure, g) for figure in ("f1", "f1_paper") for g in (*_GROUPS, "all")]
+    shown = {"precision_zero": "precision*", "f1_paper": "f1 (paper)"}
+    heading = [test, "top-1", *(f"{shown.get(f, f)} {g}" for f, g in columns), "ECE"]
+    rows = []
+    for method, tests in results.items():
+        figures = tests[test]
+        cells = [figure_cell(figures["top1"]), *(figure_cell(figures[f][g]) for f, g in columns)]
+        rows.append([method, *cells, figure_cell(figures.get("ece", math.nan))])
+    return markdown_table(heading, rows)
+
+
+def top1_table(results: Results) -> str:
+    """Top-1 on every test, a row a method (xERM, Table 4)."""
+    tests = list(next(iter(results.values())))
+    rows = [
+        [method, *(figure_cell(of_tests[test]["top1"]) for test in tests)]
+        for method, of_tests in results.items()
+    ]
+    return markdown_table(["top-1", *tests], rows)
+
+
+def figure_cell(value: float) -> str:
+    """One decimal; a dash for NaN."""
+    return "–" if math.isnan(value) else f"{value:.1f}"

@@ -1,0 +1,1 @@
+"""LVIS and COCO AP: ground truth, detections, evaluators."""

@@ -1,0 +1,121 @@
+"""Boundary AP: LVIS AP with IoU of the masks' borders, through vernier (an optional extra)."""
+
+import json
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as mask_api
+
+from lt_det.errors import DataError
+
+from .detection_limits import LVIS_PER_IMAGE, best_per_category, best_per_image, with_area
+from .detections import Detections
+from .lvis_ap import (
+    LVIS_FIGURES,
+    GroundTruth,
+    Record,
+    Results,
+    group_ap50,
+    log_uncounted,
+    percent,
+    prepare,
+    zero_figures,
+)
+
+# Width of the border, as a share of the picture's diagonal (Cheng et al., 2021).
+DILATION = 0.02
+
+
+def evaluate_lvis_boundary(
+    ground_truth: Record | GroundTruth,
+    results: Results,
+    *,
+    max_detections: int = LVIS_PER_IMAGE,
+    dilation: float = DILATION,
+) -> dict[str, float]:
+    """Boundary AP (Cheng et al., "Boundary IoU", CVPR 2021) under LVIS's protocol.
+
+    The smaller of mask IoU and boundary IoU takes the place of mask IoU. Areas are LVIS's closed
+    ranges; the authors' own code has half-open ones, so that an instance of just 32² or 96² pixels
+    is grouped otherwise there.
+
+    Args:
+        ground_truth, results, max_detections: as :func:`~lt_det.evaluation.evaluate_lvis`; masks.
+        dilation: width of the border over the picture's diagonal.
+
+    Returns:
+        the figures of :func:`~lt_det.evaluation.evaluate_lvis`, in percent.
+
+    Raises:
+        DataError: as there; or vernier is not installed, or refuses the ground truth.
+    """
+    truth, checked = prepare(ground_truth, results, "boundary", ("boundary",))
+    return _figures(truth, checked, best_per_image(checked, max_detections), dilation)
+
+
+def evaluate_lvis_boundary_fixed(
+    ground_truth: Record | GroundTruth, results: Results, *, dilation: float = DILATION
+) -> dict[str, float]:
+    """Boundary AP_fixed: the best 10,000 detections of a category, no limit of an image."""
+    truth, checked = prepare(ground_truth, results, "boundary", ("boundary",))
+    return _figures(truth, checked, best_per_category(checked), dilation)
+
+
+def _figures(
+    truth: GroundTruth, checked: Detections, best: Detections, dilation: float
+) -> dict[str, float]:
+    try:
+        from vernier import instance
+    except ImportError as error:
+        raise DataError(
+            "boundary AP needs vernier: pip install 'lt_det[boundary]' (or vernier==0.5.4)"
+        ) from error
+    kept = with_area(best)
+    log_uncounted("boundary", len(checked), len(best), len(kept))
+    if not len(kept):
+        return zero_figures(truth.record)
+    try:
+        gt = instance.CocoDataset.from_lvis_json(json.dumps(_disjoint(truth)).encode())
+    except ValueError as error:
+        raise DataError(f"ground truth: vernier: {error}") from error
+    accumulated = instance.evaluate_boundary_grid(
+        gt,
+        _boxed(kept),
+        parity_mode="strict",
+        max_dets_per_image=len(kept),
+        use_cats=True,
+        dilation_ratio=dilation,
+        dt_area="mask",
+    ).accumulate([len(kept)])
+    stats = accumulated.summarize_lvis(gt, [len(kept)]).stats
+    figures = {key: percent(value) for key, value in zip(LVIS_FIGURES, stats, strict=True)}
+    precision = np.asarray(accumulated.precision)[0, :, :, 0, -1]
+    return {**figures, **group_ap50(precision, truth.record["categories"])}
+
+
+def _boxed(detections: Detections) -> list[dict[str, Any]]:
+    """Records with the masks' own boxes, which vernier asks for."""
+    records = list(detections.records())
+    boxes = mask_api.toBbox([record["segmentation"] for record in records]).tolist()
+    return [{**record, "bbox": box} for record, box in zip(records, boxes, strict=True)]
+
+
+def _disjoint(truth: GroundTruth) -> Record:
+    """The ground truth in the form vernier insists on; what counts is the same.
+
+    A category that is not exhaustive in an image counts there only where the image has instances
+    of it: otherwise the official code drops its detections or ignores them, which is the same.
+    """
+    images = []
+    for image in truth.record["images"]:
+        present = {a["category_id"] for a in truth.by_image.get(image["id"], [])}
+        partial = set(image["not_exhaustive_category_ids"])
+        absent = set(image["neg_category_ids"]) - partial - present
+        images.append(
+            {
+                **image,
+                "neg_category_ids": sorted(absent),
+                "not_exhaustive_category_ids": sorted(partial & present),
+            }
+        )
+    return {**truth.record, "images": images}

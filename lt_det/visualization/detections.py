@@ -1,0 +1,227 @@
+"""Test pictures with ground truth and detections, side by side."""
+
+import json
+import logging
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import cv2
+import matplotlib
+import numpy as np
+from detectron2.config import CfgNode
+from detectron2.utils import comm
+from detectron2.utils.visualizer import GenericMask, Visualizer
+from numpy.typing import NDArray
+from pycocotools import mask as mask_api
+
+from lt_det.data.image_files.reading import read_picture
+from lt_det.data.lvis.annotation_set import AnnotationSet
+from lt_det.data.lvis.catalog import registered_set
+from lt_det.data.lvis.detectron2_dicts import detectron2_dict
+from lt_det.errors import DataError
+from lt_det.evaluation import Detections, read_results
+
+from .drawing import said_if_not_drawn
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+logger = logging.getLogger(__name__)
+
+Record = dict[str, Any]
+
+# Small pictures are enlarged to this side, so that names can be read on them.
+_SHOWN_SIDE = 480
+# Of a figure's inches for each picture: width and height.
+_PANEL = 4.2, 4.6
+
+
+def draw_run(cfg: CfgNode) -> None:
+    """Draw TEST.NUM_PICTURES pictures for each test set from the detections a run has written.
+
+    They go to OUTPUT_DIR/pictures; what cannot be drawn is said in the log. Does nothing off the
+    main process.
+    """
+    if not comm.is_main_process() or cfg.TEST.NUM_PICTURES < 1:
+        return
+    folder = Path(cfg.OUTPUT_DIR, "pictures")
+    for name in cfg.DATASETS.TEST:
+        with said_if_not_drawn(f"pictures of {name}"):
+            paths = draw_detections(
+                name,
+                _detection_files(Path(cfg.OUTPUT_DIR), name),
+                folder,
+                cfg.TEST.NUM_PICTURES,
+                cfg.TEST.PICTURE_SCORE_THRESH,
+                masks=cfg.MODEL.MASK_ON,
+            )
+            logger.info("%s: %d pictures of detections: %s", name, len(paths), folder)
+
+
+def _detection_files(output: Path, dataset_name: str) -> dict[str, Path]:
+    """What a run has written for a test set, by method; by folder where there are no figures."""
+    rows = []
+    if (output / "results.json").is_file():
+        rows = json.loads((output / "results.json").read_text(encoding="utf-8"))
+    own = [row for row in rows if row["dataset"] == dataset_name]
+    if own:
+        return {row["name"]: Path(row["detections"]) for row in own}
+    found = sorted((output / "inference" / dataset_name).glob("*/lvis_results.json"))
+    return {file.parent.name: file for file in found}
+
+
+def draw_detections(
+    dataset_name: str,
+    files: dict[str, Path],
+    folder: Path,
+    num_pictures: int,
+    score_threshold: float,
+    *,
+    masks: bool = True,
+) -> list[Path]:
+    """Write one PNG a picture: ground truth first, then the detections of each method.
+
+    Nothing but the chosen pictures' annotations and detections is held in memory.
+
+    Args:
+        dataset_name: registered by lt_det.
+        files: LVIS results by method.
+        folder: made if missing.
+        num_pictures: spread evenly from pictures with the rarest categories to those without.
+        score_threshold: detections below are not drawn.
+        masks: results have them, beside boxes.
+
+    Returns:
+        the files written.
+    """
+    annotation_set = registered_set(dataset_name)
+    positions = _choose(annotation_set, num_pictures)
+    chosen = annotation_set.store.image_ids[positions].tolist()
+    fields = ("bbox", "segmentation") if masks else ("bbox",)
+    results = {}
+    for method, file in files.items():
+        with said_if_not_drawn(f"{dataset_name}: detections of {method}"):
+            results[method] = read_results(file, fields, annotation_set.ids, only=chosen)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for position, image_id in zip(positions, chosen, strict=True):
+        own_id = annotation_set.ids.original(image_id)
+        with said_if_not_drawn(f"{dataset_name}: image {own_id}"):
+            record = detectron2_dict(annotation_set, position)
+            picture = _read(record)
+            panels = {"ground truth": _draw_truth(picture, record, annotation_set.class_names)}
+            for method, found in results.items():
+                own = (found.image_ids == image_id) & (found.scores >= score_threshold)
+                shown = found.take(np.flatnonzero(own))
+                panels[method] = _draw(picture, shown, annotation_set)
+            name = re.sub(r"[^\w.-]", "_", str(own_id))
+            paths.append(_save(panels, folder / f"{dataset_name}_{name}.png"))
+    return paths
+
+
+def _choose(annotation_set: AnnotationSet, count: int) -> list[int]:
+    """Positions of images, spread evenly from those with the rarest categories to those without."""
+    store = annotation_set.store
+    counts: list[Any] = [category.get("image_count") for category in annotation_set.categories]
+    if None in counts:
+        counts = annotation_set.counts[0]
+    rarest = np.full(len(store.image_ids), np.inf)
+    image_of = np.repeat(np.arange(len(rarest)), np.diff(store.starts))
+    np.minimum.at(rarest, image_of, np.array(counts, dtype=float)[annotation_set.classes])
+    order = np.lexsort((store.image_ids, rarest))
+    order = order[~np.isin(order, list(annotation_set.unreadable))]
+    picks = np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)
+    return [int(i) for i in order[picks]]
+
+
+def _read(record: Record) -> NDArray[np.uint8]:
+    """The picture as a model sees it: upright, 16 bits scaled."""
+    picture: NDArray[np.uint8] = read_picture(record["file_name"], "RGB")
+    height, width = picture.shape[:2]
+    if (height, width) != (record["height"], record["width"]):
+        raise DataError(
+            f"{record['file_name']}: is {width}x{height}, its annotations are of "
+            f"{record['width']}x{record['height']}"
+        )
+    return picture
+
+
+def _canvas(picture: NDArray[np.uint8]) -> tuple[Visualizer, float]:
+    scale = max(1.0, _SHOWN_SIDE / max(picture.shape[:2]))
+    enlarged = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    return Visualizer(enlarged), scale
+
+
+def _draw_truth(picture: NDArray[np.uint8], record: Record, names: list[str]) -> NDArray[np.uint8]:
+    annotations = record["annotations"]
+    crowd = {0: "", 1: " (crowd)"}
+    labels = [names[a["category_id"]] + crowd[a["iscrowd"]] for a in annotations]
+    boxes = np.array([a["bbox"] for a in annotations], dtype=float).reshape(-1, 4)
+    return _overlaid(picture, boxes, [a.get("segmentation") for a in annotations], labels)
+
+
+def _draw(
+    picture: NDArray[np.uint8], found: Detections, annotation_set: AnnotationSet
+) -> NDArray[np.uint8]:
+    names, class_of = annotation_set.class_names, annotation_set.class_of
+    rows = zip(found.category_ids.tolist(), found.scores.tolist(), strict=True)
+    labels = [f"{names[class_of[c]]} {100 * score:.0f}%" for c, score in rows]
+    assert found.boxes is not None
+    return _overlaid(picture, found.boxes, found.masks or [None] * len(found), labels)
+
+
+def _overlaid(
+    picture: NDArray[np.uint8],
+    boxes: NDArray[np.float64],
+    segmentations: list[Any],
+    labels: list[str],
+) -> NDArray[np.uint8]:
+    """The picture with boxes (N, 4) XYWH, names, and a mask for those that have one."""
+    visualizer, scale = _canvas(picture)
+    corners = scale * np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+    outlines = [_outline(segmentation, visualizer, scale) for segmentation in segmentations]
+    # Detectron2 draws masks for all that it is given, or for none.
+    for masked in (True, False):
+        own = [i for i, outline in enumerate(outlines) if (outline is not None) == masked]
+        if own:
+            visualizer.overlay_instances(
+                boxes=corners[own],
+                # Between two of these matplotlib would set mathematics.
+                labels=[labels[i].replace("$", r"\$") for i in own],
+                masks=[outlines[i] for i in own] if masked else None,
+            )
+    return np.asarray(visualizer.get_output().get_image())
+
+
+def _outline(segmentation: Any, visualizer: Visualizer, scale: float) -> GenericMask | None:
+    """A mask as polygons on the canvas, which take less memory than its pixels."""
+    height, width = visualizer.output.height, visualizer.output.width
+    if not segmentation:
+        return None
+    if isinstance(segmentation, list):
+        polygons = [scale * np.asarray(polygon, dtype=float) for polygon in segmentation]
+        return GenericMask(polygons, height, width)
+    decoded = cv2.resize(
+        mask_api.decode(segmentation), (width, height), interpolation=cv2.INTER_NEAREST
+    )
+    outline = GenericMask(decoded, height, width)
+    return GenericMask(outline.polygons, height, width)
+
+
+def _save(panels: dict[str, NDArray[np.uint8]], path: Path) -> Path:
+    width, height = _PANEL
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(width * len(panels), height), squeeze=False
+    )
+    try:
+        for axis, (title, panel) in zip(axes[0], panels.items(), strict=True):
+            axis.imshow(panel)
+            axis.set_title("\n".join(textwrap.wrap(title, 36)), fontsize=9)
+            axis.axis("off")
+        figure.tight_layout()
+        figure.savefig(path, dpi=110, bbox_inches="tight")
+    finally:
+        plt.close(figure)
+    return path
