@@ -1,4 +1,4 @@
-"""LVIS AP of a results file, by lt_det or by the official package, from file to figures."""
+"""LVIS AP of a results file, by lt_det or by the official package, from file to metrics."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lt_det.evaluation.lvis.ground_truth import normalize_ground_truth
-from lt_det.evaluation.lvis.lvis_ap import GROUP_AP50, LVIS_FIGURES, GroundTruth, evaluate_lvis
+from lt_det.evaluation.lvis.lvis_ap import GROUP_AP50, LVIS_METRICS, GroundTruth, evaluate_lvis
 from lt_det.evaluation.lvis.reference import evaluate_lvis_reference
 from lt_det.evaluation.lvis.results_file import read_results
 from lt_det.files import load_json
@@ -91,11 +91,11 @@ def main(args: argparse.Namespace) -> None:
     results: Any = read_results(file, ["bbox"]) if args.by == "lt_det" else load_json(file)
     read = time.perf_counter()
     evaluate = evaluate_lvis if args.by == "lt_det" else evaluate_lvis_reference
-    figures = evaluate(truth, results, "bbox")
+    metrics = evaluate(truth, results, "bbox")
     ended = time.perf_counter()
     say(
         {"seconds": ended - started, "seconds_evaluating": ended - read, "mib": peak()}
-        | {key: figures[key] for key in (*LVIS_FIGURES, *GROUP_AP50)}
+        | {key: metrics[key] for key in (*LVIS_METRICS, *GROUP_AP50)}
     )
 
 

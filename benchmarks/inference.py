@@ -1,4 +1,4 @@
-"""One way of detecting in a picture at LVIS's vocabulary, timed outside the backbone."""
+"""One way of detecting in an image at LVIS's vocabulary, timed outside the backbone."""
 
 import argparse
 import time
@@ -92,14 +92,14 @@ def _size_of_features(model: Any) -> torch.Tensor:
 
 
 def _center(model: Any, layers: list[Any]) -> None:
-    """Give each unit of the layers mean 0 and size 1 over a picture's RoIs."""
+    """Give each unit of the layers mean 0 and size 1 over an image's RoIs."""
     seen: dict[Any, torch.Tensor] = {}
     hooks = [
         layer.register_forward_hook(lambda layer, _, out: seen.update({layer: out}))
         for layer in layers
     ]
-    for layer in layers:  # each from what the one before it makes of the picture
-        model([{"image": picture((256, 256)), "height": 256, "width": 256}])
+    for layer in layers:  # each from what the one before it makes of the image
+        model([{"image": image((256, 256)), "height": 256, "width": 256}])
         found = seen[layer]
         layer.weight /= found.std()
         layer.bias -= found.mean(0) / found.std()
@@ -107,7 +107,7 @@ def _center(model: Any, layers: list[Any]) -> None:
         hook.remove()
 
 
-def picture(size: tuple[int, int]) -> torch.Tensor:
+def image(size: tuple[int, int]) -> torch.Tensor:
     """Noise, the same for every variant."""
     generator = torch.Generator().manual_seed(2)
     return torch.randint(256, (3, *size), dtype=torch.uint8, generator=generator)
@@ -118,7 +118,7 @@ def main(args: argparse.Namespace) -> None:
     model = build(args)
     settings = [TDEInference(alpha, True) for alpha in SWEPT]
     tested = TDESweep(model, settings) if args.variant == "sweep" else model
-    inputs = [{"image": picture(args.size), "height": args.size[0], "width": args.size[1]}]
+    inputs = [{"image": image(args.size), "height": args.size[0], "width": args.size[1]}]
     in_backbone = 0.0
     real = model.backbone.forward
 

@@ -27,7 +27,7 @@ _POINTS = 50
 
 
 def make_file(folder: Path, num_images: int) -> None:
-    """A stand-in: as many annotations an image and points a polygon; one picture for all."""
+    """A stand-in: as many annotations an image and points a polygon; one image for all."""
     rng = np.random.default_rng(0)
     (folder / "train2017").mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(folder / "train2017" / "1.jpg"), np.full((480, 640, 3), 90, dtype=np.uint8))
@@ -72,7 +72,7 @@ def make_file(folder: Path, num_images: int) -> None:
 
 
 def config() -> CfgNode:
-    """One picture a batch, no workers: the first batch is what the loader itself takes."""
+    """One image a batch, no workers: the first batch is what the loader itself takes."""
     cfg = get_cfg()
     add_lt_config(cfg)
     cfg.DATASETS.TRAIN = ("stand_in",)

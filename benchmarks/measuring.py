@@ -71,7 +71,7 @@ def say(measured: dict[str, float]) -> None:
 
 
 def machine() -> dict[str, str]:
-    """What the figures were measured on."""
+    """What the metrics were measured on."""
     import torch
     import torchvision
 

@@ -59,8 +59,8 @@ def _batch(args: argparse.Namespace) -> list[dict[str, Any]]:
     instances.gt_boxes = Boxes(torch.cat([corners, corners + 60], dim=1))
     instances.gt_classes = torch.randint(args.classes, (20,))
     instances.gt_masks = BitMasks(torch.ones(20, height, width, dtype=torch.bool))
-    picture = inference.picture(args.size)
-    return [{"image": picture, "height": height, "width": width, "instances": instances}]
+    image = inference.image(args.size)
+    return [{"image": image, "height": height, "width": width, "instances": instances}]
 
 
 @torch.no_grad()
@@ -69,7 +69,7 @@ def _inference(args: argparse.Namespace) -> dict[str, float]:
 
     def work(variant: str, setting: TDEInference | None) -> Callable[[], Tensor]:
         model = _model(args, variant)
-        images = model.preprocess_image([{"image": inference.picture(args.size)}])
+        images = model.preprocess_image([{"image": inference.image(args.size)}])
         features = model.backbone(images.tensor)
         proposals, _ = model.proposal_generator(images, features, None)
         return lambda: mean_probs(run_box_stages(model.roi_heads, features, proposals), setting)

@@ -8,20 +8,20 @@ import torch
 
 from lt_det.core import shot_groups
 from lt_det.data.classification import imbalance_counts
-from lt_det.evaluation.classification.tables import figure_cell
+from lt_det.evaluation.classification.tables import metric_cell
 from lt_det.evaluation.tables import markdown_table
 from lt_det.visualization.class_bias import draw_curves
 
-from .comparison import ALPHAS, Results, Study, held_out_students, on_all_pictures, read_results
+from .comparison import ALPHAS, Results, Study, held_out_students, on_all_images, read_results
 
 
 def grid(
     study: Study, heads: Sequence[int], temperatures: Sequence[float], offsets: Sequence[float]
 ) -> tuple[Results, str]:
-    """De-confound for every K × τ × γ, with α swept in each, on the held-out pictures.
+    """De-confound for every K × τ × γ, with α swept in each, on the held-out images.
 
     Returns:
-        ``{"K=2 τ=16 γ=0.03125": {row: figures}}`` and a Markdown table of top-1, a row a setting, a
+        ``{"K=2 τ=16 γ=0.03125": {row: metrics}}`` and a Markdown table of top-1, a row a setting, a
         column an α (0 is De-confound itself).
     """
     runs = {}
@@ -37,9 +37,9 @@ def grid(
     results: Results = {}
     rows = []
     for name, run in runs.items():
-        top1 = on_all_pictures(read_results(run))
+        top1 = on_all_images(read_results(run))
         results[name] = top1
-        rows.append([name, *(figure_cell(figures["top1"]) for figures in top1.values())])
+        rows.append([name, *(metric_cell(metrics["top1"]) for metrics in top1.values())])
     heading = ["top-1", *(f"α={alpha:g}" for alpha in [0, *ALPHAS])]
     return results, markdown_table(heading, rows)
 
@@ -50,14 +50,14 @@ def weighting(
     """xERM_TDE by exponent g, and with one weight w_ba for all samples (Zhu et al., Fig. 5).
 
     Args:
-        study: where and how; tests on the held-out pictures, which the teacher must not have seen.
+        study: where and how; tests on the held-out images, which the teacher must not have seen.
         teacher: its checkpoint.
         alpha: of its TDE.
         exponents: values of g.
         weights: values of w_ba.
 
     Returns:
-        ``{"g=2": {test: figures}, "w=0.5": …}`` and a Markdown table of top-1.
+        ``{"g=2": {test: metrics}, "w=0.5": …}`` and a Markdown table of top-1.
     """
     settings = {f"g={g:g}": ["MODEL.LT.XERM.EXPONENT", str(float(g))] for g in exponents}
     for weight in weights:
@@ -73,7 +73,7 @@ def weighting(
     draw_curves(
         curves, study.output / "weighting.png", x_label="g, or constant w_ba", y_label="top-1, %"
     )
-    rows = [[n, *(figure_cell(f[t]["top1"]) for t in tests)] for n, f in results.items()]
+    rows = [[n, *(metric_cell(f[t]["top1"]) for t in tests)] for n, f in results.items()]
     return results, markdown_table(["top-1", *tests], rows)
 
 
@@ -93,7 +93,7 @@ def representations(study: Study, checkpoints: dict[str, str]) -> tuple[dict[str
         name: study.run(
             "crt",
             f"representation_{name.replace(' ', '_')}",
-            *("DATASETS.IMAGES.IMBALANCE", "1.0", "DATALOADER.IMAGE_SAMPLER", "instance"),
+            *("DATASETS.CLASSIFICATION.IMBALANCE", "1.0", "DATALOADER.IMAGE_SAMPLER", "instance"),
             *("MODEL.WEIGHTS", checkpoint),
         )
         for name, checkpoint in checkpoints.items()
@@ -102,13 +102,13 @@ def representations(study: Study, checkpoints: dict[str, str]) -> tuple[dict[str
     groups: dict[str, torch.Tensor] = {}
     results: dict[str, Any] = {}
     for name, run in runs.items():
-        figures = on_all_pictures(read_results(run))["cRT"]
-        recall = torch.tensor(figures["per_class"]["recall"])
-        available = torch.tensor(figures["bias"]["train"])
+        metrics = on_all_images(read_results(run))["cRT"]
+        recall = torch.tensor(metrics["per_class"]["recall"])
+        available = torch.tensor(metrics["bias"]["train"])
         order = torch.arange(len(available))
         groups = shot_groups(imbalance_counts(available, study.imbalance, order))
         of_groups = {group: float(recall[mask].mean()) for group, mask in groups.items()}
-        results[name] = {"top1": figures["top1"], **of_groups}
+        results[name] = {"top1": metrics["top1"], **of_groups}
     heading = ["balanced classifier", "top-1", *groups]
-    rows = [[name, *(figure_cell(v) for v in values.values())] for name, values in results.items()]
+    rows = [[name, *(metric_cell(v) for v in values.values())] for name, values in results.items()]
     return results, markdown_table(heading, rows)

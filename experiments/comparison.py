@@ -1,4 +1,4 @@
-"""The comparison of classification methods on one data set, from choices to figures."""
+"""The comparison of classification methods on one data set, from choices to metrics."""
 
 import json
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _OFF_AT_ZERO = ("alpha", "tau")
 
 # The weight decay of the published xERM_PC student.
 _LESS_DECAY = ["SOLVER.WEIGHT_DECAY", "0.0001", "SOLVER.WEIGHT_DECAY_NORM", "0.0001"]
-# Variants of the xERM student tried on the held-out pictures: name → KEY VALUE pairs.
+# Variants of the xERM student tried on the held-out images: name → KEY VALUE pairs.
 XERM_VARIANTS: dict[str, list[str]] = {
     "g1": ["MODEL.LT.XERM.EXPONENT", "1.0"],
     "g2": ["MODEL.LT.XERM.EXPONENT", "2.0"],
@@ -40,7 +40,7 @@ class Study:
     Attributes:
         tool: ``tools/train_cls.py``.
         configs: folder of the data set's configs, with ``resnet32_<method>.yaml``.
-        data: folder or zip of pictures.
+        data: folder or zip of images.
         output: folder of the runs.
         imbalance: of the training cut.
         epochs: of every first-stage and xERM training.
@@ -48,7 +48,7 @@ class Study:
             so it should be as long as that of the comparison.
         variant_epochs: of the trainings that compare xERM's variants; fewer favour the student
             that goes on from its teacher.
-        hold_out: pictures a class that choices are made on, kept out of those trainings; 0: on the
+        hold_out: images a class that choices are made on, kept out of those trainings; 0: on the
             data set's own validation set.
         jobs: runs at a time.
         compiled: train with compiled backbones.
@@ -69,8 +69,8 @@ class Study:
     @property
     def held_out(self) -> list[str]:
         """Options of a run that is tested on what choices are made on, never on the test set."""
-        held = ["DATASETS.IMAGES.HOLD_OUT", str(self.hold_out)] if self.hold_out else []
-        return [*held, "TEST.IMAGES.SPLIT", "val"]
+        held = ["DATASETS.CLASSIFICATION.HOLD_OUT", str(self.hold_out)] if self.hold_out else []
+        return [*held, "TEST.CLASSIFICATION.SPLIT", "val"]
 
     def training(self, method: str, name: str, epochs: int, seed: int, *options: str) -> Run:
         """A training; 0 epochs leaves the config's schedule."""
@@ -116,8 +116,8 @@ def read_results(run: Run) -> Results:
     return found
 
 
-def on_all_pictures(results: Results) -> dict[str, dict[str, Any]]:
-    """``{method: figures}`` on the whole test set, which comes first, whatever it is called."""
+def on_all_images(results: Results) -> dict[str, dict[str, Any]]:
+    """``{method: metrics}`` on the whole test set, which comes first, whatever it is called."""
     return {method: next(iter(tests.values())) for method, tests in results.items()}
 
 
@@ -135,7 +135,7 @@ def best_parameter(results: Results, key: str, test: str | None = None) -> float
         ValueError: none was swept.
     """
     found = (
-        on_all_pictures(results)
+        on_all_images(results)
         if test is None
         else {method: tests[test] for method, tests in results.items()}
     )
@@ -149,7 +149,7 @@ def best_parameter(results: Results, key: str, test: str | None = None) -> float
 
 
 def tune(study: Study, variant_names: Sequence[str]) -> dict[str, Any]:
-    """Train without the held-out pictures and choose on them, by top-1; the test set is not used.
+    """Train without the held-out images and choose on them, by top-1; the test set is not used.
 
     Args:
         study: where and how.
@@ -163,18 +163,21 @@ def tune(study: Study, variant_names: Sequence[str]) -> dict[str, Any]:
     xe = study.training("xe", "tuning_xe", study.tuning_epochs, 1, *held)
     study.finish([te, xe])
     of_te = study.evaluation(te, "tde", *held, "TEST.TDE_ALPHAS", str(ALPHAS))
-    la, tau_norm = ["TEST.IMAGES.LA_TAUS", str(LA_TAUS)], ["TEST.IMAGES.TAU_NORM_POWERS"]
+    la, tau_norm = (
+        ["TEST.CLASSIFICATION.LA_TAUS", str(LA_TAUS)],
+        ["TEST.CLASSIFICATION.TAU_NORM_POWERS"],
+    )
     of_xe = study.evaluation(xe, "xe", *held, *la, *tau_norm, str(TAU_NORM_POWERS))
     study.finish([of_te, of_xe])
     alpha = best_parameter(read_results(of_te), "alpha")
     tried = {n: XERM_VARIANTS[n] for n in variant_names} if len(variant_names) > 1 else {}
     variants = held_out_students(study, "tuning_xerm_tde", weights(te), alpha, tried)
     swept = {
-        name: figures["top1"]
+        name: metrics["top1"]
         for run in (of_te, of_xe)
-        for name, figures in on_all_pictures(read_results(run)).items()
+        for name, metrics in on_all_images(read_results(run)).items()
     }
-    top1 = {name: figures["top1"] for name, figures in on_all_pictures(variants).items()}
+    top1 = {name: metrics["top1"] for name, metrics in on_all_images(variants).items()}
     return {
         "alpha": alpha,
         "p": best_parameter(read_results(of_xe), "p"),
@@ -186,17 +189,17 @@ def tune(study: Study, variant_names: Sequence[str]) -> dict[str, Any]:
 def held_out_students(
     study: Study, prefix: str, teacher: str, alpha: float, settings: dict[str, list[str]]
 ) -> Results:
-    """xERM_TDE students of one teacher, trained without the held-out pictures and tested on them.
+    """xERM_TDE students of one teacher, trained without the held-out images and tested on them.
 
     Args:
         study: where and how.
         prefix: of the runs' folders.
-        teacher: its checkpoint; it must not have seen the held-out pictures either.
+        teacher: its checkpoint; it must not have seen the held-out images either.
         alpha: of its TDE.
         settings: KEY VALUE pairs of each student, by name.
 
     Returns:
-        ``{name: {test: figures}}``.
+        ``{name: {test: metrics}}``.
     """
     shared = ["MODEL.LT.XERM.TEACHER_WEIGHTS", teacher, "MODEL.LT.TDE.ALPHA", str(alpha)]
     runs = {
@@ -244,7 +247,12 @@ def compare(study: Study, seed: int, chosen: dict[str, Any]) -> Results:
     }
     study.finish(list(second.values()))
     of_te = study.evaluation(te, "tde", "TEST.TDE_ALPHAS", f"[{alpha}]")
-    post_hoc = ["TEST.IMAGES.LA_TAUS", "[1.0]", "TEST.IMAGES.TAU_NORM_POWERS", f"[{chosen['p']}]"]
+    post_hoc = [
+        "TEST.CLASSIFICATION.LA_TAUS",
+        "[1.0]",
+        "TEST.CLASSIFICATION.TAU_NORM_POWERS",
+        f"[{chosen['p']}]",
+    ]
     of_xe = study.evaluation(xe, "xe", *post_hoc)
     study.finish([of_te, of_xe])
     linear, deconfound = (list(read_results(run).values()) for run in (of_xe, of_te))

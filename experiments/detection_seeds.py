@@ -37,9 +37,9 @@ def collect(runs: list[tuple[str, str, Path]]) -> Study:
     study: Study = {}
     for seed, label, folder in runs:
         for row in json.loads((folder / "results.json").read_text(encoding="utf-8")):
-            figures = {task: row[task] for task in ("bbox", "segm") if task in row}
+            metrics = {task: row[task] for task in ("bbox", "segm") if task in row}
             name = f"{row['name']}, {label}" if label else row["name"]
-            study.setdefault(name, {})[seed] = figures
+            study.setdefault(name, {})[seed] = metrics
     return study
 
 
@@ -79,7 +79,7 @@ def study_table(study: Study, columns: list[tuple[str, str, str]] = _COLUMNS) ->
     rows: list[list[Any]] = []
     for method, by_seed in study.items():
         cells = [
-            mean_and_spread([figures[task][figure] for figures in by_seed.values()])
+            mean_and_spread([metrics[task][figure] for metrics in by_seed.values()])
             for _, task, figure in columns
         ]
         rows.append([method, *cells])

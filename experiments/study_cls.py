@@ -7,7 +7,7 @@ experiments/study_cls.py grid     --data … --output DIR [--heads 1 2 4] [--tem
 experiments/study_cls.py weighting --data … --output DIR --teacher FILE --alpha 1 [--exponents …]
 experiments/study_cls.py features --data … --output DIR --checkpoints XE=FILE xERM_TDE=FILE …
 
-Choices (α, p, xERM's exponent and weight decay) are made on training pictures held out before the
+Choices (α, p, xERM's exponent and weight decay) are made on training images held out before the
 long-tailed cut, or on the validation set of a data set that has one (--hold-out 0), by trainings of
 their own; the test set is used once they are made. α = 0 (no TDE) is a choice, too.
 
@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def run_compare(study: Study, args: argparse.Namespace) -> None:
     """All methods, all seeds."""
     chosen = tune(study, args.variants)
-    print(f"chosen on the held-out pictures: {chosen}", flush=True)
+    print(f"chosen on the held-out images: {chosen}", flush=True)
     raw = {seed: compare(study, seed, chosen) for seed in args.seeds}
     of_seeds = {seed: compact(results) for seed, results in raw.items()}
     mean = mean_over_seeds(list(of_seeds.values()))
@@ -93,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
         "--hold-out",
         type=int,
         default=50,
-        help="training pictures a class to choose on; 0: the data set's own validation set",
+        help="training images a class to choose on; 0: the data set's own validation set",
     )
     shared.add_argument("--jobs", type=int, default=1, help="runs at a time; they share the cores")
     shared.add_argument("--compile", action="store_true", help="needs a C++ compiler on the CPU")
@@ -130,7 +130,7 @@ def _check_validation_set(study: Study) -> None:
 
 
 def main() -> None:
-    """Run what is missing of a study, then print its tables and write its figures."""
+    """Run what is missing of a study, then print its tables and write its metrics."""
     args = parser().parse_args()
     study = Study(
         ROOT / "tools" / "train_cls.py",

@@ -22,7 +22,7 @@ ALPHAS = [
     "TEST.TDE_BACKGROUND_EXEMPT",
     "[False, True]",
 ]
-SWEEP = [*ALPHAS, "TEST.NUM_PICTURES", "0"]
+SWEEP = [*ALPHAS, "TEST.NUM_DRAWN_IMAGES", "0"]
 # Config, its further options, and what is added to the names of its rows.
 RUNS = [("baseline", [], ""), ("tde", SWEEP, ""), ("tde_masks", SWEEP, "normalized masks")]
 
@@ -36,7 +36,7 @@ def training(method: str, options: list[str], seed: int, output: Path) -> Run:
 
 
 def main() -> None:
-    """Run what is missing, then print the tables and write the figures."""
+    """Run what is missing, then print the tables and write the metrics."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("output/study"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
@@ -53,7 +53,7 @@ def main() -> None:
     save_json(four, args.output / "synthetic_lvis.json", indent=1)
     save_json(study, args.output / "synthetic_lvis_alphas.json", indent=1)
     print(study_table(four), study_table(study), sep="\n\n")
-    print(f"figures of each seed: {args.output}/synthetic_lvis.json, synthetic_lvis_alphas.json")
+    print(f"metrics of each seed: {args.output}/synthetic_lvis.json, synthetic_lvis_alphas.json")
 
 
 if __name__ == "__main__":

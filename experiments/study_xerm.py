@@ -24,7 +24,7 @@ STUDENTS = {
     "xerm_foreground": ("xerm", "tde", ["MODEL.LT.XERM.FOREGROUND_ONLY", "True"], "foreground"),
     "xerm_pc": ("xerm_pc", "baseline", [], ""),
 }
-TEACHERS = {"baseline": [], "tde": ["TEST.NUM_PICTURES", "0"]}
+TEACHERS = {"baseline": [], "tde": ["TEST.NUM_DRAWN_IMAGES", "0"]}
 
 
 def training(
@@ -41,7 +41,7 @@ def training(
 
 
 def main() -> None:
-    """Run what is missing, teachers first, then print the table and write the figures."""
+    """Run what is missing, teachers first, then print the table and write the metrics."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("output/xerm"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
@@ -66,7 +66,7 @@ def main() -> None:
     study = collect([(seed, label, run.folder) for seed, label, run in runs + students])
     save_json(study, args.output / "synthetic_xerm.json", indent=1)
     print(study_table(study, SHARE_COLUMNS))
-    print(f"figures of each seed: {args.output}/synthetic_xerm.json")
+    print(f"metrics of each seed: {args.output}/synthetic_xerm.json")
 
 
 if __name__ == "__main__":

@@ -82,13 +82,13 @@ def _add_datasets(cfg: CN) -> None:
     cfg.DATASETS.CUSTOM.VAL_JSON = ""
     cfg.DATASETS.CUSTOM.VAL_IMAGES = ""
 
-    # A wrong annotation or picture: "error" stops before training, "skip" leaves it out and counts
+    # A wrong annotation or image: "error" stops before training, "skip" leaves it out and counts
     # it.
     cfg.DATASETS.ON_INVALID = "error"
-    # Look at the header and the end of every picture file before the work: whether it is a whole
-    # picture of the size its record says. What was seen is kept in LT_DET_CACHE. Pictures decoded
-    # in memory (INPUT.IMAGES.IN_MEMORY) are looked at as they are decoded.
-    cfg.DATASETS.CHECK_PICTURES = True
+    # Look at the header and the end of every image file before the work: whether it is a whole
+    # image of the size its record says. What was seen is kept in LT_DET_CACHE. Images decoded
+    # in memory (INPUT.CLASSIFICATION.IN_MEMORY) are looked at as they are decoded.
+    cfg.DATASETS.CHECK_IMAGES = True
     # An instance to train on that has a box alone, where MODEL.MASK_ON: "error" stops before
     # training, "box_only" trains its box and leaves it out of the mask loss, and counts it.
     cfg.DATASETS.ON_MISSING_MASK = "error"
@@ -99,7 +99,7 @@ def _add_datasets(cfg: CN) -> None:
     cfg.DATASETS.RARE_MAX_IMAGES = 10
     cfg.DATASETS.COMMON_MAX_IMAGES = 100
 
-    # Share of the pictures that DATALOADER.SAMPLER_TRAIN RandomSubsetTrainingSampler trains on.
+    # Share of the images that DATALOADER.SAMPLER_TRAIN RandomSubsetTrainingSampler trains on.
     cfg.DATALOADER.RANDOM_SUBSET_RATIO = 1.0
 
     # The embedded set, "synthetic_lvis_train" and "synthetic_lvis_val", drawn on first use.
@@ -108,7 +108,7 @@ def _add_datasets(cfg: CN) -> None:
     cfg.DATASETS.SYNTHETIC.NUM_TRAIN = 400
     cfg.DATASETS.SYNTHETIC.NUM_VAL = 200
     cfg.DATASETS.SYNTHETIC.IMAGE_SIZE = 192
-    # Training pictures of the most frequent and of the rarest category; Zipf's law between them.
+    # Training images of the most frequent and of the rarest category; Zipf's law between them.
     cfg.DATASETS.SYNTHETIC.MAX_COUNT = 200
     cfg.DATASETS.SYNTHETIC.MIN_COUNT = 2
     cfg.DATASETS.SYNTHETIC.SEED = 0
@@ -121,10 +121,10 @@ def _add_test(cfg: CN) -> None:
     cfg.TEST.TDE_BACKGROUND_EXEMPT = []
     # Report AP per category, too.
     cfg.TEST.PER_CATEGORY = False
-    # How many test pictures to draw detections on.
-    cfg.TEST.NUM_PICTURES = 0
+    # How many test images to draw detections on.
+    cfg.TEST.NUM_DRAWN_IMAGES = 0
     # Score from which a detection is drawn.
-    cfg.TEST.PICTURE_SCORE_THRESH = 0.3
+    cfg.TEST.DRAWN_SCORE_THRESH = 0.3
 
 
 def _add_timm_backbone(cfg: CN) -> None:
@@ -192,40 +192,40 @@ def _add_image_classifier(cfg: CN) -> None:
 
 
 def _add_image_data(cfg: CN) -> None:
-    cfg.DATASETS.IMAGES = CN()
+    cfg.DATASETS.CLASSIFICATION = CN()
     # "imagenet_lt", "places_lt", "inat18" (lists), "cifar10_lt", "cifar100_lt", "digits_lt",
     # "folder_lt": a folder or zip with a folder per class, or "list_lt".
-    cfg.DATASETS.IMAGES.NAME = "folder_lt"
-    # Folder or zip; of the list sets, the folder of pictures. "": where datasets/README.md says.
-    cfg.DATASETS.IMAGES.PATH = ""
+    cfg.DATASETS.CLASSIFICATION.NAME = "folder_lt"
+    # Folder or zip; of the list sets, the folder of images. "": where datasets/README.md says.
+    cfg.DATASETS.CLASSIFICATION.PATH = ""
     # "list_lt": one's own lists, lines "path label" or "path,label", paths below PATH or absolute;
     # VAL_LIST may be left out.
-    cfg.DATASETS.IMAGES.TRAIN_LIST = ""
-    cfg.DATASETS.IMAGES.VAL_LIST = ""
-    cfg.DATASETS.IMAGES.TEST_LIST = ""
-    # Cut the training set to this ratio of the first class's pictures to the last one's; 1: don't.
-    cfg.DATASETS.IMAGES.IMBALANCE = 1.0
+    cfg.DATASETS.CLASSIFICATION.TRAIN_LIST = ""
+    cfg.DATASETS.CLASSIFICATION.VAL_LIST = ""
+    cfg.DATASETS.CLASSIFICATION.TEST_LIST = ""
+    # Cut the training set to this ratio of the first class's images to the last one's; 1: don't.
+    cfg.DATASETS.CLASSIFICATION.IMBALANCE = 1.0
     # Of the cut and of what is held out: not of training (SEED).
-    cfg.DATASETS.IMAGES.SUBSET_SEED = 0
-    # So many training pictures a class become the set "val", before the cut; of data without one.
-    cfg.DATASETS.IMAGES.HOLD_OUT = 0
+    cfg.DATASETS.CLASSIFICATION.SUBSET_SEED = 0
+    # So many training images a class become the set "val", before the cut; of data without one.
+    cfg.DATASETS.CLASSIFICATION.HOLD_OUT = 0
     # Test share of a folder that has neither test/ nor val/.
-    cfg.DATASETS.IMAGES.TEST_FRACTION = 0.2
-    # Shot groups: many above the first, few below the second, in training pictures.
-    cfg.DATASETS.IMAGES.MANY = 100
-    cfg.DATASETS.IMAGES.FEW = 20
+    cfg.DATASETS.CLASSIFICATION.TEST_FRACTION = 0.2
+    # Shot groups: many above the first, few below the second, in training images.
+    cfg.DATASETS.CLASSIFICATION.MANY = 100
+    cfg.DATASETS.CLASSIFICATION.FEW = 20
 
-    cfg.INPUT.IMAGES = CN()
+    cfg.INPUT.CLASSIFICATION = CN()
     # Side, in pixels.
-    cfg.INPUT.IMAGES.SIZE = 32
-    # Decode once and augment whole batches (crop of the padded picture, flip), for small pictures;
+    cfg.INPUT.CLASSIFICATION.SIZE = 32
+    # Decode once and augment whole batches (crop of the padded image, flip), for small images;
     # else decode as needed: random resized crop, flip, colour jitter.
-    cfg.INPUT.IMAGES.IN_MEMORY = True
+    cfg.INPUT.CLASSIFICATION.IN_MEMORY = True
     # Of the crop, in pixels; in memory only.
-    cfg.INPUT.IMAGES.PADDING = 4
-    cfg.INPUT.IMAGES.FLIP = True
+    cfg.INPUT.CLASSIFICATION.PADDING = 4
+    cfg.INPUT.CLASSIFICATION.FLIP = True
     # Brightness, contrast and saturation; not in memory only.
-    cfg.INPUT.IMAGES.COLOR_JITTER = 0.4
+    cfg.INPUT.CLASSIFICATION.COLOR_JITTER = 0.4
 
     # "instance", "class_balanced" or "square_root".
     cfg.DATALOADER.IMAGE_SAMPLER = "instance"
@@ -243,14 +243,14 @@ def _add_image_schedule(cfg: CN) -> None:
     # Learning rate of the backbone over that of the classifier.
     cfg.SOLVER.BACKBONE_LR_FACTOR = 1.0
 
-    cfg.TEST.IMAGES = CN()
-    # "test", or "val": the pictures held out, to choose α, τ, p and g on.
-    cfg.TEST.IMAGES.SPLIT = "test"
+    cfg.TEST.CLASSIFICATION = CN()
+    # "test", or "val": the images held out, to choose α, τ, p and g on.
+    cfg.TEST.CLASSIFICATION.SPLIT = "test"
     # Long-tailed cuts of it at these imbalances, and the same reversed.
-    cfg.TEST.IMAGES.IMBALANCES = [50.0, 10.0, 5.0]
-    cfg.TEST.IMAGES.REVERSED = True
+    cfg.TEST.CLASSIFICATION.IMBALANCES = [50.0, 10.0, 5.0]
+    cfg.TEST.CLASSIFICATION.REVERSED = True
     # τ of logit adjustment (1: PC), swept from one pass. A linear classifier's.
-    cfg.TEST.IMAGES.LA_TAUS = []
+    cfg.TEST.CLASSIFICATION.LA_TAUS = []
     # p of τ-norm, likewise.
-    cfg.TEST.IMAGES.TAU_NORM_POWERS = []
-    cfg.TEST.IMAGES.BATCH_SIZE = 256
+    cfg.TEST.CLASSIFICATION.TAU_NORM_POWERS = []
+    cfg.TEST.CLASSIFICATION.BATCH_SIZE = 256

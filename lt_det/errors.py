@@ -28,7 +28,7 @@ class WeightsError(UserError):
 
 
 class TrainingError(UserError):
-    """Training that cannot go on: ``ITERATION: what went wrong, on which pictures``."""
+    """Training that cannot go on: ``ITERATION: what went wrong, on which images``."""
 
 
 def one_line(error: BaseException) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 def rle_problem(counts: Any, num_pixels: int) -> str | None:
     """What is wrong with the counts of an RLE, or ``None``.
 
-    Runs longer than the picture make pycocotools write past it.
+    Runs longer than the image make pycocotools write past it.
 
     Args:
         counts: a list of run lengths, or COCO's compressed text.
@@ -16,7 +16,7 @@ def rle_problem(counts: Any, num_pixels: int) -> str | None:
     if not isinstance(runs, list) or any(type(run) is not int or run < 0 for run in runs):
         return f"RLE counts are no run lengths: {counts!r:.60}"
     if sum(runs) != num_pixels:
-        return f"RLE counts add up to {sum(runs)} pixels, its picture has {num_pixels}"
+        return f"RLE counts add up to {sum(runs)} pixels, its image has {num_pixels}"
     return None
 
 

@@ -58,7 +58,7 @@ def tool(root):
 
 
 def score(tool, *options, gt="gt.json", results="results.json"):
-    """The file of figures, of a command in this process."""
+    """The file of metrics, of a command in this process."""
     given = ["--gt", str(gt), "--results", str(results), "--output", "out.json", *map(str, options)]
     tool.main(tool.parser().parse_args(given))
     with open("out.json", encoding="utf-8") as file:
@@ -73,15 +73,15 @@ def process(root, folder, *options, code=0):
     return done
 
 
-def test_figures_are_the_library_s(root, files):
+def test_metrics_are_the_library_s(root, files):
     folder, truth, results = files
     done = process(root, folder, "--iou-type", "segm")
     found = json.loads((folder / "results.segm.lvis.json").read_text())
     normalized, _ = normalize_ground_truth(*truth.values())
-    np.testing.assert_equal(found["figures"], evaluate_lvis(normalized, results, "segm"))
+    np.testing.assert_equal(found["metrics"], evaluate_lvis(normalized, results, "segm"))
     head = (found["iou_type"], found["protocol"], found["reference"])
     assert head == ("segm", "lvis", False)
-    assert f"{found['figures']['AP']:.1f}" in done.stdout
+    assert f"{found['metrics']['AP']:.1f}" in done.stdout
     assert "results.segm.lvis.json" in done.stdout
 
 
@@ -108,25 +108,25 @@ def test_errors_advise_nothing_that_the_command_lacks(root, files):
 @pytest.mark.usefixtures("files")
 def test_the_reference_agrees(tool, options):
     options = ["--iou-type", "bbox", *options]
-    ours = score(tool, *options)["figures"]
-    theirs = score(tool, *options, "--reference")["figures"]
+    ours = score(tool, *options)["metrics"]
+    theirs = score(tool, *options, "--reference")["metrics"]
     np.testing.assert_allclose(list(ours.values()), list(theirs.values()), atol=1e-10)
 
 
 def test_frequencies_come_from_the_training_file(tool, files, caplog):
     folder, truth, _ = files
     written(folder, train=truth)
-    expected = score(tool, "--iou-type", "bbox")["figures"]
+    expected = score(tool, "--iou-type", "bbox")["metrics"]
     written(folder, gt=without_frequency(truth, coco=False))
-    # Images that list what is absent are LVIS's: COCO's figures would be wrong.
+    # Images that list what is absent are LVIS's: COCO's metrics would be wrong.
     with pytest.raises(DataError, match=f"gt.json: 8 images have neg_category_ids.*{ADVICE}"):
         score(tool, "--iou-type", "bbox")
-    found = score(tool, "--iou-type", "bbox", "--train", "train.json")["figures"]
+    found = score(tool, "--iou-type", "bbox", "--train", "train.json")["metrics"]
     np.testing.assert_equal(found, expected)
     # As the training file says they are, where it does; else they are made of its counts.
     assert "frequency groups derived from the training set train.json (its own)" in caplog.text
     written(folder, train=truth)
-    found = score(tool, "--iou-type", "bbox", "--train", "train.json")["figures"]
+    found = score(tool, "--iou-type", "bbox", "--train", "train.json")["metrics"]
     assert "from the training set train.json (rare <= 10 images, common <= 100)" in caplog.text
     assert (found["AP"], found["APr"]) == (expected["AP"], expected["AP"])
 
@@ -140,7 +140,7 @@ def test_a_part_of_the_frequencies_is_none(tool, files):
 
 
 @pytest.mark.parametrize("iou_type", ["bbox", "segm"])
-def test_coco_s_ground_truth_gets_coco_s_figures(tool, files, iou_type, caplog):
+def test_coco_s_ground_truth_gets_coco_s_metrics(tool, files, iou_type, caplog):
     folder, truth, results = files
     truth["annotations"][5]["iscrowd"] = 1
     truth["annotations"][5]["segmentation"] = results[3]["segmentation"]
@@ -148,14 +148,14 @@ def test_coco_s_ground_truth_gets_coco_s_figures(tool, files, iou_type, caplog):
     found = score(tool, "--iou-type", iou_type)
     assert found["protocol"] == "coco"
     expected = evaluate_coco(coco_ground_truth(*truth.values()), results, iou_type)
-    np.testing.assert_equal(found["figures"], expected)
-    assert "gt.json: no category has a frequency: COCO's figures; for LVIS's, with" in caplog.text
+    np.testing.assert_equal(found["metrics"], expected)
+    assert "gt.json: no category has a frequency: COCO's metrics; for LVIS's, with" in caplog.text
     assert ADVICE in caplog.text
-    reference = score(tool, "--iou-type", iou_type, "--reference")["figures"]
+    reference = score(tool, "--iou-type", iou_type, "--reference")["metrics"]
     assert reference == pytest.approx(expected, abs=1e-10, nan_ok=True)
     lvis = score(tool, "--iou-type", iou_type, "--train", "train.json")
     assert lvis["protocol"] == "lvis"
-    assert {"APr", "APc", "APf"} <= lvis["figures"].keys()
+    assert {"APr", "APc", "APf"} <= lvis["metrics"].keys()
 
 
 @pytest.mark.parametrize("options", [["bbox", "--fixed"], ["boundary"]])
@@ -168,12 +168,12 @@ def test_what_is_lvis_s_alone_needs_frequencies(tool, files, options):
 
 def test_areas_of_0_are_derived_on_request(tool, files):
     folder, truth, _ = files
-    expected = score(tool, "--iou-type", "segm")["figures"]
+    expected = score(tool, "--iou-type", "segm")["metrics"]
     for annotation in truth["annotations"]:
         annotation["area"] = 0
     written(folder, gt=truth)
-    assert np.isnan(score(tool, "--iou-type", "segm")["figures"]["AP"])
-    np.testing.assert_equal(score(tool, "--iou-type", "segm", "--derive-area")["figures"], expected)
+    assert np.isnan(score(tool, "--iou-type", "segm")["metrics"]["AP"])
+    np.testing.assert_equal(score(tool, "--iou-type", "segm", "--derive-area")["metrics"], expected)
 
 
 # Folder, ground truth, results, IoU type, options.
@@ -203,4 +203,4 @@ def test_perfect_results_of_files_that_failed_score_100(
     if train or iou_type == "boundary":
         options += ["--train", folder / "train.json"]
     found = score(tool, *options, gt=folder / gt, results=folder / results)
-    assert found["figures"]["AP"] == pytest.approx(100)
+    assert found["metrics"]["AP"] == pytest.approx(100)

@@ -15,7 +15,7 @@ TINY = [
     "DATASETS.SYNTHETIC.NUM_CATEGORIES", "6", "DATASETS.SYNTHETIC.NUM_TRAIN", "16",
     "DATASETS.SYNTHETIC.NUM_VAL", "12", "DATASETS.SYNTHETIC.MAX_COUNT", "12",
     "DATASETS.SYNTHETIC.IMAGE_SIZE", "96", "SOLVER.IMS_PER_BATCH", "4",
-    "SOLVER.CHECKPOINT_PERIOD", "100", "MODEL.TIMM.WEIGHTS", "", "TEST.NUM_PICTURES", "2",
+    "SOLVER.CHECKPOINT_PERIOD", "100", "MODEL.TIMM.WEIGHTS", "", "TEST.NUM_DRAWN_IMAGES", "2",
     "INPUT.MIN_SIZE_TRAIN", "(96,)", "INPUT.MIN_SIZE_TEST", "96",
     "MODEL.ROI_HEADS.SCORE_THRESH_TEST", "0.0", "MODEL.LT.MASK.NORMALIZATION", "deconfound",
 ]  # fmt: skip
@@ -53,7 +53,7 @@ def trained(root, work):
     return run(work, command(root, *config(root), *options)), output
 
 
-def test_training_leaves_rows_tables_pictures_and_a_submission(trained):
+def test_training_leaves_rows_tables_images_and_a_submission(trained):
     done, output = trained
     rows = json.loads((output / "results.json").read_text())
     assert [(row["alpha"], row["background_exempt"]) for row in rows] == [
@@ -66,7 +66,7 @@ def test_training_leaves_rows_tables_pictures_and_a_submission(trained):
         assert 0 <= row["bbox"]["AP"] <= 100
         assert 0 <= row["segm"]["AP"] <= 100
         assert 0 <= row["segm"]["AP_share"] <= 100
-        assert math.isnan(row["bbox"]["APf"])  # no category has over 100 pictures here
+        assert math.isnan(row["bbox"]["APf"])  # no category has over 100 images here
     assert "De-confound-TDE α=1.5 with exemption" in done.stdout
     assert str(output / "results.json") in done.stdout
     assert (output / "results.csv").is_file()
@@ -90,17 +90,17 @@ def test_checkpoint_holds_a_direction_for_each_stage_and_the_mask_head(trained):
     assert all(abs(state[key]).sum() > 0 for key in directions)
 
 
-def figures(output):
+def metrics(output):
     rows = json.loads((output / "results.json").read_text())
     return [{**row, "detections": None} for row in rows]
 
 
-def test_eval_only_gives_the_figures_training_ended_with(root, work, trained):
+def test_eval_only_gives_the_metrics_training_ended_with(root, work, trained):
     _, output = trained
     again = work / "again"
     options = [*TINY, "MODEL.WEIGHTS", output / "model_final.pth", "OUTPUT_DIR", again]
     run(work, command(root, *config(root), "--eval-only", *options))
-    assert str(figures(again)) == str(figures(output))
+    assert str(metrics(again)) == str(metrics(output))
 
 
 def test_eval_only_runs_exempted_tde_by_default(root, work, trained):
@@ -115,7 +115,7 @@ def test_eval_only_runs_exempted_tde_by_default(root, work, trained):
     assert len(row["bbox"].pop("per_category")) == 6
     row["segm"].pop("per_category")
     # As text, for NaN is not equal to itself.
-    assert str({**row, "detections": None}) == str(figures(output)[2])
+    assert str({**row, "detections": None}) == str(metrics(output)[2])
 
 
 def test_resume_goes_on_where_training_stopped(root, work, trained):
@@ -136,12 +136,12 @@ def test_weights_of_another_vocabulary_are_one_line(root, work, trained):
     assert "Traceback" not in done.stderr
 
 
-TWO = [*TINY, "SOLVER.MAX_ITER", "2", "TEST.NUM_PICTURES", "0"]
+TWO = [*TINY, "SOLVER.MAX_ITER", "2", "TEST.NUM_DRAWN_IMAGES", "0"]
 
 
 @pytest.mark.parametrize("launcher", ["detectron2", "torchrun"])
 def test_two_processes(root, work, trained, launcher):
-    """Started by Detectron2's launcher and by torchrun; every picture is evaluated once."""
+    """Started by Detectron2's launcher and by torchrun; every image is evaluated once."""
     output = work / launcher
     flags, prefix = [], []
     if launcher == "torchrun":
@@ -226,7 +226,7 @@ def test_coco_style_files_with_rle_and_crowds(root, work, trained):
         flags += [f"--{split}-json", work / f"{split}.json", f"--{split}-images", folder / split]
     options = ["SOLVER.MAX_ITER", "1", "MODEL.TIMM.WEIGHTS", "", "OUTPUT_DIR", work / "coco"]
     options += ["INPUT.MIN_SIZE_TRAIN", "(96,)", "INPUT.MIN_SIZE_TEST", "96"]
-    options += ["TEST.NUM_PICTURES", "3"]
+    options += ["TEST.NUM_DRAWN_IMAGES", "3"]
     done = run(
         work, command(root, *config(root, "custom/cascade_lite0_tde.yaml"), *flags, *options)
     )
@@ -235,7 +235,7 @@ def test_coco_style_files_with_rle_and_crowds(root, work, trained):
         "frequency groups derived from the training set",
         "holds RLE masks: INPUT.MASK_FORMAT bitmask",
         "crowd regions: their category is not exhaustive there",
-        "custom_val: 3 pictures of detections: ",
+        "custom_val: 3 images of detections: ",
     ):
         assert said in done.stdout, said
     assert "not drawn" not in done.stdout

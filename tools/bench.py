@@ -24,7 +24,7 @@ Row = tuple[str, float, str]
 
 
 def inference(folder: Path, full: bool) -> list[Row]:
-    """Time outside the backbone and memory beyond the weights, a picture, 300 detections."""
+    """Time outside the backbone and memory beyond the weights, an image, 300 detections."""
     shared: dict[str, Any] = {"size": "800x1067", "proposals": 1000} if full else {}
     rows: list[Row] = []
     for model in ("cascade", "mask_rcnn"):
@@ -83,8 +83,8 @@ def evaluation(folder: Path, full: bool) -> list[Row]:
     in_its_own_process("evaluation", make=1, images=1981 if full else 400, **tenth)
     ours = in_its_own_process("evaluation", by="lt_det", **tenth)
     theirs = in_its_own_process("evaluation", by="lvis", **tenth)
-    figures = [key for key in ours if key.startswith("A")]
-    difference = max(abs(ours[key] - theirs[key]) / 100 for key in figures)
+    metrics = [key for key in ours if key.startswith("A")]
+    difference = max(abs(ours[key] - theirs[key]) / 100 for key in metrics)
     rows: list[Row] = [
         (f"LVIS AP, {what}: time, lvis package / lt_det", theirs[key] / ours[key], wanted)
         for what, key, wanted in (

@@ -3,10 +3,10 @@
 
 tools/evaluate_lvis.py --gt GT.json --results RESULTS.json --iou-type bbox|segm|boundary
                        [--fixed] [--reference] [--train TRAIN.json] [--derive-area]
-                       [--output FIGURES.json]
+                       [--output METRICS.json]
 
 Where neither the ground truth nor a training file says how frequent its categories are, the
-figures are COCO's.
+metrics are COCO's.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from lt_det.evaluation.lvis.evaluators import IOU_TYPES, evaluator_of
 from lt_det.evaluation.lvis.ground_truth import normalize_ground_truth
 from lt_det.evaluation.lvis.lvis_ap import GroundTruth
 from lt_det.evaluation.lvis.results_file import read_results
-from lt_det.evaluation.tables import figures_table
+from lt_det.evaluation.tables import metrics_table
 from lt_det.files import save_json
 
 logger = logging.getLogger("lt_det.evaluate_lvis")
@@ -34,9 +34,9 @@ _ADVICE = "give --train TRAIN.json, from which frequency groups are derived"
 
 def read_ground_truth(args: argparse.Namespace) -> AnnotationSet:
     """Checked; frequency groups from the training file where it has none."""
-    found = read_annotations(args.gt, ".", check_pictures=False, derive_area=args.derive_area)
+    found = read_annotations(args.gt, ".", check_images=False, derive_area=args.derive_area)
     if args.train:
-        found = with_frequencies(found, read_annotations(args.train, ".", check_pictures=False))
+        found = with_frequencies(found, read_annotations(args.train, ".", check_images=False))
     return found
 
 
@@ -64,7 +64,7 @@ def protocol_of(found: AnnotationSet, args: argparse.Namespace) -> str:
             f"{_ADVICE}"
         )
     logger.info(
-        "%s: no category has a frequency: COCO's figures; for LVIS's, with APr, APc and APf, %s",
+        "%s: no category has a frequency: COCO's metrics; for LVIS's, with APr, APc and APf, %s",
         args.gt,
         _ADVICE,
     )
@@ -93,12 +93,12 @@ def main(args: argparse.Namespace) -> None:
     logger.info("%s: %d detections; scoring", args.results, len(results))
     coco = protocol == "coco"
     evaluate = evaluator_of(args.iou_type, fixed=args.fixed, coco=coco, reference=args.reference)
-    figures = evaluate(normalized(found, protocol), results)
+    metrics = evaluate(normalized(found, protocol), results)
     beside = Path(args.results).with_suffix(f".{args.iou_type}.{protocol}.json")
     output = args.output or beside
     head = {"gt": args.gt, "results": args.results, "iou_type": args.iou_type, "protocol": protocol}
-    save_json({**head, "reference": args.reference, "figures": figures}, output, indent=1)
-    print(figures_table(f"{args.iou_type}, {protocol}", figures))
+    save_json({**head, "reference": args.reference, "metrics": metrics}, output, indent=1)
+    print(metrics_table(f"{args.iou_type}, {protocol}", metrics))
     print(f"in percent; {output}; took {time.monotonic() - started:.1f} s")
 
 

@@ -19,13 +19,13 @@ from lt_det.files import save_json
 ROOT = Path(__file__).resolve().parents[1]
 # MiB a 1,000 iterations: the allocator's own ups and downs.
 MAX_GROWTH = 10.0
-# Small pictures, a checkpoint every third of a second; the newest two are kept.
+# Small images, a checkpoint every third of a second; the newest two are kept.
 DETECTOR = (
     "--config-file", "configs/synthetic/cascade_small_tde.yaml", "SEED", "1",
     "DATASETS.SYNTHETIC.NUM_CATEGORIES", "6", "DATASETS.SYNTHETIC.NUM_TRAIN", "16",
     "DATASETS.SYNTHETIC.NUM_VAL", "12", "DATASETS.SYNTHETIC.MAX_COUNT", "12",
     "DATASETS.SYNTHETIC.IMAGE_SIZE", "96", "INPUT.MIN_SIZE_TRAIN", "(96,)",
-    "INPUT.MIN_SIZE_TEST", "96", "TEST.NUM_PICTURES", "0", "TEST.EVAL_PERIOD", "50",
+    "INPUT.MIN_SIZE_TEST", "96", "TEST.NUM_DRAWN_IMAGES", "0", "TEST.EVAL_PERIOD", "50",
     "SOLVER.IMS_PER_BATCH", "2", "SOLVER.MAX_ITER", "200", "SOLVER.STEPS", "(120,)",
     "SOLVER.CHECKPOINT_PERIOD", "3", "SOLVER.KEEP_CHECKPOINTS", "2", "DATALOADER.NUM_WORKERS", "2",
 )  # fmt: skip
@@ -47,10 +47,10 @@ def job(name: str, tool: str, arguments: tuple[str, ...]) -> Job:
 def interrupted(args: argparse.Namespace) -> dict[str, Any]:
     """Kill and resume both; prints the table."""
     jobs = job("detector", "train_net.py", DETECTOR), job("classifier", "train_cls.py", CLASSIFIER)
-    rows, figures = [], {}
+    rows, metrics = [], {}
     for one in jobs:
         found = interrupt(one, args.output / one.name, args.kills, args.seed)
-        figures[one.name] = {
+        metrics[one.name] = {
             "kills": dict(found.kills),
             "starts": found.starts,
             "different": found.different,
@@ -60,7 +60,7 @@ def interrupted(args: argparse.Namespace) -> dict[str, Any]:
         rows.append([one.name, str(found.starts), *by_kind, equal])
     header = ["", "starts", "killed at random", "while writing", "disk full", "same to the bit"]
     print(markdown_table(header, rows))
-    return figures
+    return metrics
 
 
 def long_run(args: argparse.Namespace) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def long_run(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run, print the tables, write the figures."""
+    """Run, print the tables, write the metrics."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("output/reliability"))
     parser.add_argument("--kills", type=int, default=20, help="for each of the two; 0: none")
@@ -86,15 +86,15 @@ def main() -> None:
     args.output.mkdir(parents=True, exist_ok=True)
     failed = False
     if args.kills:
-        figures = interrupted(args)
-        save_json(figures, args.output / "interrupted.json", indent=1)
-        failed = any(found["different"] for found in figures.values())
+        metrics = interrupted(args)
+        save_json(metrics, args.output / "interrupted.json", indent=1)
+        failed = any(found["different"] for found in metrics.values())
     if args.iterations:
-        figures = long_run(args)
-        save_json(figures, args.output / "long_run.json", indent=1)
-        grown = figures["files_grown"] > 0 or figures["children_grown"] > 0
-        failed |= grown or figures["mib_per_1000_iterations"] > MAX_GROWTH
-    print(f"figures: {args.output}")
+        metrics = long_run(args)
+        save_json(metrics, args.output / "long_run.json", indent=1)
+        grown = metrics["files_grown"] > 0 or metrics["children_grown"] > 0
+        failed |= grown or metrics["mib_per_1000_iterations"] > MAX_GROWTH
+    print(f"metrics: {args.output}")
     if failed:
         sys.exit(1)
 

@@ -33,13 +33,15 @@ def main(args: argparse.Namespace) -> None:
     check_directions(model, [TDEInference(alpha=1.0)], cfg.MODEL.WEIGHTS)
     categories = registered_set(cfg.DATASETS.TEST[0]).categories
     print(direction_table(direction_shares(model, [c["frequency"] for c in categories])))
-    if args.pictures:
+    if args.images:
         loader = LTTrainer.build_test_loader(cfg, cfg.DATASETS.TEST[0])
-        batches = itertools.islice(loader, args.pictures)
+        batches = itertools.islice(loader, args.images)
         print(f"\n{cosine_table(foreground_cosines(model.eval(), batches))}")
 
 
 if __name__ == "__main__":
     parser = argument_parser()
-    parser.add_argument("--pictures", type=int, default=0, metavar="N", help="to detect in")
+    parser.add_argument(
+        "--images", "--pictures", type=int, default=0, metavar="N", help="to detect in"
+    )
     run(main, parser.parse_args())

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Pictures of what trained classifiers see, each by the config.yaml beside its weights.
+"""Images of what trained classifiers see, each by the config.yaml beside its weights.
 
 tools/show_features.py tsne --models XE=FILE xERM_TDE=FILE --output tsne.png [--classes 4]
 tools/show_features.py cam --models XE=FILE TDE=FILE --pictures A.jpg B.jpg --output cam.png
@@ -15,10 +15,10 @@ from experiments.runner import by_name, named_file
 from lt_det.classification.building import load_trained, read_classifier_config
 from lt_det.classification.datasets import load_image_data
 from lt_det.classification.inference import (
-    PictureLogits,
+    ImageLogits,
     check_direction,
     collect_features,
-    picture_tensor,
+    image_tensor,
 )
 from lt_det.core import shot_groups
 from lt_det.data.classification.image_set import FileSource
@@ -39,28 +39,28 @@ def tsne(args: argparse.Namespace) -> None:
 def _panel(file: str, classes: int) -> FeaturePanel:
     cfg = read_classifier_config(file)
     data = load_image_data(cfg, training=False)
-    groups = shot_groups(data.class_counts, cfg.DATASETS.IMAGES.MANY, cfg.DATASETS.IMAGES.FEW)
+    groups = shot_groups(
+        data.class_counts, cfg.DATASETS.CLASSIFICATION.MANY, cfg.DATASETS.CLASSIFICATION.FEW
+    )
     shown = {
         label: f"{group}: {data.train.class_names[label]}"
         for group, mask in groups.items()
         for label in mask.nonzero().flatten()[:classes].tolist()
     }
     at = torch.isin(data.test.labels, torch.tensor(list(shown))).nonzero().flatten()
-    pictures = None if data.test_pictures is None else data.test_pictures[at]
-    features, labels = collect_features(
-        load_trained(cfg, file), data.test.select(at), cfg, pictures
-    )
+    images = None if data.test_images is None else data.test_images[at]
+    features, labels = collect_features(load_trained(cfg, file), data.test.select(at), cfg, images)
     positions = {label: position for position, label in enumerate(shown)}
     places = torch.tensor([positions[label] for label in labels.tolist()])
     return FeaturePanel(features, places, list(shown.values()))
 
 
 def cam(args: argparse.Namespace) -> None:
-    """Heat maps of each model's answer on each picture, at the model's own size."""
+    """Heat maps of each model's answer on each image, at the model's own size."""
     models = {name: _mapped(file, args.alpha) for name, file in by_name(args.models).items()}
-    source = FileSource(args.pictures)
-    pictures = [(Path(file).name, source.image(i)) for i, file in enumerate(args.pictures)]
-    draw_activation_maps(models, pictures, args.output)
+    source = FileSource(args.images)
+    images = [(Path(file).name, source.image(i)) for i, file in enumerate(args.images)]
+    draw_activation_maps(models, images, args.output)
     print(args.output)
 
 
@@ -74,15 +74,15 @@ def _mapped(file: str, alpha: float | None) -> MappedModel:
     if used:
         check_direction(model, f"{file}: TDE α={used:g}")
     return MappedModel(
-        PictureLogits(model, used),
+        ImageLogits(model, used),
         model.backbone.map_layer,
         load_image_data(cfg, training=False).train.class_names,
-        partial(picture_tensor, cfg=cfg),
+        partial(image_tensor, cfg=cfg),
     )
 
 
 def parser() -> argparse.ArgumentParser:
-    """The two pictures."""
+    """The two images."""
     top = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -94,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--classes", type=int, default=4, help="of each shot group")
     one.set_defaults(main=tsne)
     one = commands.add_parser("cam", parents=[shared])
-    one.add_argument("--pictures", nargs="+", required=True, metavar="FILE")
+    one.add_argument("--images", "--pictures", nargs="+", required=True, metavar="FILE")
     one.add_argument(
         "--alpha", type=float, help="of TDE, where the config enables it; left out: the config's"
     )

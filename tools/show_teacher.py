@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Show how a teacher fits the training pictures and how xERM would weight them, by shot group.
+"""Show how a teacher fits the training images and how xERM would weight them, by shot group.
 
 tools/show_teacher.py --config-file configs/classification/folder_lt/resnet32_xerm_tde.yaml \
                       --data FOLDER_OR_ZIP --imbalance 100 --teacher FILE [KEY VALUE]
@@ -16,12 +16,12 @@ from lt_det.engine import run
 
 
 def main(args: argparse.Namespace) -> None:
-    """One epoch of training pictures, augmented as in training."""
+    """One epoch of training images, augmented as in training."""
     cfg, data = setup(args)
     teacher = load_teacher(cfg, data.class_counts)
     batches = training_batches(cfg, data)
     epoch = islice(batches, -(-len(data.train) // cfg.SOLVER.IMS_PER_BATCH))
-    limits = {"many": cfg.DATASETS.IMAGES.MANY, "few": cfg.DATASETS.IMAGES.FEW}
+    limits = {"many": cfg.DATASETS.CLASSIFICATION.MANY, "few": cfg.DATASETS.CLASSIFICATION.FEW}
     exponent = cfg.MODEL.LT.XERM.EXPONENT
     counts = data.class_counts
     report = teacher_report(teacher, epoch, exponent, class_counts=counts, **limits)

@@ -1,4 +1,4 @@
-"""Networks that turn pictures (N, 3, H, W) into features (N, D)."""
+"""Networks that turn images (N, 3, H, W) into features (N, D)."""
 
 from collections import OrderedDict
 from pathlib import Path
@@ -28,7 +28,7 @@ class ImageBackbone(nn.Module):
     """A network without its classifier.
 
     Args:
-        body: pictures (N, 3, H, W), normalized → the last feature map (N, D, h, w), which is
+        body: images (N, 3, H, W), normalized → the last feature map (N, D, h, w), which is
             averaged here, or features (N, D).
         num_features: D.
         map_layer: name of the part of ``body`` whose output is the last feature map, "" for
@@ -51,7 +51,7 @@ class ImageBackbone(nn.Module):
         return None if self._map_layer is None else self.body.get_submodule(self._map_layer)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Pictures → features (N, D)."""
+        """Images → features (N, D)."""
         found: Tensor = self.body(images)
         return found if found.ndim == 2 else found.mean(dim=(2, 3))
 
@@ -122,7 +122,7 @@ def _load(body: nn.Module, weights: str, name: str) -> None:
 
 
 class CifarResNet(nn.Sequential):
-    """ResNet for 32 × 32 pictures (He et al., 2016, section 4.2): 6n + 2 layers, 64 features.
+    """ResNet for 32 × 32 images (He et al., 2016, section 4.2): 6n + 2 layers, 64 features.
 
     Shortcuts without parameters (option A), as there.
 

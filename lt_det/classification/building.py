@@ -24,7 +24,7 @@ def build_model(cfg: CfgNode, class_counts: Tensor) -> ImageClassifier:
 
     Args:
         cfg: with MODEL.CLASSIFICATION.NUM_CLASSES filled in.
-        class_counts: (C,) training pictures per class.
+        class_counts: (C,) training images per class.
 
     Raises:
         ConfigError, WeightsError: the teacher is absent or does not fit.
@@ -40,7 +40,7 @@ def build_model(cfg: CfgNode, class_counts: Tensor) -> ImageClassifier:
         )
     teacher = load_teacher(cfg, class_counts)
     constant = xerm.CONSTANT_WEIGHT if xerm.CONSTANT_WEIGHT >= 0 else None
-    student.learn_from(teacher, xerm.EXPONENT, constant)
+    student.set_teacher(teacher, xerm.EXPONENT, constant)
     if xerm.INIT_FROM_TEACHER:
         _start_from(student, teacher.model, xerm.TEACHER_WEIGHTS)
     return student
@@ -51,7 +51,7 @@ def load_teacher(cfg: CfgNode, class_counts: Tensor) -> Teacher:
 
     Args:
         cfg: the student's.
-        class_counts: (C,) pictures per class of the student's training set; PC's prior is made of
+        class_counts: (C,) images per class of the student's training set; PC's prior is made of
             the teacher's own.
 
     Raises:
@@ -71,10 +71,10 @@ def load_teacher(cfg: CfgNode, class_counts: Tensor) -> Teacher:
             f"{weights}: the teacher has {teacher_cfg.MODEL.CLASSIFICATION.NUM_CLASSES} classes, "
             f"the data {classes}"
         )
-    own, theirs = cfg.INPUT.IMAGES.SIZE, teacher_cfg.INPUT.IMAGES.SIZE
+    own, theirs = cfg.INPUT.CLASSIFICATION.SIZE, teacher_cfg.INPUT.CLASSIFICATION.SIZE
     if own != theirs:
         logger.warning(
-            "%s: the teacher was trained on pictures of %d pixels, it is shown the student's of %d",
+            "%s: the teacher was trained on images of %d pixels, it is shown the student's of %d",
             *(weights, theirs, own),
         )
     model = load_trained(teacher_cfg, weights)

@@ -23,8 +23,8 @@ ITERATION_KEYS = (
 )
 _SCHEDULES = ("WarmupMultiStepLR", "WarmupCosineLR", "WarmupStepWithFixedGammaLR")
 _LISTS_OF_NUMBERS = (
-    *("TEST.TDE_ALPHAS", "TEST.IMAGES.LA_TAUS", "TEST.IMAGES.TAU_NORM_POWERS"),
-    *("TEST.IMAGES.IMBALANCES", "SOLVER.EPOCHS.STEPS"),
+    *("TEST.TDE_ALPHAS", "TEST.CLASSIFICATION.LA_TAUS", "TEST.CLASSIFICATION.TAU_NORM_POWERS"),
+    *("TEST.CLASSIFICATION.IMBALANCES", "SOLVER.EPOCHS.STEPS"),
 )
 
 
@@ -42,10 +42,10 @@ def check_config(cfg: CfgNode, overrides: Sequence[str] = ()) -> None:
         ("MODEL.LT.CLASSIFIER.NORMALIZATION", (LINEAR, *NORMALIZATIONS)),
         ("MODEL.LT.XERM.BALANCED", BALANCED_TEACHERS),
         ("MODEL.CLASSIFICATION.MEMORY_FORMAT", ("channels_last", "channels_first")),
-        ("DATASETS.IMAGES.NAME", DATASETS),
+        ("DATASETS.CLASSIFICATION.NAME", DATASETS),
         ("DATASETS.ON_INVALID", ("error", "skip")),
         ("DATALOADER.IMAGE_SAMPLER", tuple(SAMPLERS)),
-        ("TEST.IMAGES.SPLIT", ("test", "val")),
+        ("TEST.CLASSIFICATION.SPLIT", ("test", "val")),
         ("SOLVER.LR_SCHEDULER_NAME", _SCHEDULES),
     ]
     for key, known in choices:
@@ -61,13 +61,21 @@ def check_config(cfg: CfgNode, overrides: Sequence[str] = ()) -> None:
 
 def _check_numbers(cfg: CfgNode) -> None:
     """Refuse what lies out of range; NaN lies in none."""
-    positive = ["SOLVER.IMS_PER_BATCH", "TEST.IMAGES.BATCH_SIZE", "INPUT.IMAGES.SIZE"]
+    positive = [
+        "SOLVER.IMS_PER_BATCH",
+        "TEST.CLASSIFICATION.BATCH_SIZE",
+        "INPUT.CLASSIFICATION.SIZE",
+    ]
     positive += ["MODEL.LT.CLASSIFIER.NUM_HEADS", "MODEL.LT.CLASSIFIER.TEMPERATURE"]
     positive += ["SOLVER.EPOCHS.CHECKPOINT", "SOLVER.BACKBONE_LR_FACTOR"]
     for key in positive:
         if not value_of(cfg, key) > 0:
             raise ConfigError(f"{key}: must be positive, got {value_of(cfg, key)}")
-    for key in ("DATASETS.IMAGES.HOLD_OUT", "INPUT.IMAGES.PADDING", "INPUT.IMAGES.COLOR_JITTER"):
+    for key in (
+        "DATASETS.CLASSIFICATION.HOLD_OUT",
+        "INPUT.CLASSIFICATION.PADDING",
+        "INPUT.CLASSIFICATION.COLOR_JITTER",
+    ):
         if not value_of(cfg, key) >= 0:
             raise ConfigError(f"{key}: must not be negative, got {value_of(cfg, key)}")
     for key in _LISTS_OF_NUMBERS:
@@ -76,20 +84,24 @@ def _check_numbers(cfg: CfgNode) -> None:
             raise ConfigError(f"{key}: must be numbers, got {values}")
     if not 0 <= cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM <= 1:
         raise ConfigError("MODEL.LT.HEAD_DIRECTION.MOMENTUM: must lie in [0, 1]")
-    images = cfg.DATASETS.IMAGES
+    images = cfg.DATASETS.CLASSIFICATION
     if not 1 <= images.IMBALANCE < math.inf:
-        raise ConfigError(f"DATASETS.IMAGES.IMBALANCE: must be at least 1, got {images.IMBALANCE}")
-    if min([1, *cfg.TEST.IMAGES.IMBALANCES]) < 1:
         raise ConfigError(
-            f"TEST.IMAGES.IMBALANCES: must be at least 1, got {cfg.TEST.IMAGES.IMBALANCES}"
+            f"DATASETS.CLASSIFICATION.IMBALANCE: must be at least 1, got {images.IMBALANCE}"
+        )
+    if min([1, *cfg.TEST.CLASSIFICATION.IMBALANCES]) < 1:
+        raise ConfigError(
+            "TEST.CLASSIFICATION.IMBALANCES: must be at least 1, got "
+            f"{cfg.TEST.CLASSIFICATION.IMBALANCES}"
         )
     if not 0 < images.TEST_FRACTION < 1:
         raise ConfigError(
-            f"DATASETS.IMAGES.TEST_FRACTION: must lie in (0, 1), got {images.TEST_FRACTION}"
+            f"DATASETS.CLASSIFICATION.TEST_FRACTION: must lie in (0, 1), got {images.TEST_FRACTION}"
         )
     if images.FEW > images.MANY:
         raise ConfigError(
-            f"DATASETS.IMAGES.FEW: {images.FEW} must not exceed DATASETS.IMAGES.MANY, {images.MANY}"
+            f"DATASETS.CLASSIFICATION.FEW: {images.FEW} must not exceed "
+            f"DATASETS.CLASSIFICATION.MANY, {images.MANY}"
         )
 
 
@@ -111,9 +123,9 @@ def _check_inference(cfg: CfgNode) -> None:
             "MODEL.LT.TDE: a linear classifier tracks no head direction; set "
             "MODEL.LT.CLASSIFIER.NORMALIZATION deconfound"
         )
-    if not linear and cfg.TEST.IMAGES.TAU_NORM_POWERS:
+    if not linear and cfg.TEST.CLASSIFICATION.TAU_NORM_POWERS:
         raise ConfigError(
-            "TEST.IMAGES.TAU_NORM_POWERS: τ-norm rescales a linear classifier; this one is "
+            "TEST.CLASSIFICATION.TAU_NORM_POWERS: τ-norm rescales a linear classifier; this one is "
             f"{cfg.MODEL.LT.CLASSIFIER.NORMALIZATION}"
         )
 
@@ -126,7 +138,7 @@ def _check_xerm(cfg: CfgNode) -> None:
         )
     if cfg.MODEL.LT.XERM.FOREGROUND_ONLY:
         raise ConfigError(
-            "MODEL.LT.XERM.FOREGROUND_ONLY: detection only; pictures have no background"
+            "MODEL.LT.XERM.FOREGROUND_ONLY: detection only; images have no background"
         )
 
 

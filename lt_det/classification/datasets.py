@@ -43,19 +43,19 @@ class ImageData:
 
     Attributes:
         train: long-tailed, as trained on.
-        test: the balanced (or published) test set, TEST.IMAGES.SPLIT.
-        train_pictures, test_pictures: (N, 3, S, S) uint8 under INPUT.IMAGES.IN_MEMORY; training's
-            where they are needed.
+        test: the balanced (or published) test set, TEST.CLASSIFICATION.SPLIT.
+        train_images, test_images: (N, 3, S, S) uint8 under INPUT.CLASSIFICATION.IN_MEMORY;
+            training's where they are needed.
     """
 
     train: ImageSet
     test: ImageSet
-    train_pictures: Tensor | None = None
-    test_pictures: Tensor | None = None
+    train_images: Tensor | None = None
+    test_images: Tensor | None = None
 
     @property
     def class_counts(self) -> Tensor:
-        """(C,) training pictures per class."""
+        """(C,) training images per class."""
         return self.train.counts()
 
     @property
@@ -65,16 +65,16 @@ class ImageData:
 
 
 def load_image_data(cfg: CfgNode, *, training: bool) -> ImageData:
-    """Read the sets of DATASETS.IMAGES and cut the training set.
+    """Read the sets of DATASETS.CLASSIFICATION and cut the training set.
 
     Args:
         cfg: with lt_det's keys.
-        training: whether training pictures will be needed (their labels always are).
+        training: whether training images will be needed (their labels always are).
 
     Raises:
         DataError, ConfigError: one line naming file and record, or key.
     """
-    options = cfg.DATASETS.IMAGES
+    options = cfg.DATASETS.CLASSIFICATION
     sets = _read(cfg, training)
     train = sets["train"]
     train.check_classes()
@@ -83,35 +83,37 @@ def load_image_data(cfg: CfgNode, *, training: bool) -> ImageData:
     if options.HOLD_OUT:
         sets = _hold_out(sets, options)
     train = cut(sets["train"], options.IMBALANCE, options.SUBSET_SEED)
-    split = cfg.TEST.IMAGES.SPLIT
+    split = cfg.TEST.CLASSIFICATION.SPLIT
     if split not in sets:
         raise ConfigError(
-            f"TEST.IMAGES.SPLIT: {options.NAME} has no {split!r}, it has "
-            f"{', '.join(s for s in sets if s != 'train')}; DATASETS.IMAGES.HOLD_OUT makes a val"
+            f"TEST.CLASSIFICATION.SPLIT: {options.NAME} has no {split!r}, it has "
+            f"{', '.join(s for s in sets if s != 'train')}; DATASETS.CLASSIFICATION.HOLD_OUT "
+            "makes a val"
         )
     test = sets[split]
-    # The test set, too: a broken picture must not show up when training is over.
-    train, train_pictures = _checked(train, cfg, needed=training)
-    test, test_pictures = _checked(test, cfg, needed=True)
+    # The test set, too: a broken image must not show up when training is over.
+    train, train_images = _checked(train, cfg, needed=training)
+    test, test_images = _checked(test, cfg, needed=True)
     train.check_classes()
     counts = train.counts()
     logger.info(
-        "%s: %d training pictures, %d classes, %d to %d a class; %s: %d pictures",
+        "%s: %d training images, %d classes, %d to %d a class; %s: %d images",
         *(train.name, len(train), train.num_classes, counts.max(), counts.min()),
         *(test.name, len(test)),
     )
-    data = ImageData(train, test, train_pictures, test_pictures)
-    _say_what_is_not_tested(data, cfg.TEST.IMAGES.IMBALANCES)
+    data = ImageData(train, test, train_images, test_images)
+    _say_what_is_not_tested(data, cfg.TEST.CLASSIFICATION.IMBALANCES)
     return data
 
 
 def _hold_out(sets: Sets, options: CfgNode) -> Sets:
-    """HOLD_OUT training pictures a class become the set "val"."""
+    """HOLD_OUT training images a class become the set "val"."""
     train = sets["train"]
     # A val/ that is the test set for want of another is no set to choose on.
     if "val" in sets and sets["val"] is not sets.get("test"):
         raise ConfigError(
-            f"DATASETS.IMAGES.HOLD_OUT: the data have a set to choose on, {sets['val'].name}; "
+            "DATASETS.CLASSIFICATION.HOLD_OUT: the data have a set to choose on, "
+            f"{sets['val'].name}; "
             "HOLD_OUT 0 takes that"
         )
     try:
@@ -119,18 +121,18 @@ def _hold_out(sets: Sets, options: CfgNode) -> Sets:
             train.labels, train.num_classes, options.HOLD_OUT, options.SUBSET_SEED
         )
     except ValueError as error:
-        raise ConfigError(f"DATASETS.IMAGES.HOLD_OUT: {train.name}: {error}") from error
+        raise ConfigError(f"DATASETS.CLASSIFICATION.HOLD_OUT: {train.name}: {error}") from error
     val = train.select(held, f"{train.name}, held out")
     return {**sets, "train": train.select(kept), "val": val}
 
 
 def _say_what_is_not_tested(data: ImageData, imbalances: list[float]) -> None:
-    """Classes without a test picture have no recall, which means leave out."""
+    """Classes without a test image have no recall, which means leave out."""
     counts = data.test.counts()
     absent = (counts == 0).nonzero().flatten().tolist()
     if absent:
         logger.warning(
-            "%s: %d of %d classes have no picture (%s, …): no recall, left out of means",
+            "%s: %d of %d classes have no image (%s, …): no recall, left out of means",
             *(data.test.name, len(absent), len(counts), data.test.class_names[absent[0]]),
         )
     for imbalance in imbalances:
@@ -138,24 +140,25 @@ def _say_what_is_not_tested(data: ImageData, imbalances: list[float]) -> None:
         lost = int(((kept == 0) & (counts > 0)).sum())
         if lost:
             logger.warning(
-                "TEST.IMAGES.IMBALANCES: %g to one leaves %d of %d classes of %s without a picture",
+                "TEST.CLASSIFICATION.IMBALANCES: %g to one leaves %d of %d classes of %s "
+                "without an image",
                 *(imbalance, lost, len(counts), data.test.name),
             )
 
 
 def _checked(image_set: ImageSet, cfg: CfgNode, *, needed: bool) -> tuple[ImageSet, Tensor | None]:
-    """Decode what is kept in memory, look at the files of what is not; leave broken pictures out,
+    """Decode what is kept in memory, look at the files of what is not; leave broken images out,
     where that is asked for.
 
     What is left out must count nowhere: not in the classes' counts, not in priors and groups.
     """
-    options, on_invalid = cfg.INPUT.IMAGES, cfg.DATASETS.ON_INVALID
+    options, on_invalid = cfg.INPUT.CLASSIFICATION, cfg.DATASETS.ON_INVALID
     if not needed and on_invalid == "error":
         return image_set, None
     if options.IN_MEMORY:
-        image_set, pictures = decode_all(image_set, options.SIZE, on_invalid)
-        return image_set, pictures if needed else None
-    if cfg.DATASETS.CHECK_PICTURES:
+        image_set, images = decode_all(image_set, options.SIZE, on_invalid)
+        return image_set, images if needed else None
+    if cfg.DATASETS.CHECK_IMAGES:
         image_set = without_unreadable(image_set, on_invalid)
     return image_set, None
 
@@ -164,24 +167,27 @@ def cut(train: ImageSet, imbalance: float, seed: int) -> ImageSet:
     """Cut a set to an imbalance, classes ranked as they are numbered (CIFAR-LT's way).
 
     Raises:
-        ConfigError: an imbalance below 1, or one that leaves a class without pictures.
+        ConfigError: an imbalance below 1, or one that leaves a class without images.
     """
     if imbalance < 1:
-        raise ConfigError(f"DATASETS.IMAGES.IMBALANCE: must be at least 1, got {imbalance:g}")
+        raise ConfigError(
+            f"DATASETS.CLASSIFICATION.IMBALANCE: must be at least 1, got {imbalance:g}"
+        )
     if imbalance == 1:
         return train
     available = train.counts()
     counts = imbalance_counts(available, imbalance, torch.arange(train.num_classes))
     if min(counts) < 1:
         raise ConfigError(
-            f"DATASETS.IMAGES.IMBALANCE: {imbalance:g} leaves class {counts.index(min(counts))} "
-            f"of {train.name} without a picture (the first class has {max(counts)})"
+            f"DATASETS.CLASSIFICATION.IMBALANCE: {imbalance:g} leaves class "
+            f"{counts.index(min(counts))} "
+            f"of {train.name} without an image (the first class has {max(counts)})"
         )
     wanted = long_tailed_counts(train.num_classes, int(available.max()), imbalance)
     short = [label for label, count in enumerate(counts) if count < wanted[label]]
     if short:
         logger.warning(
-            "%s: a cut to %g takes %d pictures of class %d (%s), which has %d; %d classes are "
+            "%s: a cut to %g takes %d images of class %d (%s), which has %d; %d classes are "
             "short of the cut, and the imbalance is %g",
             *(train.name, imbalance, wanted[short[0]], short[0], train.class_names[short[0]]),
             *(counts[short[0]], len(short), max(counts) / min(counts)),
@@ -190,7 +196,7 @@ def cut(train: ImageSet, imbalance: float, seed: int) -> ImageSet:
 
 
 def _read(cfg: CfgNode, training: bool) -> Sets:
-    options = cfg.DATASETS.IMAGES
+    options = cfg.DATASETS.CLASSIFICATION
     name, path = options.NAME, options.PATH
     if name in PUBLISHED_LISTS:
         return read_published_lists(name, path, training=training)
@@ -201,28 +207,31 @@ def _read(cfg: CfgNode, training: bool) -> Sets:
     if name == "digits_lt":
         return read_digits()
     if name != "folder_lt":
-        raise ConfigError(f"DATASETS.IMAGES.NAME: unknown {name!r}; known: {', '.join(DATASETS)}")
+        raise ConfigError(
+            f"DATASETS.CLASSIFICATION.NAME: unknown {name!r}; known: {', '.join(DATASETS)}"
+        )
     if not path:
-        raise ConfigError("DATASETS.IMAGES.PATH: name the pictures: --data FOLDER_OR_ZIP")
+        raise ConfigError("DATASETS.CLASSIFICATION.PATH: name the images: --data FOLDER_OR_ZIP")
     return _read_folder(cfg)
 
 
 def _read_folder(cfg: CfgNode) -> Sets:
     """Training and test set at least; what is not in the folder is split off or stands in."""
-    options = cfg.DATASETS.IMAGES
+    options = cfg.DATASETS.CLASSIFICATION
     sets = read_folder(options.PATH)
     if set(sets) <= {"all", "train"}:
         (whole,) = sets.values()
         logger.warning(
             "%s has no test/ or val/ with class folders: %g of each class "
-            "(DATASETS.IMAGES.TEST_FRACTION), drawn by chance with DATASETS.IMAGES.SUBSET_SEED %d, "
+            "(DATASETS.CLASSIFICATION.TEST_FRACTION), drawn by chance with "
+            "DATASETS.CLASSIFICATION.SUBSET_SEED %d, "
             "is the test set",
             *(whole.name, options.TEST_FRACTION, options.SUBSET_SEED),
         )
         return split_by_seed(whole, options.TEST_FRACTION, options.SUBSET_SEED)
-    if not is_default(cfg, "DATASETS.IMAGES.TEST_FRACTION"):
+    if not is_default(cfg, "DATASETS.CLASSIFICATION.TEST_FRACTION"):
         raise ConfigError(
-            f"DATASETS.IMAGES.TEST_FRACTION: does nothing for {options.PATH}, which has "
+            f"DATASETS.CLASSIFICATION.TEST_FRACTION: does nothing for {options.PATH}, which has "
             f"{', '.join(sets)}"
         )
     if "train" not in sets:

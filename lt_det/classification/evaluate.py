@@ -1,4 +1,4 @@
-"""Evaluation on every test distribution, from one pass over the pictures."""
+"""Evaluation on every test distribution, from one pass over the images."""
 
 import logging
 from pathlib import Path
@@ -23,7 +23,7 @@ from .inference import collect_features, readings, tde_alphas, weight_norms
 
 logger = logging.getLogger(__name__)
 
-# {method: {test: figures}}
+# {method: {test: metrics}}
 Results = dict[str, dict[str, dict[str, Any]]]
 
 
@@ -35,7 +35,7 @@ def test_distributions(
     Args:
         labels: (N,) of the test set.
         rank_order: (C,) classes from the most frequent in training to the least.
-        imbalances: of the long-tailed cuts; head classes keep most pictures.
+        imbalances: of the long-tailed cuts; head classes keep most images.
         reverse: also cut so that tail classes keep most.
         seed: of the cuts.
 
@@ -62,7 +62,7 @@ def evaluate(
 ) -> dict[str, dict[str, float]]:
     """Evaluate every reading on every test distribution; writes and prints the results.
 
-    Leaves OUTPUT_DIR/results.json (``{method: {test: figures}}``, see
+    Leaves OUTPUT_DIR/results.json (``{method: {test: metrics}}``, see
     :func:`~lt_det.evaluation.classification.shot_metrics.shot_metrics`), results.md, and
     weight_norms.json (``{method: [C norms, most frequent class first]}``, see
     :func:`~lt_det.classification.inference.weight_norms`).
@@ -71,7 +71,7 @@ def evaluate(
         cfg: of the run.
         model: with its weights.
         data: whose test set it is.
-        class_counts: (C,) pictures per class the model was trained on, which make shot groups, test
+        class_counts: (C,) images per class the model was trained on, which make shot groups, test
             cuts and priors; the training set's if ``None``.
 
     Returns:
@@ -82,17 +82,17 @@ def evaluate(
     """
     plain: Any = model.module if hasattr(model, "module") else model
     tde_alphas(plain, cfg)
-    features, labels = collect_features(plain, data.test, cfg, data.test_pictures)
+    features, labels = collect_features(plain, data.test, cfg, data.test_images)
     if not comm.is_main_process():
         return {}
-    options = cfg.DATASETS.IMAGES
+    options = cfg.DATASETS.CLASSIFICATION
     counts = data.class_counts if class_counts is None else class_counts
     rank_order = counts.sort(descending=True, stable=True).indices
     tests = test_distributions(
         labels,
         rank_order,
-        list(cfg.TEST.IMAGES.IMBALANCES),
-        reverse=cfg.TEST.IMAGES.REVERSED,
+        list(cfg.TEST.CLASSIFICATION.IMBALANCES),
+        reverse=cfg.TEST.CLASSIFICATION.REVERSED,
         seed=options.SUBSET_SEED,
     )
     limits = {"many": options.MANY, "few": options.FEW}
@@ -102,11 +102,11 @@ def evaluate(
         predictions = probs.argmax(dim=1)
         of_tests = {}
         for name, at in tests.items():
-            figures = shot_metrics(predictions[at], labels[at], counts, **limits)
-            figures["ece"] = expected_calibration_error(probs[at], labels[at])
-            figures["bias"] = class_bias(predictions[at], labels[at], counts, **limits)
-            figures["parameter"] = reading.parameter
-            of_tests[name] = figures
+            metrics = shot_metrics(predictions[at], labels[at], counts, **limits)
+            metrics["ece"] = expected_calibration_error(probs[at], labels[at])
+            metrics["bias"] = class_bias(predictions[at], labels[at], counts, **limits)
+            metrics["parameter"] = reading.parameter
+            of_tests[name] = metrics
         results[reading.name] = of_tests
     norms = weight_norms(plain.classifier)[rank_order]
     save_json(
@@ -117,7 +117,5 @@ def evaluate(
     whole = next(iter(tests))
     shown = f"{group_table(results, whole)}\n\n{top1_table(results)}"
     written.with_suffix(".md").write_text(shown + "\n", encoding="utf-8")
-    logger.info(
-        "%s, %d pictures, in percent (%s):\n%s", data.test.name, len(labels), written, shown
-    )
+    logger.info("%s, %d images, in percent (%s):\n%s", data.test.name, len(labels), written, shown)
     return {m: {t: f["top1"] for t, f in tests.items()} for m, tests in results.items()}

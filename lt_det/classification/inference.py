@@ -1,4 +1,4 @@
-"""One pass over the test pictures, and every way of reading it: TE, TDE, PC, τ-norm."""
+"""One pass over the test images, and every way of reading it: TE, TDE, PC, τ-norm."""
 
 import logging
 from collections.abc import Iterator
@@ -26,33 +26,33 @@ logger = logging.getLogger(__name__)
 
 @torch.no_grad()
 def collect_features(
-    model: ImageClassifier, image_set: ImageSet, cfg: CfgNode, pictures: Tensor | None = None
+    model: ImageClassifier, image_set: ImageSet, cfg: CfgNode, images: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Features and labels of a set, each picture once, shared out among the processes.
+    """Features and labels of a set, each image once, shared out among the processes.
 
     Args:
         model: trained; its mode is left as it is.
-        image_set: N pictures.
+        image_set: N images.
         cfg: of the model.
-        pictures: (N, 3, S, S) uint8, where they are decoded already.
+        images: (N, 3, S, S) uint8, where they are decoded already.
 
     Returns:
         (N, D) float32 and (N,) on the CPU, in the set's order; empty off the main process.
     """
     own = torch.arange(comm.get_rank(), len(image_set), comm.get_world_size())
-    part, options = image_set.select(own), cfg.INPUT.IMAGES
+    part, options = image_set.select(own), cfg.INPUT.CLASSIFICATION
     batches: Any
     if options.IN_MEMORY:
-        if pictures is None:
+        if images is None:
             _, decoded = decode_all(part, options.SIZE, "error")
         else:
-            decoded = pictures[own]
-        batches = in_memory_test_batches(decoded, part.labels, cfg.TEST.IMAGES.BATCH_SIZE)
+            decoded = images[own]
+        batches = in_memory_test_batches(decoded, part.labels, cfg.TEST.CLASSIFICATION.BATCH_SIZE)
     else:
         batches = file_test_batches(
             part,
             test_transform(options.SIZE),
-            cfg.TEST.IMAGES.BATCH_SIZE,
+            cfg.TEST.CLASSIFICATION.BATCH_SIZE,
             cfg.DATALOADER.NUM_WORKERS,
         )
     training = model.training
@@ -78,7 +78,7 @@ def collect_features(
 
 
 @dataclass(frozen=True)
-class Reading:
+class PostHocResult:
     """One way of turning features into logits.
 
     Attributes:
@@ -132,12 +132,12 @@ def check_direction(model: ImageClassifier, wanted: str) -> None:
 @torch.no_grad()
 def readings(
     model: ImageClassifier, features: Tensor, class_counts: Tensor, cfg: CfgNode
-) -> Iterator[Reading]:
+) -> Iterator[PostHocResult]:
     """Every reading a config asks for, of features (N, D).
 
     The classifier's own logits first, under MODEL.CLASSIFICATION.METHOD; then TDE at
-    :func:`tde_alphas`, logit adjustment at TEST.IMAGES.LA_TAUS (1 is PC) and τ-norm at
-    TEST.IMAGES.TAU_NORM_POWERS.
+    :func:`tde_alphas`, logit adjustment at TEST.CLASSIFICATION.LA_TAUS (1 is PC) and τ-norm at
+    TEST.CLASSIFICATION.TAU_NORM_POWERS.
 
     Raises:
         WeightsError: see :func:`tde_alphas`.
@@ -145,27 +145,27 @@ def readings(
     method, classifier = cfg.MODEL.CLASSIFICATION.METHOD, model.classifier
     features = features.to(model.device)
     te_logits = classifier(features).float()
-    yield Reading(method, {}, te_logits)
+    yield PostHocResult(method, {}, te_logits)
     alphas = tde_alphas(model, cfg)
     if alphas:
         assert model.head_direction is not None
         _, share = classifier.effects(features, model.head_direction.direction)
         for alpha in alphas:
             name = f"{method}-TDE α={alpha:g}"
-            yield Reading(name, {"alpha": alpha}, te_logits - alpha * share)
-    for tau in cfg.TEST.IMAGES.LA_TAUS:
+            yield PostHocResult(name, {"alpha": alpha}, te_logits - alpha * share)
+    for tau in cfg.TEST.CLASSIFICATION.LA_TAUS:
         name = f"{method}, PC" if tau == 1 else f"{method}, LA τ={tau:g}"
-        yield Reading(name, {"tau": tau}, adjust_logits(te_logits, class_counts, tau))
-    for power in cfg.TEST.IMAGES.TAU_NORM_POWERS:
+        yield PostHocResult(name, {"tau": tau}, adjust_logits(te_logits, class_counts, tau))
+    for power in cfg.TEST.CLASSIFICATION.TAU_NORM_POWERS:
         rescaled = tau_normalized(classifier, power)
-        yield Reading(f"{method}, τ-norm p={power:g}", {"p": power}, rescaled(features))
+        yield PostHocResult(f"{method}, τ-norm p={power:g}", {"p": power}, rescaled(features))
 
 
-class PictureLogits(nn.Module):
-    """Pictures (N, 3, H, W) in [0, 255] → logits (N, C), for tools that take one module.
+class ImageLogits(nn.Module):
+    """Images (N, 3, H, W) in [0, 255] → logits (N, C), for tools that take one module.
 
     Where gradients are on, they reach the backbone's maps even of a frozen backbone: through the
-    pictures, as Grad-CAM needs them.
+    images, as Grad-CAM needs them.
 
     Args:
         model: trained, in eval mode.
@@ -185,7 +185,7 @@ class PictureLogits(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Logits."""
         if torch.is_grad_enabled():
-            # Parameters that take no gradient let none through; the pictures do.
+            # Parameters that take no gradient let none through; the images do.
             images = images.to(self.model.device, torch.float32).detach().requires_grad_()
         features = self.model.features(images)
         direction = self.model.head_direction
@@ -197,13 +197,13 @@ class PictureLogits(nn.Module):
         return found
 
 
-def picture_tensor(picture: Image.Image, cfg: CfgNode) -> Tensor:
-    """A picture as the config's models take it: (3, S, S) uint8."""
-    options = cfg.INPUT.IMAGES
+def image_tensor(image: Image.Image, cfg: CfgNode) -> Tensor:
+    """An image as the config's models take it: (3, S, S) uint8."""
+    options = cfg.INPUT.CLASSIFICATION
     if not options.IN_MEMORY:
-        cropped: Tensor = test_transform(options.SIZE)(picture)
+        cropped: Tensor = test_transform(options.SIZE)(image)
         return cropped
-    resized = picture.resize((options.SIZE, options.SIZE), Image.Resampling.BILINEAR)
+    resized = image.resize((options.SIZE, options.SIZE), Image.Resampling.BILINEAR)
     return pil_to_tensor(resized)
 
 

@@ -1,21 +1,21 @@
-"""Data sets that come as lists of pictures: the published ones and one's own."""
+"""Data sets that come as lists of images: the published ones and one's own."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from detectron2.config import CfgNode
 
-from lt_det.data.classification import ImageSet, read_list, warn_of_shared_pictures
+from lt_det.data.classification import ImageSet, read_list, warn_of_shared_images
 from lt_det.data.root import datasets_root
 from lt_det.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
 class _PublishedLists:
-    """Where list files and pictures lie under the data sets' folder, and how long the lists are."""
+    """Where list files and images lie under the data sets' folder, and how long the lists are."""
 
     folder: str
-    pictures: str
+    images: str
     num_classes: int
     lists: dict[str, tuple[str, int]]
 
@@ -58,15 +58,15 @@ def read_published_lists(name: str, path: str, *, training: bool) -> dict[str, I
 
     Args:
         name: of the set.
-        path: folder of pictures; "": where datasets/README.md says.
-        training: whether training pictures are looked for (their labels are all that is needed
+        path: folder of images; "": where datasets/README.md says.
+        training: whether training images are looked for (their labels are all that is needed
             otherwise).
 
     Raises:
-        DataError: a list or a picture is missing, or a list is not the published one.
+        DataError: a list or an image is missing, or a list is not the published one.
     """
     published = PUBLISHED_LISTS[name]
-    pictures = Path(path) if path else datasets_root() / published.pictures
+    images = Path(path) if path else datasets_root() / published.images
     sets = {}
     for split, (file, length) in published.lists.items():
         list_file = datasets_root() / published.folder / file
@@ -77,40 +77,40 @@ def read_published_lists(name: str, path: str, *, training: bool) -> dict[str, I
             )
         sets[split] = read_list(
             list_file,
-            pictures,
+            images,
             published.num_classes,
-            check_pictures=training or split != "train",
+            check_images=training or split != "train",
         )
         if len(sets[split]) != length:
             raise DataError(
                 f"{list_file}: has {len(sets[split])} lines, {name} as published has {length} "
-                "(DATASETS.IMAGES.NAME list_lt takes lists of your own)"
+                "(DATASETS.CLASSIFICATION.NAME list_lt takes lists of your own)"
             )
-    warn_of_shared_pictures(sets)
+    warn_of_shared_images(sets)
     return sets
 
 
 def read_own_lists(cfg: CfgNode, *, training: bool) -> dict[str, ImageSet]:
-    """Read TRAIN_LIST, TEST_LIST and, where it is named, VAL_LIST of DATASETS.IMAGES.
+    """Read TRAIN_LIST, TEST_LIST and, where it is named, VAL_LIST of DATASETS.CLASSIFICATION.
 
     Args:
         cfg: with lt_det's keys.
-        training: whether training pictures are looked for.
+        training: whether training images are looked for.
 
     Raises:
         ConfigError: a list or the number of classes is not named.
         DataError: names the file and the line.
     """
-    options, classes = cfg.DATASETS.IMAGES, cfg.MODEL.CLASSIFICATION.NUM_CLASSES
+    options, classes = cfg.DATASETS.CLASSIFICATION, cfg.MODEL.CLASSIFICATION.NUM_CLASSES
     if not (options.TRAIN_LIST and options.TEST_LIST):
-        raise ConfigError("DATASETS.IMAGES: list_lt needs TRAIN_LIST and TEST_LIST")
+        raise ConfigError("DATASETS.CLASSIFICATION: list_lt needs TRAIN_LIST and TEST_LIST")
     if classes < 1:
         raise ConfigError("MODEL.CLASSIFICATION.NUM_CLASSES: list_lt needs the number of classes")
     files = {"train": options.TRAIN_LIST, "val": options.VAL_LIST, "test": options.TEST_LIST}
     sets = {
-        split: read_list(file, options.PATH, classes, check_pictures=training or split != "train")
+        split: read_list(file, options.PATH, classes, check_images=training or split != "train")
         for split, file in files.items()
         if file
     }
-    warn_of_shared_pictures(sets)
+    warn_of_shared_images(sets)
     return sets

@@ -21,9 +21,9 @@ _MEMORY_FORMATS = {
 
 
 class ImageClassifier(nn.Module):
-    """Pictures → logits; in training, the cross-entropy and the head direction's update.
+    """Images → logits; in training, the cross-entropy and the head direction's update.
 
-    Shapes: pictures (N, 3, H, W) uint8, features (N, D), logits (N, C), labels in [0, C).
+    Shapes: images (N, 3, H, W) uint8, features (N, D), logits (N, C), labels in [0, C).
     """
 
     @configurable
@@ -43,12 +43,12 @@ class ImageClassifier(nn.Module):
         """Put the parts together.
 
         Args:
-            backbone: pictures → features.
+            backbone: images → features.
             classifier: features → logits; ``nn.Linear`` or a MultiHeadNormalizedClassifier.
             pixel_mean, pixel_std: of the three channels, red first, in [0, 255].
             direction_momentum: μ; a linear classifier has no head direction.
             freeze_backbone: train the classifier alone; batch norms keep their statistics.
-            memory_format: of pictures and network.
+            memory_format: of images and network.
             cpu_bfloat16: train in bfloat16 autocast on the CPU; evaluation is in float32.
             compiled: train with the backbone compiled (torch.compile); evaluation is not, whose
                 last batch has another size.
@@ -113,7 +113,7 @@ class ImageClassifier(nn.Module):
         self._compiled_in_eval = in_eval
 
     def features(self, images: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W), uint8 or float in [0, 255] → features (N, D), float32.
+        """Images (N, 3, H, W), uint8 or float in [0, 255] → features (N, D), float32.
 
         Training stops gradients at a frozen backbone; in eval mode they are the caller's to allow.
         """

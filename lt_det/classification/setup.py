@@ -32,9 +32,9 @@ FROM_DATA = -1
 
 
 def argument_parser() -> argparse.ArgumentParser:
-    """Detectron2's flags, and those for one's own pictures."""
+    """Detectron2's flags, and those for one's own images."""
     parser = default_argument_parser()
-    own = parser.add_argument_group("your own pictures, and xERM")
+    own = parser.add_argument_group("your own images, and xERM")
     own.add_argument("--data", default="", metavar="PATH", help="folder or zip, a folder per class")
     own.add_argument("--imbalance", type=float, metavar="R", help="cut the training set to it")
     own.add_argument("--teacher", default="", metavar="FILE", help="xERM's trained teacher")
@@ -48,9 +48,9 @@ def load_config(args: argparse.Namespace) -> CfgNode:
 
     def apply_flags(cfg: CfgNode) -> None:
         if args.data:
-            cfg.DATASETS.IMAGES.PATH = args.data
+            cfg.DATASETS.CLASSIFICATION.PATH = args.data
         if args.imbalance is not None:
-            cfg.DATASETS.IMAGES.IMBALANCE = args.imbalance
+            cfg.DATASETS.CLASSIFICATION.IMBALANCE = args.imbalance
         if args.teacher:
             cfg.MODEL.LT.XERM.TEACHER_WEIGHTS = args.teacher
 

@@ -1,4 +1,4 @@
-"""What a teacher can teach: how it fits the training pictures, and how xERM weights them."""
+"""What a teacher can teach: how it fits the training images, and how xERM weights them."""
 
 from typing import Any
 
@@ -31,10 +31,10 @@ def teacher_report(
     many: int = 100,
     few: int = 20,
 ) -> dict[str, dict[str, float]]:
-    """A teacher's fit of training pictures by shot group.
+    """A teacher's fit of training images by shot group.
 
     A student learns from labels what the balanced target does not contradict: the better the
-    teacher fits its training pictures, the closer its targets are to their labels.
+    teacher fits its training images, the closer its targets are to their labels.
 
     Args:
         teacher: as the student will have it.
@@ -46,8 +46,8 @@ def teacher_report(
 
     Returns:
         ``{group: {figure: value}}``: accuracy and cross-entropy of the imbalanced and the balanced
-        logits, mean w_ba, and the balanced target's probability on the picture's own group; NaN for
-        a group without pictures.
+        logits, mean w_ba, and the balanced target's probability on the image's own group; NaN for
+        a group without images.
     """
     te, balanced, labels = [], [], []
     for batch in batches:
@@ -78,5 +78,5 @@ def teacher_report(
 
 def teacher_table(report: dict[str, dict[str, float]]) -> str:
     """Markdown, a row a group."""
-    rows = [[g, *(f"{figures[c]:.2f}" for c in _COLUMNS)] for g, figures in report.items()]
-    return markdown_table(["training pictures", *_COLUMNS.values()], rows)
+    rows = [[g, *(f"{metrics[c]:.2f}" for c in _COLUMNS)] for g, metrics in report.items()]
+    return markdown_table(["training images", *_COLUMNS.values()], rows)

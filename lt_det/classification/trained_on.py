@@ -1,6 +1,6 @@
-"""What weights were trained on, by the config beside them: pictures seen, and pictures counted.
+"""What weights were trained on, by the config beside them: images seen, and images counted.
 
-A figure is wrong without a word where the weights have seen pictures that it is measured on, or
+A figure is wrong without a word where the weights have seen images that it is measured on, or
 where shot groups and priors are of another training set than the weights'.
 """
 
@@ -21,8 +21,8 @@ from .datasets import ImageData, load_image_data
 
 logger = logging.getLogger(__name__)
 
-_IMAGES = "DATASETS.IMAGES."
-# What picks the training pictures, by the data set's name; all of them have the second tuple's.
+_IMAGES = "DATASETS.CLASSIFICATION."
+# What picks the training images, by the data set's name; all of them have the second tuple's.
 _PICKED_BY = {"folder_lt": ("PATH", "TEST_FRACTION"), "list_lt": ("TRAIN_LIST",)}
 _CUT_BY = ("SUBSET_SEED", "HOLD_OUT", "IMBALANCE")
 _FILES = ("PATH", "TRAIN_LIST")
@@ -31,7 +31,7 @@ _FILES = ("PATH", "TRAIN_LIST")
 def check_start(cfg: CfgNode, data: ImageData) -> None:
     """Refuse to train from weights, or by a teacher, that do not fit the data.
 
-    They must not have seen pictures the run is tested on, and a teacher, or a first stage whose
+    They must not have seen images the run is tested on, and a teacher, or a first stage whose
     class weights are kept, must have the classes of the data in their order.
 
     Args:
@@ -49,11 +49,11 @@ def check_start(cfg: CfgNode, data: ImageData) -> None:
     for key, weights, config_file in starts:
         if weights:
             _check_classes(cfg, data, key, weights)
-        if weights and _is_tested_on_training_pictures(cfg, data):
+        if weights and _is_tested_on_training_images(cfg, data):
             trained = _trained_config(weights, config_file)
             if trained is None:
                 logger.warning(
-                    "%s: %s has no config.yaml beside it: whether it has seen the pictures of "
+                    "%s: %s has no config.yaml beside it: whether it has seen the images of "
                     "%s is not known", key, weights, data.test.name,
                 )  # fmt: skip
             else:
@@ -74,7 +74,7 @@ def _check_classes(cfg: CfgNode, data: ImageData, key: str, weights: str) -> Non
 
 
 def evaluated_class_counts(cfg: CfgNode, data: ImageData, weights: str) -> Tensor:
-    """Training pictures per class (C,) of weights that are evaluated, whatever this run's cut says.
+    """Training images per class (C,) of weights that are evaluated, whatever this run's cut says.
 
     Shot groups, test cuts and the priors of PC and logit adjustment are made of them. The
     checkpoint says them; one that does not must have been trained by this run's cut.
@@ -85,18 +85,18 @@ def evaluated_class_counts(cfg: CfgNode, data: ImageData, weights: str) -> Tenso
         weights: that are evaluated.
 
     Raises:
-        ConfigError: weights that have seen the pictures they are to be tested on, or that were
+        ConfigError: weights that have seen the images they are to be tested on, or that were
             trained by another cut and do not say their counts; names key, both values and file.
     """
     trained, record = _trained_config(weights), read_record(weights)
-    if trained is not None and _is_tested_on_training_pictures(cfg, data):
+    if trained is not None and _is_tested_on_training_images(cfg, data):
         # A data set may have moved since; a start for training is asked for more.
         _check_unseen(cfg, trained, weights, leave_out=("PATH",))
     if record is not None:
         counts = torch.tensor(record.instance_counts)
         if not torch.equal(counts, data.class_counts):
             logger.warning(
-                "%s was trained on %d pictures of %s, %s is cut to %d here: shot groups, test cuts "
+                "%s was trained on %d images of %s, %s is cut to %d here: shot groups, test cuts "
                 "and priors are made of the former", weights, counts.sum(), record.source,
                 data.train.name, len(data.train),
             )  # fmt: skip
@@ -107,13 +107,13 @@ def evaluated_class_counts(cfg: CfgNode, data: ImageData, weights: str) -> Tenso
             "groups, test cuts and priors are those of %s as it is cut here",
             weights, data.train.name,
         )  # fmt: skip
-    elif trained.DATASETS.IMAGES.NAME != cfg.DATASETS.IMAGES.NAME:
+    elif trained.DATASETS.CLASSIFICATION.NAME != cfg.DATASETS.CLASSIFICATION.NAME:
         logger.warning(
             "%s was trained on %s; shot groups, test cuts and priors are those of %s",
-            weights, trained.DATASETS.IMAGES.NAME, data.train.name,
+            weights, trained.DATASETS.CLASSIFICATION.NAME, data.train.name,
         )  # fmt: skip
     else:
-        own, other = cfg.DATASETS.IMAGES, trained.DATASETS.IMAGES
+        own, other = cfg.DATASETS.CLASSIFICATION, trained.DATASETS.CLASSIFICATION
         for key in _differing(own, other, ("HOLD_OUT", "IMBALANCE")):
             raise ConfigError(
                 f"{_IMAGES}{key}: {own[key]:g} here, {other[key]:g} in the training of {weights}: "
@@ -124,7 +124,7 @@ def evaluated_class_counts(cfg: CfgNode, data: ImageData, weights: str) -> Tenso
 
 
 def teacher_class_counts(cfg: CfgNode, teacher_cfg: CfgNode, class_counts: Tensor) -> Tensor:
-    """Pictures per class (C,) a teacher was trained on: the prior that PC takes off its logits.
+    """Images per class (C,) a teacher was trained on: the prior that PC takes off its logits.
 
     Its checkpoint says them; for one that does not, the labels of its training set are read again
     where that is not the student's.
@@ -147,7 +147,7 @@ def teacher_class_counts(cfg: CfgNode, teacher_cfg: CfgNode, class_counts: Tenso
     if same and not _differing(own.IMAGES, other.IMAGES, keys):
         return class_counts
     labels_alone = teacher_cfg.clone()
-    labels_alone.INPUT.IMAGES.IN_MEMORY = False
+    labels_alone.INPUT.CLASSIFICATION.IN_MEMORY = False
     try:
         train = load_image_data(labels_alone, training=False).train
     except (ConfigError, DataError) as error:
@@ -161,13 +161,13 @@ def teacher_class_counts(cfg: CfgNode, teacher_cfg: CfgNode, class_counts: Tenso
             f"{len(class_counts)}"
         )
     logger.info(
-        "PC's prior is of the teacher's training set: %s, %d pictures", train.name, len(train)
+        "PC's prior is of the teacher's training set: %s, %d images", train.name, len(train)
     )
     return train.counts()
 
 
 def check_chosen_on(cfg: CfgNode) -> None:
-    """Refuse to choose on TEST.IMAGES.SPLIT val where that is the test set for want of another.
+    """Refuse TEST.CLASSIFICATION.SPLIT val where that is the test set for want of another.
 
     Raises:
         ConfigError: it is, or there is none.
@@ -175,13 +175,14 @@ def check_chosen_on(cfg: CfgNode) -> None:
     names = []
     for split in ("val", "test"):
         of_split = cfg.clone()
-        of_split.TEST.IMAGES.SPLIT = split
-        of_split.INPUT.IMAGES.IN_MEMORY = False
+        of_split.TEST.CLASSIFICATION.SPLIT = split
+        of_split.INPUT.CLASSIFICATION.IN_MEMORY = False
         names.append(load_image_data(of_split, training=False).test.name)
     if names[0] == names[1]:
         raise ConfigError(
-            f"TEST.IMAGES.SPLIT: {names[0]} is the test set, there is no other val to choose on; "
-            "hold training pictures out (DATASETS.IMAGES.HOLD_OUT)"
+            f"TEST.CLASSIFICATION.SPLIT: {names[0]} is the test set, there is no other val to "
+            "choose on; "
+            "hold training images out (DATASETS.CLASSIFICATION.HOLD_OUT)"
         )
 
 
@@ -192,10 +193,10 @@ def _trained_config(weights: str, config_file: str = "") -> CfgNode | None:
     return read_trained_config(weights, config_file)
 
 
-def _is_tested_on_training_pictures(cfg: CfgNode, data: ImageData) -> bool:
-    """Whether keys, and not the data set itself, say which pictures are for testing."""
-    options = cfg.DATASETS.IMAGES
-    if options.HOLD_OUT and cfg.TEST.IMAGES.SPLIT == "val":
+def _is_tested_on_training_images(cfg: CfgNode, data: ImageData) -> bool:
+    """Whether keys, and not the data set itself, say which images are for testing."""
+    options = cfg.DATASETS.CLASSIFICATION
+    if options.HOLD_OUT and cfg.TEST.CLASSIFICATION.SPLIT == "val":
         return True
     # A folder without splits is split by chance.
     return bool(options.NAME == "folder_lt" and data.test.source is data.train.source)
@@ -204,20 +205,20 @@ def _is_tested_on_training_pictures(cfg: CfgNode, data: ImageData) -> bool:
 def _check_unseen(
     cfg: CfgNode, trained: CfgNode, weights: str, leave_out: tuple[str, ...] = ()
 ) -> None:
-    own, other = cfg.DATASETS.IMAGES, trained.DATASETS.IMAGES
+    own, other = cfg.DATASETS.CLASSIFICATION, trained.DATASETS.CLASSIFICATION
     if own.NAME != other.NAME:
         return
     asked = [k for k in (*_PICKED_BY.get(own.NAME, ()), "SUBSET_SEED") if k not in leave_out]
     keys = _differing(own, other, asked)
     # A smaller number held out is the beginning of a larger one.
-    if cfg.TEST.IMAGES.SPLIT == "val" and other.HOLD_OUT < own.HOLD_OUT:
+    if cfg.TEST.CLASSIFICATION.SPLIT == "val" and other.HOLD_OUT < own.HOLD_OUT:
         keys.append("HOLD_OUT")
     if keys:
         key = keys[0]
         raise ConfigError(
             f"{_IMAGES}{key}: {own[key]} here, {other[key]} in the training of {weights}: it "
-            "may have seen pictures that this run is tested on (TEST.IMAGES.SPLIT "
-            f"{cfg.TEST.IMAGES.SPLIT}); train it with the same"
+            "may have seen images that this run is tested on (TEST.CLASSIFICATION.SPLIT "
+            f"{cfg.TEST.CLASSIFICATION.SPLIT}); train it with the same"
         )
 
 

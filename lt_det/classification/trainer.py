@@ -14,9 +14,9 @@ from detectron2.utils import comm
 from torch import nn
 
 from lt_det.core import HeadDirection
-from lt_det.data.classification import IndexStream
+from lt_det.data.classification import ResumableSampler
 from lt_det.data.classification.augment import training_transform
-from lt_det.data.classification.loaders import FileLoader, InMemoryLoader, Share
+from lt_det.data.classification.loaders import BatchShard, FileLoader, InMemoryLoader
 from lt_det.engine import LTTrainerBase, ModelRecord
 
 from .building import build_model, load_first_stage
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 class LTClassifierTrainer(LTTrainerBase):
     """Detectron2's trainer of image classifiers; an evaluation leaves OUTPUT_DIR/results.json.
 
-    Every step's pictures, augmentation and other randomness are functions of SEED, iteration and
+    Every step's images, augmentation and other randomness are functions of SEED, iteration and
     rank, so a resumed run goes on as the uninterrupted one would have.
 
     Args:
@@ -104,7 +104,7 @@ class LTClassifierTrainer(LTTrainerBase):
         names = list(train.class_names)
         return ModelRecord(names, list(range(len(names))), counts, counts, train.name)
 
-    def pictures_of(self, batch: dict[str, torch.Tensor]) -> list[str]:
+    def images_of(self, batch: dict[str, torch.Tensor]) -> list[str]:
         """File names, or numbers in a set that has none."""
         return [self._data.train.image_name(i) for i in batch["positions"].tolist()]
 
@@ -115,17 +115,17 @@ class LTClassifierTrainer(LTTrainerBase):
 
 def training_batches(cfg: CfgNode, data: ImageData) -> InMemoryLoader | FileLoader:
     """Endless augmented batches of this process."""
-    options, train = cfg.INPUT.IMAGES, data.train
-    share = Share(cfg.SOLVER.IMS_PER_BATCH, comm.get_rank(), comm.get_world_size(), cfg.SEED)
-    stream = IndexStream(train.labels, cfg.DATALOADER.IMAGE_SAMPLER, cfg.SEED)
-    if data.train_pictures is None:
+    options, train = cfg.INPUT.CLASSIFICATION, data.train
+    shard = BatchShard(cfg.SOLVER.IMS_PER_BATCH, comm.get_rank(), comm.get_world_size(), cfg.SEED)
+    stream = ResumableSampler(train.labels, cfg.DATALOADER.IMAGE_SAMPLER, cfg.SEED)
+    if data.train_images is None:
         transform = training_transform(options.SIZE, options.COLOR_JITTER, flip=options.FLIP)
-        return FileLoader(train, stream, share, transform, cfg.DATALOADER.NUM_WORKERS)
+        return FileLoader(train, stream, shard, transform, cfg.DATALOADER.NUM_WORKERS)
     return InMemoryLoader(
-        data.train_pictures,
+        data.train_images,
         train.labels,
         stream,
-        share,
+        shard,
         padding=options.PADDING,
         flip=options.FLIP,
     )

@@ -23,7 +23,7 @@ class Teacher:
         model: trained.
         balanced: ``"tde"`` or ``"pc"``.
         alpha: α of TDE.
-        class_counts: (C,) training pictures per class, for PC.
+        class_counts: (C,) training images per class, for PC.
 
     Raises:
         ConfigError: TDE of a teacher without head direction.
@@ -52,7 +52,7 @@ class Teacher:
 
     @torch.no_grad()
     def logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Imbalanced and balanced logits of pictures, each (N, C)."""
+        """Imbalanced and balanced logits of images, each (N, C)."""
         bfloat16 = self.model.cpu_bfloat16 and self.model.device.type == "cpu"
         with torch.autocast("cpu", torch.bfloat16) if bfloat16 else nullcontext():
             features = self.model.features(images)
@@ -68,7 +68,7 @@ class XERMClassifier(ImageClassifier):
     """An :class:`ImageClassifier` trained by xERM; its state dict is that of the plain one.
 
     Attributes:
-        teacher: set after building, by :meth:`learn_from`.
+        teacher: set after building, by :meth:`set_teacher`.
         exponent: g.
         constant_weight: w_ba for every sample, or ``None`` for the weights by sample.
     """
@@ -77,7 +77,7 @@ class XERMClassifier(ImageClassifier):
     exponent: float = 1.5
     constant_weight: float | None = None
 
-    def learn_from(
+    def set_teacher(
         self, teacher: Teacher, exponent: float, constant_weight: float | None = None
     ) -> None:
         """Set the teacher and the weighting."""
@@ -87,7 +87,7 @@ class XERMClassifier(ImageClassifier):
         """``{"images", "labels"}`` → ``{"loss_xerm"}`` in training, logits (N, C) otherwise."""
         if not self.training:
             return super().forward(batch)
-        assert self.teacher is not None, "learn_from was not called"
+        assert self.teacher is not None, "set_teacher was not called"
         labels = batch["labels"].to(self.device, non_blocking=True)
         te_logits, balanced_logits = self.teacher.logits(batch["images"])
         features = self.features(batch["images"])

@@ -35,7 +35,7 @@ def argument_parser() -> argparse.ArgumentParser:
     own = parser.add_argument_group("your own LVIS- or COCO-style data")
     for split, use in (("train", "train on"), ("val", "evaluate on")):
         own.add_argument(f"--{split}-json", default="", metavar="FILE", help=f"file to {use}")
-        own.add_argument(f"--{split}-images", default="", metavar="DIR", help="its pictures")
+        own.add_argument(f"--{split}-images", default="", metavar="DIR", help="its images")
     parser.add_argument("--teacher", default="", metavar="FILE", help="xERM's trained teacher")
     return parser
 

@@ -19,11 +19,11 @@ from lt_det.engine import LTTrainerBase, ModelRecord
 from lt_det.errors import DataError
 from lt_det.evaluation import results_table, write_results
 
-from .data.mapper import NamingMapper
+from .data.mapper import LTDatasetMapper
 from .data.train_loader import TrainingLoader, build_training_loader
 from .evaluation.direction_checks import untracked_direction
 from .evaluation.evaluator import LTEvaluator
-from .evaluation.row_info import inference_settings, row_head
+from .evaluation.row_info import inference_settings, row_info
 from .evaluation.tde_sweep import TDESweep
 from .modeling.box_predictor import LTFastRCNNOutputLayers, TDEInference
 from .modeling.box_stages import box_predictors
@@ -44,7 +44,7 @@ class LTTrainer(LTTrainerBase):
             plain: Any = model.module if hasattr(model, "module") else model
             sets = [registered_set(name) for name in cfg.DATASETS.TRAIN]
             counts = torch.tensor(instance_counts(sets))
-            plain.roi_heads.learn_from(load_teacher(cfg, counts, sets[0].class_names))
+            plain.roi_heads.set_teacher(load_teacher(cfg, counts, sets[0].class_names))
 
     @classmethod
     def build_train_loader(cls, cfg: CfgNode) -> TrainingLoader:
@@ -59,8 +59,8 @@ class LTTrainer(LTTrainerBase):
 
     @classmethod
     def build_test_loader(cls, cfg: CfgNode, dataset_name: str) -> Any:
-        """Detectron2's, whose errors name the picture."""
-        mapper = NamingMapper(cfg, is_train=False)
+        """Detectron2's, whose errors name the image."""
+        mapper = LTDatasetMapper(cfg, is_train=False)
         return build_detection_test_loader(cfg, dataset_name, mapper=mapper)
 
     def model_record(self) -> ModelRecord:
@@ -74,7 +74,7 @@ class LTTrainer(LTTrainerBase):
             sets[0].json_file,
         )
 
-    def pictures_of(self, batch: list[dict[str, Any]]) -> list[str]:
+    def images_of(self, batch: list[dict[str, Any]]) -> list[str]:
         """Image ids."""
         return [f"id {d['image_id']}" for d in batch]
 
@@ -93,7 +93,7 @@ class LTTrainer(LTTrainerBase):
         if evaluators is not None:
             return super().test(cfg, model, evaluators)
         settings = inference_settings(cfg)
-        heads = [row_head(cfg, setting) for setting in settings]
+        heads = [row_info(cfg, setting) for setting in settings]
         tasks = ("bbox", "segm") if cfg.MODEL.MASK_ON else ("bbox",)
         plain = model.module if hasattr(model, "module") else model
         missing = untracked_direction(plain, settings)
@@ -134,10 +134,10 @@ def _as_detectron2_results(rows: list[dict[str, Any]]) -> OrderedDict[str, Any]:
     """Nested dicts of floats, as Detectron2's hooks and EXPECTED_RESULTS read them."""
     nested = OrderedDict()
     for row in rows:
-        figures = {
+        metrics = {
             task: {k: v for k, v in row[task].items() if k != "per_category"}
             for task in ("bbox", "segm")
             if task in row
         }
-        nested[f"{row['dataset']}/{row['name']}"] = figures
+        nested[f"{row['dataset']}/{row['name']}"] = metrics
     return OrderedDict(next(iter(nested.values()))) if len(nested) == 1 else nested

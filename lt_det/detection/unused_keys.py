@@ -32,12 +32,12 @@ _NEVER = {
     "MODEL.LT.HEAD_DIRECTION.FOLLOW_LR": _CLASSIFICATION,
     "MODEL.LT.XERM.CONSTANT_WEIGHT": _CLASSIFICATION,
     "MODEL.CLASSIFICATION": _CLASSIFICATION,
-    "DATASETS.IMAGES": _CLASSIFICATION,
-    "INPUT.IMAGES": _CLASSIFICATION,
+    "DATASETS.CLASSIFICATION": _CLASSIFICATION,
+    "INPUT.CLASSIFICATION": _CLASSIFICATION,
     "DATALOADER.IMAGE_SAMPLER": _CLASSIFICATION,
     "SOLVER.EPOCHS": _CLASSIFICATION,
     "SOLVER.BACKBONE_LR_FACTOR": _CLASSIFICATION,
-    "TEST.IMAGES": _CLASSIFICATION,
+    "TEST.CLASSIFICATION": _CLASSIFICATION,
     "GLOBAL.HACK": "nothing reads it",
 }
 # Of the RoI heads that have no use for them.
@@ -88,7 +88,7 @@ def _check_normalizations(cfg: CfgNode) -> None:
     normalized = options.CLASSIFIER.NORMALIZATION, own_masks and options.MASK.NORMALIZATION
     if cfg.TEST.PRECISE_BN.ENABLED and any(name not in (LINEAR, False) for name in normalized):
         raise ConfigError(
-            "TEST.PRECISE_BN.ENABLED: its passes over training pictures would move the head "
+            "TEST.PRECISE_BN.ENABLED: its passes over training images would move the head "
             "direction; set it to False"
         )
 

@@ -13,7 +13,7 @@ from torch import nn
 def main_process_buffers(model: nn.Module) -> Iterator[None]:
     """Inside, every process has the buffers that a checkpoint holds: the main process's.
 
-    Batch norms gather their statistics from the pictures of their own process, so that without
+    Batch norms gather their statistics from the images of their own process, so that without
     this each would evaluate another model. Outside, every process has its own again: training does
     not depend on whether it is evaluated. All processes call it.
 

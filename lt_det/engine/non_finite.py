@@ -36,15 +36,15 @@ class FiniteGuard(HookBase):
 
     A device is waited for once, and over several processes there is one all-reduce (and, where
     steps are left out, that of :class:`~lt_det.engine.non_finite_proposals.SharedFailure`). Under
-    AMP gradients are the scaler's to watch: their overflow is no error. A step left out changes neither
-    weights nor buffers (head directions, batch-norm statistics); one that stops training leaves the
-    head directions as they were before it.
+    AMP gradients are the scaler's to watch: their overflow is no error. A step left out changes
+    neither weights nor buffers (head directions, batch-norm statistics); one that stops training
+    leaves the head directions as they were before it.
 
     Args:
         trainer: whose steps are watched.
         skip: leave a step out instead of raising.
         amp: gradients are scaled.
-        pictures_of: names of a batch's pictures.
+        images_of: names of a batch's images.
 
     Attributes:
         skipped: steps left out so far, over resumes, too; in the event log ``skipped_steps``.
@@ -56,9 +56,9 @@ class FiniteGuard(HookBase):
         *,
         skip: bool,
         amp: bool,
-        pictures_of: Callable[[Any], list[str]],
+        images_of: Callable[[Any], list[str]],
     ) -> None:
-        self._model, self._skip, self._pictures_of = trainer.model, skip, pictures_of
+        self._model, self._skip, self._images_of = trainer.model, skip, images_of
         self._amp = amp
         self._batch: Any = None
         # Losses and directions of the step in progress.
@@ -89,7 +89,7 @@ class FiniteGuard(HookBase):
         """Around a step.
 
         Raises:
-            TrainingError: names the iteration, what is not finite, and the pictures.
+            TrainingError: names the iteration, what is not finite, and the images.
         """
         moved = self._model.buffers() if self._skip else self._tracked().values()
         self._buffers = [(buffer, buffer.clone()) for buffer in moved]
@@ -104,7 +104,7 @@ class FiniteGuard(HookBase):
             raise
         except FloatingPointError as error:
             # Detectron2's, from the depths of a forward pass.
-            found = f"{error} (pictures {self._named()})"
+            found = f"{error} (images {self._named()})"
             self._restore()
             known = comm.get_world_size() == 1 or any(p.shared for p in self._proposals)
             if self._skip and known:
@@ -133,7 +133,7 @@ class FiniteGuard(HookBase):
             self._batch = batch
 
     def _named(self) -> str:
-        names = [] if self._batch is None else self._pictures_of(self._batch)
+        names = [] if self._batch is None else self._images_of(self._batch)
         return ", ".join(names[:16]) + (f" and {len(names) - 16} more" if len(names) > 16 else "")
 
     def _tracked(self) -> dict[str, Tensor]:
@@ -179,7 +179,7 @@ class FiniteGuard(HookBase):
             value = values.get(bad[0])
             said = f" is {value.item()}" if value is not None and value.ndim == 0 else ""
             more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-            own = f"{bad[0]}{said or ' is not finite'}{more} (pictures {self._named()})"
+            own = f"{bad[0]}{said or ' is not finite'}{more} (images {self._named()})"
         follows = not bad or bad[0] not in values
         told = [one for one in comm.all_gather((follows, own)) if one[1]]
         return str(min(told, key=lambda one: one[0])[1])

@@ -61,10 +61,10 @@ def check_engine_keys(cfg: CfgNode) -> None:
 
 def check_shared_evenly(cfg: CfgNode) -> None:
     """Raise ConfigError for a batch that the processes cannot share evenly."""
-    pictures, processes = cfg.SOLVER.IMS_PER_BATCH, comm.get_world_size()
-    if pictures % processes:
+    images, processes = cfg.SOLVER.IMS_PER_BATCH, comm.get_world_size()
+    if images % processes:
         raise ConfigError(
-            f"SOLVER.IMS_PER_BATCH: {pictures} pictures cannot be shared evenly by {processes} "
+            f"SOLVER.IMS_PER_BATCH: {images} images cannot be shared evenly by {processes} "
             "processes"
         )
 
@@ -110,7 +110,7 @@ def start_job(cfg: CfgNode, args: argparse.Namespace) -> None:
     logger.info("config:\n%s", cfg.dump())
     seed_all_rng(cfg.SEED + rank)
     if not args.eval_only:
-        # Pictures of an evaluation differ in size, and are few.
+        # Images of an evaluation differ in size, and are few.
         torch.backends.cudnn.benchmark = cfg.CUDNN_BENCHMARK
 
 

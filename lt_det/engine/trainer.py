@@ -55,7 +55,7 @@ class LTTrainerBase(DefaultTrainer):
             self._trainer,
             skip=cfg.SOLVER.ON_NON_FINITE == "skip",
             amp=cfg.SOLVER.AMP.ENABLED,
-            pictures_of=self.pictures_of,
+            images_of=self.images_of,
         )
         identity, saver = RunIdentity(cfg.SEED), None
         theirs = super().build_hooks()
@@ -125,8 +125,8 @@ class LTTrainerBase(DefaultTrainer):
         """What checkpoints say of the model's classes."""
         raise NotImplementedError
 
-    def pictures_of(self, batch: Any) -> list[str]:
-        """What the pictures of a batch are called in errors."""
+    def images_of(self, batch: Any) -> list[str]:
+        """What the images of a batch are called in errors."""
         raise NotImplementedError
 
     def resume_or_load(self, resume: bool = True) -> None:

@@ -1,25 +1,25 @@
 """LVIS AP by frequency group, COCO AP, and tables. Imports neither models nor data catalogs."""
 
-from .lvis.coco_ap import COCO_FIGURES, coco_ground_truth, evaluate_coco, evaluate_coco_reference
+from .lvis.coco_ap import COCO_METRICS, coco_ground_truth, evaluate_coco, evaluate_coco_reference
 from .lvis.detections import Detections, save_detections
 from .lvis.ground_truth import normalize_ground_truth
-from .lvis.instance_weighted_ap import share_weighted_ap
+from .lvis.instance_weighted_ap import instance_weighted_ap
 from .lvis.lvis_ap import (
     GROUP_AP50,
-    LVIS_FIGURES,
+    LVIS_METRICS,
     GroundTruth,
     evaluate_lvis,
     evaluate_lvis_fixed,
-    zero_figures,
+    zero_metrics,
 )
 from .lvis.reference import evaluate_lvis_fixed_reference, evaluate_lvis_reference
 from .lvis.results_file import read_results
 from .tables import results_table, write_results
 
 __all__ = [
-    "COCO_FIGURES",
+    "COCO_METRICS",
     "GROUP_AP50",
-    "LVIS_FIGURES",
+    "LVIS_METRICS",
     "Detections",
     "GroundTruth",
     "coco_ground_truth",
@@ -29,11 +29,11 @@ __all__ = [
     "evaluate_lvis_fixed",
     "evaluate_lvis_fixed_reference",
     "evaluate_lvis_reference",
+    "instance_weighted_ap",
     "normalize_ground_truth",
     "read_results",
     "results_table",
     "save_detections",
-    "share_weighted_ap",
     "write_results",
-    "zero_figures",
+    "zero_metrics",
 ]

@@ -22,7 +22,7 @@ _COLUMNS = [
 
 
 def results_table(rows: list[Row]) -> str:
-    """A Markdown table of mask AP, AP50, AP75, APr, APc, APf and the box figures, in percent.
+    """A Markdown table of mask AP, AP50, AP75, APr, APc, APf and the box metrics, in percent.
 
     Columns no row has a figure for are left out (mask AP of a detector of boxes).
     """
@@ -37,9 +37,9 @@ def results_table(rows: list[Row]) -> str:
     return markdown_table(heading, lines)
 
 
-def figures_table(name: str, figures: dict[str, Any]) -> str:
-    """One evaluation's figures as a Markdown table of a row."""
-    shown = {key: value for key, value in figures.items() if key != "per_category"}
+def metrics_table(name: str, metrics: dict[str, Any]) -> str:
+    """One evaluation's metrics as a Markdown table of a row."""
+    shown = {key: value for key, value in metrics.items() if key != "per_category"}
     return markdown_table(["", *shown], [[name, *(_cell(value) for value in shown.values())]])
 
 

@@ -1,1 +1,1 @@
-"""Pictures of what a model does."""
+"""Images of what a model does."""

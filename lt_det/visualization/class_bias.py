@@ -1,4 +1,4 @@
-"""Pictures of a classifier's bias: what it predicts, and how long its class weights are."""
+"""Images of a classifier's bias: what it predicts, and how long its class weights are."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ def draw_class_distribution(
     """Predicted against true classes, and true and false positives (Zhu et al., AAAI 2022, Fig. 1).
 
     Args:
-        results: ``{method: {test: figures}}`` with ``bias``.
+        results: ``{method: {test: metrics}}`` with ``bias``.
         path: PNG to write.
         balanced: test whose few-shot part is counted.
         imbalanced: test whose many-shot part is counted.
@@ -36,7 +36,7 @@ def draw_class_distribution(
             axis.plot(_smooth(predicted[order]), label=method, linewidth=1.3)
         axis.set_title(f"predicted classes, test “{test.replace('_', ' ')}”", fontsize=10)
         axis.set_xlabel("class, most frequent in training first")
-        axis.set_ylabel("pictures (mean of 5 ranks)" if len(order) > 20 else "pictures")
+        axis.set_ylabel("images (mean of 5 ranks)" if len(order) > 20 else "pictures")
         axis.set_xlim(0, len(order) - 1)
     axes[0].legend(fontsize=8, ncols=max(1, len(methods) // 4))
     _draw_positives(axes[2], results, [(balanced, "few"), (imbalanced, "many")])

@@ -1,4 +1,4 @@
-"""The pictures of one classification run, from what it has written."""
+"""The images of one classification run, from what it has written."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ def draw_class_run(output_dir: str) -> None:
     """
     if not comm.is_main_process():
         return
-    folder, pictures = Path(output_dir), Path(output_dir, "pictures")
+    folder, images = Path(output_dir), Path(output_dir, "pictures")
     with said_if_not_drawn("predicted classes"):
         results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
         tests = list(next(iter(results.values())))
@@ -27,11 +27,11 @@ def draw_class_run(output_dir: str) -> None:
         cuts = [test for test in tests[1:] if not test.endswith("_reversed")]
         draw_class_distribution(
             results,
-            pictures / "class_distribution.png",
+            images / "class_distribution.png",
             balanced=tests[0],
             imbalanced=cuts[0] if cuts else tests[0],
         )
     with said_if_not_drawn("weight norms"):
         norms = json.loads((folder / "weight_norms.json").read_text(encoding="utf-8"))
-        draw_weight_norms(norms, pictures / "weight_norms.png")
-    logger.info("pictures of predicted classes and weight norms: %s", pictures)
+        draw_weight_norms(norms, images / "weight_norms.png")
+    logger.info("images of predicted classes and weight norms: %s", images)

@@ -1,4 +1,4 @@
-"""Test pictures with ground truth and detections, side by side."""
+"""Test images with ground truth and detections, side by side."""
 
 import json
 import logging
@@ -16,7 +16,7 @@ from detectron2.utils.visualizer import GenericMask, Visualizer
 from numpy.typing import NDArray
 from pycocotools import mask as mask_api
 
-from lt_det.data.image_files.reading import read_picture
+from lt_det.data.image_files.reading import decode_image_file
 from lt_det.data.lvis.annotation_set import AnnotationSet
 from lt_det.data.lvis.catalog import registered_set
 from lt_det.data.lvis.detectron2_dicts import detectron2_dict
@@ -32,36 +32,36 @@ logger = logging.getLogger(__name__)
 
 Record = dict[str, Any]
 
-# Small pictures are enlarged to this side, so that names can be read on them.
+# Small images are enlarged to this side, so that names can be read on them.
 _SHOWN_SIDE = 480
-# Of a figure's inches for each picture: width and height.
+# Of a figure's inches for each image: width and height.
 _PANEL = 4.2, 4.6
 
 
 def draw_run(cfg: CfgNode) -> None:
-    """Draw TEST.NUM_PICTURES pictures for each test set from the detections a run has written.
+    """Draw TEST.NUM_DRAWN_IMAGES images for each test set from the detections a run has written.
 
     They go to OUTPUT_DIR/pictures; what cannot be drawn is said in the log. Does nothing off the
     main process.
     """
-    if not comm.is_main_process() or cfg.TEST.NUM_PICTURES < 1:
+    if not comm.is_main_process() or cfg.TEST.NUM_DRAWN_IMAGES < 1:
         return
     folder = Path(cfg.OUTPUT_DIR, "pictures")
     for name in cfg.DATASETS.TEST:
-        with said_if_not_drawn(f"pictures of {name}"):
+        with said_if_not_drawn(f"images of {name}"):
             paths = draw_detections(
                 name,
                 _detection_files(Path(cfg.OUTPUT_DIR), name),
                 folder,
-                cfg.TEST.NUM_PICTURES,
-                cfg.TEST.PICTURE_SCORE_THRESH,
+                cfg.TEST.NUM_DRAWN_IMAGES,
+                cfg.TEST.DRAWN_SCORE_THRESH,
                 masks=cfg.MODEL.MASK_ON,
             )
-            logger.info("%s: %d pictures of detections: %s", name, len(paths), folder)
+            logger.info("%s: %d images of detections: %s", name, len(paths), folder)
 
 
 def _detection_files(output: Path, dataset_name: str) -> dict[str, Path]:
-    """What a run has written for a test set, by method; by folder where there are no figures."""
+    """What a run has written for a test set, by method; by folder where there are no metrics."""
     rows = []
     if (output / "results.json").is_file():
         rows = json.loads((output / "results.json").read_text(encoding="utf-8"))
@@ -76,20 +76,20 @@ def draw_detections(
     dataset_name: str,
     files: dict[str, Path],
     folder: Path,
-    num_pictures: int,
+    num_images: int,
     score_threshold: float,
     *,
     masks: bool = True,
 ) -> list[Path]:
-    """Write one PNG a picture: ground truth first, then the detections of each method.
+    """Write one PNG an image: ground truth first, then the detections of each method.
 
-    Nothing but the chosen pictures' annotations and detections is held in memory.
+    Nothing but the chosen images' annotations and detections is held in memory.
 
     Args:
         dataset_name: registered by lt_det.
         files: LVIS results by method.
         folder: made if missing.
-        num_pictures: spread evenly from pictures with the rarest categories to those without.
+        num_images: spread evenly from images with the rarest categories to those without.
         score_threshold: detections below are not drawn.
         masks: results have them, beside boxes.
 
@@ -97,7 +97,7 @@ def draw_detections(
         the files written.
     """
     annotation_set = registered_set(dataset_name)
-    positions = _choose(annotation_set, num_pictures)
+    positions = _choose(annotation_set, num_images)
     chosen = annotation_set.store.image_ids[positions].tolist()
     fields = ("bbox", "segmentation") if masks else ("bbox",)
     results = {}
@@ -110,12 +110,12 @@ def draw_detections(
         own_id = annotation_set.ids.original(image_id)
         with said_if_not_drawn(f"{dataset_name}: image {own_id}"):
             record = detectron2_dict(annotation_set, position)
-            picture = _read(record)
-            panels = {"ground truth": _draw_truth(picture, record, annotation_set.class_names)}
+            image = _read(record)
+            panels = {"ground truth": _draw_truth(image, record, annotation_set.class_names)}
             for method, found in results.items():
                 own = (found.image_ids == image_id) & (found.scores >= score_threshold)
                 shown = found.take(np.flatnonzero(own))
-                panels[method] = _draw(picture, shown, annotation_set)
+                panels[method] = _draw(image, shown, annotation_set)
             name = re.sub(r"[^\w.-]", "_", str(own_id))
             paths.append(_save(panels, folder / f"{dataset_name}_{name}.png"))
     return paths
@@ -137,49 +137,49 @@ def _choose(annotation_set: AnnotationSet, count: int) -> list[int]:
 
 
 def _read(record: Record) -> NDArray[np.uint8]:
-    """The picture as a model sees it: upright, 16 bits scaled."""
-    picture: NDArray[np.uint8] = read_picture(record["file_name"], "RGB")
-    height, width = picture.shape[:2]
+    """The image as a model sees it: upright, 16 bits scaled."""
+    image: NDArray[np.uint8] = decode_image_file(record["file_name"], "RGB")
+    height, width = image.shape[:2]
     if (height, width) != (record["height"], record["width"]):
         raise DataError(
             f"{record['file_name']}: is {width}x{height}, its annotations are of "
             f"{record['width']}x{record['height']}"
         )
-    return picture
+    return image
 
 
-def _canvas(picture: NDArray[np.uint8]) -> tuple[Visualizer, float]:
-    scale = max(1.0, _SHOWN_SIDE / max(picture.shape[:2]))
-    enlarged = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+def _canvas(image: NDArray[np.uint8]) -> tuple[Visualizer, float]:
+    scale = max(1.0, _SHOWN_SIDE / max(image.shape[:2]))
+    enlarged = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     return Visualizer(enlarged), scale
 
 
-def _draw_truth(picture: NDArray[np.uint8], record: Record, names: list[str]) -> NDArray[np.uint8]:
+def _draw_truth(image: NDArray[np.uint8], record: Record, names: list[str]) -> NDArray[np.uint8]:
     annotations = record["annotations"]
     crowd = {0: "", 1: " (crowd)"}
     labels = [names[a["category_id"]] + crowd[a["iscrowd"]] for a in annotations]
     boxes = np.array([a["bbox"] for a in annotations], dtype=float).reshape(-1, 4)
-    return _overlaid(picture, boxes, [a.get("segmentation") for a in annotations], labels)
+    return _overlaid(image, boxes, [a.get("segmentation") for a in annotations], labels)
 
 
 def _draw(
-    picture: NDArray[np.uint8], found: Detections, annotation_set: AnnotationSet
+    image: NDArray[np.uint8], found: Detections, annotation_set: AnnotationSet
 ) -> NDArray[np.uint8]:
     names, class_of = annotation_set.class_names, annotation_set.class_of
     rows = zip(found.category_ids.tolist(), found.scores.tolist(), strict=True)
     labels = [f"{names[class_of[c]]} {100 * score:.0f}%" for c, score in rows]
     assert found.boxes is not None
-    return _overlaid(picture, found.boxes, found.masks or [None] * len(found), labels)
+    return _overlaid(image, found.boxes, found.masks or [None] * len(found), labels)
 
 
 def _overlaid(
-    picture: NDArray[np.uint8],
+    image: NDArray[np.uint8],
     boxes: NDArray[np.float64],
     segmentations: list[Any],
     labels: list[str],
 ) -> NDArray[np.uint8]:
-    """The picture with boxes (N, 4) XYWH, names, and a mask for those that have one."""
-    visualizer, scale = _canvas(picture)
+    """The image with boxes (N, 4) XYWH, names, and a mask for those that have one."""
+    visualizer, scale = _canvas(image)
     corners = scale * np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
     outlines = [_outline(segmentation, visualizer, scale) for segmentation in segmentations]
     # Detectron2 draws masks for all that it is given, or for none.

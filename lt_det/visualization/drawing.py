@@ -11,10 +11,10 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def said_if_not_drawn(what: str) -> Iterator[None]:
-    """Go on after a picture that cannot be drawn, and say in one line of the log why.
+    """Go on after an image that cannot be drawn, and say in one line of the log why.
 
-    A picture is worth less than the results it shows: whatever goes wrong in drawing, a missing
-    file, a picture of another size, no memory or a mistake of ours, the run has ended well.
+    An image is worth less than the results it shows: whatever goes wrong in drawing, a missing
+    file, an image of another size, no memory or a mistake of ours, the run has ended well.
 
     Args:
         what: is drawn.

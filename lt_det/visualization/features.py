@@ -1,4 +1,4 @@
-"""Pictures of what a network sees: t-SNE of features, class activation maps."""
+"""Images of what a network sees: t-SNE of features, class activation maps."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -75,10 +75,10 @@ class MappedModel:
     """A model whose answers are explained by Grad-CAM.
 
     Attributes:
-        model: pictures (1, 3, H, W) → logits (1, C).
+        model: images (1, 3, H, W) → logits (1, C).
         layer: gives its last map.
         class_names: C names.
-        as_input: a picture as the model takes it: (3, H, W).
+        as_input: an image as the model takes it: (3, H, W).
     """
 
     model: nn.Module
@@ -88,29 +88,29 @@ class MappedModel:
 
 
 def draw_activation_maps(
-    models: dict[str, MappedModel], pictures: Sequence[tuple[str, Image.Image]], path: Path
+    models: dict[str, MappedModel], images: Sequence[tuple[str, Image.Image]], path: Path
 ) -> None:
-    """Grad-CAM heat maps of each model's answer to given pictures (xERM, Fig. 4), by torchcam.
+    """Grad-CAM heat maps of each model's answer to given images (xERM, Fig. 4), by torchcam.
 
     Args:
         models: by name.
-        pictures: (title, picture) of each.
-        path: PNG to write; a row a picture, a column a model.
+        images: (title, image) of each.
+        path: PNG to write; a row an image, a column a model.
     """
     from torchcam.methods import GradCAM
     from torchcam.utils import overlay_mask
     from torchvision.transforms.functional import to_pil_image
 
     figure, axes = plt.subplots(
-        len(pictures), len(models) + 1, squeeze=False,
-        figsize=(2.5 * (len(models) + 1), 2.7 * len(pictures)),
+        len(images), len(models) + 1, squeeze=False,
+        figsize=(2.5 * (len(models) + 1), 2.7 * len(images)),
     )  # fmt: skip
-    for row, (title, picture) in zip(axes, pictures, strict=True):
-        shown = picture.resize((224, 224), Image.Resampling.BICUBIC)
+    for row, (title, image) in zip(axes, images, strict=True):
+        shown = image.resize((224, 224), Image.Resampling.BICUBIC)
         _show(row[0], shown, title)
         for axis, (name, one) in zip(row[1:], models.items(), strict=True):
             with GradCAM(one.model, target_layer=one.layer) as extractor, torch.enable_grad():
-                logits = one.model(one.as_input(picture)[None])
+                logits = one.model(one.as_input(image)[None])
                 best = int(logits.argmax())
                 heat = extractor(best, logits)[0].squeeze(0).detach().cpu()
             mask = to_pil_image(np.nan_to_num(heat.numpy()).astype(np.float32), mode="F")
@@ -119,7 +119,7 @@ def draw_activation_maps(
     save_figure(figure, path)
 
 
-def _show(axis: Any, picture: Image.Image, title: str) -> None:
-    axis.imshow(picture)
+def _show(axis: Any, image: Image.Image, title: str) -> None:
+    axis.imshow(image)
     axis.set_title(title if len(title) < 34 else title[:32] + "…", fontsize=8)
     axis.axis("off")

@@ -10,13 +10,13 @@ from lt_det.engine import ModelRecord
 from lt_det.errors import DataError
 
 
-class _NoPictures:
+class _NoImages:
     def __len__(self):
         return 4
 
 
 def data(*names):
-    image_set = ImageSet.of("pictures", names, [0, 1, 2, 2], _NoPictures())
+    image_set = ImageSet.of("pictures", names, [0, 1, 2, 2], _NoImages())
     return ImageData(image_set, image_set)
 
 
@@ -38,5 +38,5 @@ def test_the_same_classes_stay_as_they_are():
 
 
 def test_other_classes_are_named():
-    with pytest.raises(DataError, match=r"pictures: .*trained on: it lacks 'dog' and has besides"):
+    with pytest.raises(DataError, match=r"images: .*trained on: it lacks 'dog' and has besides"):
         with_classes_of(data("ape", "bee", "cat"), record("ape", "bee", "dog"))

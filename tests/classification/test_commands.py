@@ -40,24 +40,24 @@ def trained(root, work):
     return run(root, work, "train_cls.py", *config(root, TDE), *SHORT, "OUTPUT_DIR", output), output
 
 
-def test_training_leaves_results_tables_and_pictures(trained):
+def test_training_leaves_results_tables_and_images(trained):
     done, output = trained
     results = json.loads((output / "results.json").read_text())
     assert list(results) == ["De-confound", "De-confound-TDE α=0.25"]
     for tests in results.values():
         assert list(tests) == ["balanced", "imbalance_10", "imbalance_10_reversed"]
-        for figures in tests.values():
-            assert {"top1", "recall", "precision", "f1", "ece", "per_class"} <= figures.keys()
-            assert {"many", "medium", "few"} <= figures["recall"].keys()
+        for metrics in tests.values():
+            assert {"top1", "recall", "precision", "f1", "ece", "per_class"} <= metrics.keys()
+            assert {"many", "medium", "few"} <= metrics["recall"].keys()
     for name in ("class_distribution.png", "weight_norms.png"):
-        with Image.open(output / "pictures" / name) as picture:
-            assert min(picture.size) > 300
+        with Image.open(output / "pictures" / name) as image:
+            assert min(image.size) > 300
     assert "eta:" in done.stdout
     assert "De-confound-TDE α=0.25" in done.stdout
-    assert "421 training pictures, 10 classes, 128 to 5 a class" in done.stdout
+    assert "421 training images, 10 classes, 128 to 5 a class" in done.stdout
 
 
-def test_eval_only_gives_the_figures_training_ended_with(root, work, trained):
+def test_eval_only_gives_the_metrics_training_ended_with(root, work, trained):
     _, output = trained
     options = ["MODEL.WEIGHTS", output / "model_final.pth", "OUTPUT_DIR", work / "again"]
     run(root, work, "train_cls.py", *config(root, TDE), "--eval-only", *options)
@@ -67,7 +67,7 @@ def test_eval_only_gives_the_figures_training_ended_with(root, work, trained):
 
 @pytest.mark.parametrize("launcher", ["detectron2", "torchrun"])
 def test_two_processes(root, work, trained, launcher):
-    """Each test picture is counted once, by either launcher."""
+    """Each test image is counted once, by either launcher."""
     _, output = trained
     flags, prefix = [], []
     if launcher == "torchrun":
@@ -79,7 +79,7 @@ def test_two_processes(root, work, trained, launcher):
     run(root, work, "train_cls.py", *line, launcher=prefix)
     results = json.loads((folder / "results.json").read_text())
     assert results["De-confound"]["balanced"]["bias"]["true"] == [50] * 10
-    # Evaluating one process's weights with two gives one process's figures.
+    # Evaluating one process's weights with two gives one process's metrics.
     line = [*config(root, TDE), *flags, "--eval-only", "MODEL.WEIGHTS", output / "model_final.pth"]
     run(root, work, "train_cls.py", *line, "OUTPUT_DIR", work / "two", launcher=prefix)
     one, two = (json.loads((f / "results.json").read_text()) for f in (output, work / "two"))
@@ -92,7 +92,7 @@ def test_two_processes(root, work, trained, launcher):
     ("flags", "said"),
     [
         (["--data", "gone.zip"], "gone.zip: no such folder or zip file"),
-        (["--data", "broken.zip"], "broken.zip: train/c0/1.png: broken picture"),
+        (["--data", "broken.zip"], "broken.zip: train/c0/1.png: broken image"),
         (["--data", "evil.zip"], "evil.zip: ../x.png: leaves its folder"),
         (["--data", "good.zip", "MODEL.NO.SUCH", "1"], "MODEL.NO.SUCH: no such key"),
     ],
@@ -118,12 +118,12 @@ def test_studies(root, work):
     shared += ["--epochs", 3, "--tuning-epochs", 3, "--variant-epochs", 3, "--jobs", 2]
     variants = ["--variants", "g1", "g2"]
     done = run(root, work, "study_cls.py", "compare", *shared, *variants)
-    figures = json.loads((work / "study" / "figures.json").read_text())
-    assert list(figures) == [
+    metrics = json.loads((work / "study" / "figures.json").read_text())
+    assert list(metrics) == [
         *("XE", "De-confound", "TDE", "PC", "τ-norm", "cRT", "LWS", "xERM_TDE", "xERM_PC"),
     ]
-    assert set(figures["XE"]) == {"balanced", "imbalance_10", "imbalance_10_reversed"}
-    assert "per_class" not in figures["XE"]["balanced"]
+    assert set(metrics["XE"]) == {"balanced", "imbalance_10", "imbalance_10_reversed"}
+    assert "per_class" not in metrics["XE"]["balanced"]
     chosen = json.loads((work / "study" / "by_seed.json").read_text())["chosen"]
     assert f"'xerm': '{chosen['xerm']}'" in done.stdout
     assert (work / "study" / "class_distribution.png").is_file()
@@ -144,20 +144,20 @@ def test_studies(root, work):
     assert "K=2 τ=16 γ=0.03125" in done.stdout
 
 
-def test_pictures_of_features(root, work, trained):
+def test_images_of_features(root, work, trained):
     _, output = trained
     models = ["--models", f"De-confound={output}/model_final.pth"]
     run(root, work, "show_features.py", "tsne", *models, "--output", "tsne.png", "--classes", 1)
     digit = torch.randint(256, (40, 40, 3), dtype=torch.uint8).numpy()
     Image.fromarray(digit).save(work / "digit.png")
-    pictures = ["--pictures", "digit.png", "--output", "cam.png"]
-    run(root, work, "show_features.py", "cam", *models, *pictures)
+    images = ["--pictures", "digit.png", "--output", "cam.png"]
+    run(root, work, "show_features.py", "cam", *models, *images)
     for name in ("tsne.png", "cam.png"):
-        with Image.open(work / name) as picture:
-            assert min(picture.size) > 200
+        with Image.open(work / name) as image:
+            assert min(image.size) > 200
     done = run(root, work, "show_features.py", "cam", *models, "--pictures", "no.png",
                "--output", "cam.png", code=2)  # fmt: skip
-    assert "error: no.png: picture is missing" in done.stderr
+    assert "error: no.png: image is missing" in done.stderr
     models = ["--models", f"X={work}/gone.pth"]
     done = run(root, work, "show_features.py", "tsne", *models, "--output", "x.png", code=2)
     assert f"X={work}/gone.pth: no such file" in done.stderr

@@ -6,9 +6,9 @@ import torch
 from lt_det.classification import ImageClassifier
 from lt_det.classification.evaluate import test_distributions as distributions
 from lt_det.classification.inference import (
-    PictureLogits,
+    ImageLogits,
     collect_features,
-    picture_tensor,
+    image_tensor,
     readings,
     tau_normalized,
 )
@@ -46,14 +46,14 @@ def test_readings_equal_the_model_asked_each_way(deconfound):
         reading = found[f"De-confound-TDE α={alpha:g}"]
         assert reading.parameter == {"alpha": alpha}
         torch.testing.assert_close(reading.logits, model.classifier.tde(features, direction, alpha))
-        torch.testing.assert_close(reading.logits, PictureLogits(model, alpha)(batch()["images"]))
+        torch.testing.assert_close(reading.logits, ImageLogits(model, alpha)(batch()["images"]))
 
 
 @torch.no_grad()
 def test_readings_of_a_linear_classifier():
     cfg = small_config(
         "digits_lt/resnet32_xe.yaml",
-        *("TEST.IMAGES.LA_TAUS", [0.5, 1.0], "TEST.IMAGES.TAU_NORM_POWERS", [1.0]),
+        *("TEST.CLASSIFICATION.LA_TAUS", [0.5, 1.0], "TEST.CLASSIFICATION.TAU_NORM_POWERS", [1.0]),
     )
     model = ImageClassifier(cfg).eval()
     features = torch.randn(4, 64)
@@ -78,28 +78,35 @@ def test_tde_where_enabled_and_nothing_is_swept():
     assert not torch.allclose(found[0].logits, found[1].logits)
 
 
-def test_features_of_each_picture_once_in_order(deconfound):
+def test_features_of_each_image_once_in_order(deconfound):
     model, cfg = deconfound
     digits = read_digits()["test"].select(torch.arange(40))
-    cfg.TEST.IMAGES.BATCH_SIZE = 7
+    cfg.TEST.CLASSIFICATION.BATCH_SIZE = 7
     features, labels = collect_features(model.train(), digits, cfg)
     assert model.training
     assert torch.equal(labels, digits.labels)
-    single = model.eval().features(picture_tensor(digits.image(23), cfg)[None])
+    single = model.eval().features(image_tensor(digits.image(23), cfg)[None])
     torch.testing.assert_close(features[23], single[0].detach(), rtol=1e-4, atol=1e-5)
 
 
 def test_files_give_the_features_memory_gives(deconfound, tmp_path):
-    """224-pixel pictures through the transform of large sets: same picture, same feature."""
+    """224-pixel images through the transform of large sets: same image, same feature."""
     model, _ = deconfound
     cfg = small_config(
         "digits_lt/resnet32_tde.yaml",
-        *("INPUT.IMAGES.IN_MEMORY", False, "DATALOADER.NUM_WORKERS", 0, "INPUT.IMAGES.SIZE", 14),
+        *(
+            "INPUT.CLASSIFICATION.IN_MEMORY",
+            False,
+            "DATALOADER.NUM_WORKERS",
+            0,
+            "INPUT.CLASSIFICATION.SIZE",
+            14,
+        ),
     )
     digits = read_digits()["test"].select(torch.arange(5))
     features, labels = collect_features(model, digits, cfg)
     assert torch.equal(labels, digits.labels)
-    single = model.features(picture_tensor(digits.image(2), cfg)[None])
+    single = model.features(image_tensor(digits.image(2), cfg)[None])
     torch.testing.assert_close(features[2], single[0].detach(), rtol=1e-4, atol=1e-5)
 
 

@@ -27,7 +27,7 @@ def test_loss_is_cross_entropy_of_the_logits():
     torch.testing.assert_close(loss, F.cross_entropy(logits, inputs["labels"]))
 
 
-def test_pictures_are_normalized_by_channel():
+def test_images_are_normalized_by_channel():
     built = model()
     seen = []
     built.backbone.register_forward_pre_hook(lambda _, args: seen.append(args[0]))

@@ -33,13 +33,13 @@ SHARED: dict[str, Any] = {
     "MODEL.LT.XERM.CONSTANT_WEIGHT": -1.0,
     "MODEL.LT.XERM.INIT_FROM_TEACHER": False,  # published: True for xERM_PC on CIFAR, ImageNet-LT
     "INPUT.FORMAT": "RGB",
-    "INPUT.IMAGES.FLIP": True,
+    "INPUT.CLASSIFICATION.FLIP": True,
     "DATASETS.TRAIN": [],
     "DATASETS.TEST": [],
-    "DATASETS.IMAGES.IMBALANCE": 1.0,
-    "DATASETS.IMAGES.MANY": 100,
-    "DATASETS.IMAGES.FEW": 20,
-    "DATASETS.IMAGES.HOLD_OUT": 0,
+    "DATASETS.CLASSIFICATION.IMBALANCE": 1.0,
+    "DATASETS.CLASSIFICATION.MANY": 100,
+    "DATASETS.CLASSIFICATION.FEW": 20,
+    "DATASETS.CLASSIFICATION.HOLD_OUT": 0,
     "DATALOADER.NUM_WORKERS": 4,
     "DATALOADER.IMAGE_SAMPLER": "instance",
     "SOLVER.MOMENTUM": 0.9,
@@ -50,11 +50,11 @@ SHARED: dict[str, Any] = {
     "SOLVER.AMP.ENABLED": True,
     "SOLVER.CLIP_GRADIENTS.ENABLED": False,
     "SEED": 1,
-    "TEST.IMAGES.SPLIT": "test",
-    "TEST.IMAGES.IMBALANCES": [50.0, 10.0, 5.0],  # published: 100 and 25, too
-    "TEST.IMAGES.REVERSED": True,
-    "TEST.IMAGES.LA_TAUS": [],
-    "TEST.IMAGES.TAU_NORM_POWERS": [],
+    "TEST.CLASSIFICATION.SPLIT": "test",
+    "TEST.CLASSIFICATION.IMBALANCES": [50.0, 10.0, 5.0],  # published: 100 and 25, too
+    "TEST.CLASSIFICATION.REVERSED": True,
+    "TEST.CLASSIFICATION.LA_TAUS": [],
+    "TEST.CLASSIFICATION.TAU_NORM_POWERS": [],
     "TEST.TDE_ALPHAS": [],
 }
 # μ = 0.9 on CIFAR, 1 − 0.1 · min(50 · lr, 1) elsewhere.
@@ -62,9 +62,9 @@ FIXED_MU = {"MODEL.LT.HEAD_DIRECTION.MOMENTUM": 0.9, "MODEL.LT.HEAD_DIRECTION.FO
 LARGE = {
     "MODEL.LT.HEAD_DIRECTION.MOMENTUM": 0.9,
     "MODEL.LT.HEAD_DIRECTION.FOLLOW_LR": True,
-    "INPUT.IMAGES.SIZE": 224,
-    "INPUT.IMAGES.IN_MEMORY": False,
-    "INPUT.IMAGES.COLOR_JITTER": 0.4,
+    "INPUT.CLASSIFICATION.SIZE": 224,
+    "INPUT.CLASSIFICATION.IN_MEMORY": False,
+    "INPUT.CLASSIFICATION.COLOR_JITTER": 0.4,
 }
 
 
@@ -83,31 +83,35 @@ def _steps(epochs: int, lr: float, batch: int, decay: float, steps: list[int], g
 
 
 SMALL = {
-    **{**FIXED_MU, "INPUT.IMAGES.SIZE": 32, "INPUT.IMAGES.IN_MEMORY": True},
-    "INPUT.IMAGES.PADDING": 4,
+    **{**FIXED_MU, "INPUT.CLASSIFICATION.SIZE": 32, "INPUT.CLASSIFICATION.IN_MEMORY": True},
+    "INPUT.CLASSIFICATION.PADDING": 4,
     **_steps(200, 0.2, 256, 5e-4, [120, 160], 0.01),
     "SOLVER.EPOCHS.WARMUP": 5,
 }
 DATA: dict[str, dict[str, Any]] = {
     "cifar10_lt": {
         **SMALL,
-        "DATASETS.IMAGES.IMBALANCE": 100.0,
+        "DATASETS.CLASSIFICATION.IMBALANCE": 100.0,
         "MODEL.PIXEL_MEAN": [125.3, 123.0, 113.9],
         "MODEL.PIXEL_STD": [63.0, 62.1, 66.7],
     },
     "cifar100_lt": {
         **SMALL,
-        "DATASETS.IMAGES.IMBALANCE": 100.0,
+        "DATASETS.CLASSIFICATION.IMBALANCE": 100.0,
         "MODEL.PIXEL_MEAN": [129.3, 124.1, 112.4],
         "MODEL.PIXEL_STD": [68.2, 65.4, 70.4],
     },
     "folder_lt": SMALL,
     "digits_lt": {
         **{**SMALL, **_steps(20, 0.05, 32, 5e-4, [12, 16], 0.01), "SOLVER.EPOCHS.WARMUP": 1},
-        **{"INPUT.IMAGES.SIZE": 8, "INPUT.IMAGES.PADDING": 1, "INPUT.IMAGES.FLIP": False},
+        **{
+            "INPUT.CLASSIFICATION.SIZE": 8,
+            "INPUT.CLASSIFICATION.PADDING": 1,
+            "INPUT.CLASSIFICATION.FLIP": False,
+        },
         **{"MODEL.PIXEL_MEAN": [77.9] * 3, "MODEL.PIXEL_STD": [95.9] * 3},
-        **{"DATASETS.IMAGES.IMBALANCE": 25.0, "DATASETS.IMAGES.MANY": 60},
-        **{"DATASETS.IMAGES.FEW": 15, "TEST.IMAGES.IMBALANCES": [10.0]},
+        **{"DATASETS.CLASSIFICATION.IMBALANCE": 25.0, "DATASETS.CLASSIFICATION.MANY": 60},
+        **{"DATASETS.CLASSIFICATION.FEW": 15, "TEST.CLASSIFICATION.IMBALANCES": [10.0]},
     },
     "imagenet_lt": {**LARGE, **_steps(90, 0.2, 512, 5e-4, [], 0.1)},
     # published: lr 0.05 in LADE's reimplementation.
@@ -120,10 +124,10 @@ DATA: dict[str, dict[str, Any]] = {
     "inat18": {
         **LARGE,
         **_steps(200, 0.1, 256, 1e-4, [], 0.1),
-        "INPUT.IMAGES.COLOR_JITTER": 0.0,
+        "INPUT.CLASSIFICATION.COLOR_JITTER": 0.0,
         "MODEL.PIXEL_MEAN": [118.83, 119.85, 97.155],
         "MODEL.PIXEL_STD": [49.725, 49.47, 48.96],
-        "TEST.IMAGES.IMBALANCES": [],
+        "TEST.CLASSIFICATION.IMBALANCES": [],
     },
 }
 # α (of digits_lt, this project's own); xERM's g (published: 1.5 for xERM_PC on CIFAR, 2 on
@@ -177,7 +181,7 @@ def recipe_of(name: str) -> dict[str, Any]:
     recipe = {
         **SHARED,
         **DATA[data],
-        "DATASETS.IMAGES.NAME": data,
+        "DATASETS.CLASSIFICATION.NAME": data,
         "MODEL.CLASSIFICATION.BACKBONE": BACKBONES[network],
         "MODEL.CLASSIFICATION.METHOD": shown,
         "MODEL.LT.CLASSIFIER.NORMALIZATION": normalization,
@@ -193,11 +197,11 @@ def recipe_of(name: str) -> dict[str, Any]:
         recipe["MODEL.LT.TDE.ALPHA"] = alpha
         recipe["MODEL.LT.TDE.ENABLED"] = method == "tde"
     if method == "pc":
-        recipe["TEST.IMAGES.LA_TAUS"] = [1.0]
+        recipe["TEST.CLASSIFICATION.LA_TAUS"] = [1.0]
     if method == "tau_norm":
-        recipe["TEST.IMAGES.TAU_NORM_POWERS"] = [0.5, 0.75, 1.0, 1.25, 1.5]
+        recipe["TEST.CLASSIFICATION.TAU_NORM_POWERS"] = [0.5, 0.75, 1.0, 1.25, 1.5]
         if data in ("imagenet_lt", "places_lt"):  # p is swept where there is a set to choose on
-            recipe["TEST.IMAGES.SPLIT"] = "val"
+            recipe["TEST.CLASSIFICATION.SPLIT"] = "val"
     if method.startswith("xerm"):
         recipe["MODEL.LT.XERM.ENABLED"] = True
         recipe["MODEL.LT.XERM.BALANCED"] = method.removeprefix("xerm_")

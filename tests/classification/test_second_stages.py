@@ -6,7 +6,7 @@ import torch
 from lt_det.classification import ImageClassifier
 from lt_det.classification.building import load_first_stage
 from lt_det.classification.evaluate import evaluate
-from lt_det.classification.inference import PictureLogits, readings, tde_alphas, weight_norms
+from lt_det.classification.inference import ImageLogits, readings, tde_alphas, weight_norms
 from lt_det.classification.trainer import LTClassifierTrainer
 from lt_det.classification.xerm import XERMClassifier
 from lt_det.data.classification import read_digits
@@ -67,7 +67,7 @@ def test_tde_without_a_direction_is_refused(tmp_path, name):
     with pytest.raises(WeightsError, match=message):
         list(readings(model, torch.randn(2, 64), COUNTS, cfg))
     with pytest.raises(WeightsError, match=r"α=0\.5: the head direction is zero"):
-        PictureLogits(model, 0.5)
+        ImageLogits(model, 0.5)
     cfg.TEST.TDE_ALPHAS = [0.0]
     assert tde_alphas(model, cfg) == []
 
@@ -100,7 +100,7 @@ def test_a_frozen_student_keeps_its_direction():
         def logits(self, images):
             return torch.zeros(2, len(images), 10)
 
-    student.learn_from(Silent(), 1.5)
+    student.set_teacher(Silent(), 1.5)
     student.train()(batch())
     assert not student.head_direction.direction.any()
 
@@ -108,7 +108,7 @@ def test_a_frozen_student_keeps_its_direction():
 def map_gradient(model, images):
     kept = []
     hook = model.backbone.map_layer.register_forward_hook(lambda m, i, out: kept.append(out))
-    logits = PictureLogits(model)(images)
+    logits = ImageLogits(model)(images)
     hook.remove()
     return torch.autograd.grad(logits[:, 3].sum(), kept[0])[0]
 
@@ -125,7 +125,7 @@ def test_maps_of_a_frozen_backbone_have_the_gradient_of_a_trained_one(name):
     # Training and evaluation stay without: no graph through what takes no gradient.
     assert not frozen.train().features(images).requires_grad
     with torch.no_grad():
-        assert not PictureLogits(frozen.eval())(images).requires_grad
+        assert not ImageLogits(frozen.eval())(images).requires_grad
 
 
 def test_norms_of_lws_are_of_the_weight_it_classifies_by():

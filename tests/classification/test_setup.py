@@ -8,13 +8,13 @@ from lt_det.classification.setup import setup
 from lt_det.data.classification.long_tailed_subset import imbalance_counts
 from lt_det.engine import run
 from lt_det.errors import ConfigError, DataError, UserError
-from tests.data.classification.helpers import picture_bytes, tree, write_folder, write_zip
+from tests.data.classification.helpers import image_bytes, tree, write_folder, write_zip
 
 from .helpers import arguments
 from .test_xerm import saved_teacher
 
 FOLDER = "folder_lt/resnet32_tde.yaml"
-SMALL = ("INPUT.IMAGES.SIZE", 8, "MODEL.DEVICE", "cpu")
+SMALL = ("INPUT.CLASSIFICATION.SIZE", 8, "MODEL.DEVICE", "cpu")
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def options(data, tmp_path, *more):
     return ("--data", data, "--imbalance", 4, *SMALL, "OUTPUT_DIR", tmp_path / "out", *more)
 
 
-def test_own_pictures_are_cut_and_counted(data, tmp_path):
+def test_own_images_are_cut_and_counted(data, tmp_path):
     cfg, found = setup(arguments(FOLDER, *options(data, tmp_path)))
     assert found.class_counts.tolist() == [20, 12, 7, 5]
     assert found.class_counts.tolist() == imbalance_counts(torch.full((4,), 20), 4, torch.arange(4))
@@ -47,14 +47,14 @@ def test_a_student_is_evaluated_without_its_teacher(data, tmp_path):
 def test_epochs_become_iterations(data, tmp_path):
     more = ("SOLVER.IMS_PER_BATCH", 11, "SOLVER.EPOCHS.MAX", 10, "SOLVER.EPOCHS.STEPS", [6, 8])
     cfg, _ = setup(arguments(FOLDER, *options(data, tmp_path, *more)))
-    # 44 pictures: 4 iterations an epoch.
+    # 44 images: 4 iterations an epoch.
     assert (cfg.SOLVER.MAX_ITER, cfg.SOLVER.STEPS) == (40, (24, 32))
     assert (cfg.SOLVER.WARMUP_ITERS, cfg.SOLVER.CHECKPOINT_PERIOD) == (20, 40)
     assert cfg.TEST.EVAL_PERIOD == 0
 
 
 def test_held_out_before_the_cut(data, tmp_path):
-    more = ("DATASETS.IMAGES.HOLD_OUT", 5, "TEST.IMAGES.SPLIT", "val")
+    more = ("DATASETS.CLASSIFICATION.HOLD_OUT", 5, "TEST.CLASSIFICATION.SPLIT", "val")
     _, found = setup(arguments(FOLDER, *options(data, tmp_path, *more)))
     assert found.test.counts().tolist() == [5] * 4
     assert found.class_counts.tolist() == [15, 9, 5, 3]
@@ -68,7 +68,7 @@ def test_subset_follows_its_own_seed(data, tmp_path):
         return found.train.indices.tolist()
 
     assert chosen("SEED", 1) == chosen("SEED", 2)
-    assert chosen() != chosen("DATASETS.IMAGES.SUBSET_SEED", 1)
+    assert chosen() != chosen("DATASETS.CLASSIFICATION.SUBSET_SEED", 1)
 
 
 def test_a_zip_and_a_folder_without_splits(tmp_path):
@@ -81,7 +81,7 @@ def test_a_zip_and_a_folder_without_splits(tmp_path):
 
 def test_a_random_seed_is_in_the_checkpoint(data, tmp_path, caplog):
     more = ("SEED", -1, "SOLVER.EPOCHS.MAX", 1, "SOLVER.EPOCHS.STEPS", [], "SOLVER.IMS_PER_BATCH",
-            40, "SOLVER.EPOCHS.WARMUP", 0, "TEST.IMAGES.IMBALANCES", [])  # fmt: skip
+            40, "SOLVER.EPOCHS.WARMUP", 0, "TEST.CLASSIFICATION.IMBALANCES", [])  # fmt: skip
     given = options(data, tmp_path, *more)
     cfg = train_or_evaluate(arguments(FOLDER, *given))
     assert cfg.SEED >= 0
@@ -99,9 +99,9 @@ def test_a_random_seed_is_in_the_checkpoint(data, tmp_path, caplog):
     ("imbalance", "more", "message"),
     [
         ("0.5", [], "at least 1"),
-        ("100", [], "leaves class 2 of set/train without a picture"),
+        ("100", [], "leaves class 2 of set/train without an image"),
         ("4", ["MODEL.CLASSIFICATION.NUM_CLASSES", "5"], "has 4 classes, but"),
-        ("4", ["DATASETS.IMAGES.HOLD_OUT", "20"], "HOLD_OUT: set/train: class 0"),
+        ("4", ["DATASETS.CLASSIFICATION.HOLD_OUT", "20"], "HOLD_OUT: set/train: class 0"),
         ("4", ["MODEL.WEIGHTS", "gone.pth"], r"MODEL\.WEIGHTS: no such file: gone"),
     ],
 )
@@ -119,11 +119,11 @@ def test_an_imbalance_that_is_no_number(capsys):
 
 
 def test_whole_numbers_are_taken_for_floats(data, tmp_path):
-    more = ("DATASETS.IMAGES.IMBALANCE", "10", "TEST.IMAGES.IMBALANCES", "[4, 2]")
+    more = ("DATASETS.CLASSIFICATION.IMBALANCE", "10", "TEST.CLASSIFICATION.IMBALANCES", "[4, 2]")
     given = ("--data", data, *SMALL, "OUTPUT_DIR", tmp_path / "out", *more)
     cfg, found = setup(arguments(FOLDER, *given))
     assert found.class_counts.tolist() == [20, 9, 4, 2]
-    assert cfg.TEST.IMAGES.IMBALANCES == [4.0, 2.0]
+    assert cfg.TEST.CLASSIFICATION.IMBALANCES == [4.0, 2.0]
 
 
 def test_evaluation_needs_weights(data, tmp_path):
@@ -132,7 +132,7 @@ def test_evaluation_needs_weights(data, tmp_path):
 
 
 def test_missing_parts():
-    with pytest.raises(ConfigError, match=r"IMAGES\.PATH: name the pictures: --data"):
+    with pytest.raises(ConfigError, match=r"CLASSIFICATION\.PATH: name the images: --data"):
         setup(arguments(FOLDER, *SMALL))
     with pytest.raises(ConfigError, match="TEACHER_WEIGHTS: name the teacher: --teacher"):
         setup(arguments("folder_lt/resnet32_xerm_tde.yaml", "--data", "x"))
@@ -147,7 +147,7 @@ def test_an_empty_class(tmp_path):
     root = write_folder(tmp_path / "set", files)
     for i in range(5):
         (root / f"train/c1/{i}.png").unlink()
-    with pytest.raises(DataError, match="train/c1/: a class folder without a picture"):
+    with pytest.raises(DataError, match="train/c1/: a class folder without an image"):
         setup(arguments(FOLDER, *options(root, tmp_path)))
     (root / "train/c1").rmdir()
     with pytest.raises(DataError, match="val/c1: no such class in train/"):
@@ -162,25 +162,25 @@ def test_published_lists(name, tmp_path, monkeypatch):
     folder = "ImageNet_LT" if "imagenet" in name else "iNaturalist18"
     (tmp_path / folder).mkdir()
     (tmp_path / folder / f"{folder}_train.txt").write_text("a.jpg 0\n")
-    pictures = tmp_path / ("imagenet" if "imagenet" in name else "inat18")
-    pictures.mkdir()
-    (pictures / "a.jpg").write_bytes(picture_bytes())
+    images = tmp_path / ("imagenet" if "imagenet" in name else "inat18")
+    images.mkdir()
+    (images / "a.jpg").write_bytes(image_bytes())
     with pytest.raises(DataError, match=r"_train\.txt: has 1 lines, \w+ as published has \d{6}"):
         setup(arguments(name, "OUTPUT_DIR", tmp_path))
 
 
 def test_own_lists(tmp_path):
-    write_folder(tmp_path, {f"p/{i}.png": picture_bytes(i) for i in range(4)})
+    write_folder(tmp_path, {f"p/{i}.png": image_bytes(i) for i in range(4)})
     (tmp_path / "train.txt").write_text("0.png 0\n1.png 0\n2.png 1\n")
     (tmp_path / "test.txt").write_text("3.png 1\n")
-    lists = ["DATASETS.IMAGES.NAME", "list_lt", "DATASETS.IMAGES.TRAIN_LIST"]
-    lists += [tmp_path / "train.txt", "DATASETS.IMAGES.TEST_LIST", tmp_path / "test.txt"]
+    lists = ["DATASETS.CLASSIFICATION.NAME", "list_lt", "DATASETS.CLASSIFICATION.TRAIN_LIST"]
+    lists += [tmp_path / "train.txt", "DATASETS.CLASSIFICATION.TEST_LIST", tmp_path / "test.txt"]
     given = ["--data", tmp_path / "p", *SMALL, "OUTPUT_DIR", tmp_path / "out", *lists]
     with pytest.raises(ConfigError, match="NUM_CLASSES: list_lt needs"):
         setup(arguments(FOLDER, *given))
     _, found = setup(arguments(FOLDER, *given, "MODEL.CLASSIFICATION.NUM_CLASSES", 2))
     assert found.class_counts.tolist() == [2, 1]
-    with pytest.raises(DataError, match=r"train: class 2 \(2\) has no picture"):
+    with pytest.raises(DataError, match=r"train: class 2 \(2\) has no image"):
         setup(arguments(FOLDER, *given, "MODEL.CLASSIFICATION.NUM_CLASSES", 3))
 
 
@@ -198,5 +198,5 @@ def test_teacher_of_other_classes_stops_before_training(data, tmp_path, capsys):
 
 def test_a_batch_that_cannot_be_shared(data, tmp_path, monkeypatch):
     monkeypatch.setattr("detectron2.utils.comm.get_world_size", lambda: 3)
-    with pytest.raises(ConfigError, match="IMS_PER_BATCH: 256 pictures cannot be shared evenly"):
+    with pytest.raises(ConfigError, match="IMS_PER_BATCH: 256 images cannot be shared evenly"):
         setup(arguments(FOLDER, *options(data, tmp_path)))

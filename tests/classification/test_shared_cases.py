@@ -17,7 +17,7 @@ def run(output, *options):
         *options[:2],
         *("MODEL.DEVICE", "cpu", "OUTPUT_DIR", output, "SOLVER.EPOCHS.MAX", 0),
         *("SOLVER.MAX_ITER", 2, "SOLVER.STEPS", [1], "SOLVER.IMS_PER_BATCH", 4),
-        *("INPUT.IMAGES.SIZE", 8, "TEST.IMAGES.IMBALANCES", [], *options[2:]),
+        *("INPUT.CLASSIFICATION.SIZE", 8, "TEST.CLASSIFICATION.IMBALANCES", [], *options[2:]),
     )
     train_or_evaluate(args)
     results = json.loads((output / "results.json").read_text())
@@ -29,26 +29,26 @@ def run(output, *options):
     [("21a-roboflow-train-valid", "data/valid"), ("21c-Training-Testing", "data/Testing")],
 )
 def test_names_of_splits(shared_cases, tmp_path, case, shown):
-    figures, log = run(tmp_path, "--data", shared_cases / case / "data")
-    assert figures["bias"]["train"] == [12] * 4
-    assert figures["bias"]["true"] == [4] * 4
-    assert f"4 classes, 12 to 12 a class; {shown}: 16 pictures" in log
+    metrics, log = run(tmp_path, "--data", shared_cases / case / "data")
+    assert metrics["bias"]["train"] == [12] * 4
+    assert metrics["bias"]["true"] == [4] * 4
+    assert f"4 classes, 12 to 12 a class; {shown}: 16 images" in log
     assert "drawn by chance" not in log
 
 
 def test_val_finds_valid(shared_cases, tmp_path):
     data = shared_cases / "21a-roboflow-train-valid" / "data"
-    figures, log = run(tmp_path, "--data", data, "TEST.IMAGES.SPLIT", "val")
-    assert figures["bias"]["true"] == [4] * 4
-    assert "data/valid: 16 pictures" in log
+    metrics, log = run(tmp_path, "--data", data, "TEST.CLASSIFICATION.SPLIT", "val")
+    assert metrics["bias"]["true"] == [4] * 4
+    assert "data/valid: 16 images" in log
 
 
 def test_notebook_checkpoints_are_no_class(shared_cases, tmp_path):
     """No splits either, so a fifth of 12 a class is drawn by chance, which is said."""
-    figures, log = run(tmp_path, "--data", shared_cases / "22a-ipynb-root" / "data")
-    assert figures["bias"]["train"] == [10] * 4
-    assert figures["bias"]["true"] == [2] * 4
-    assert "0.2 of each class (DATASETS.IMAGES.TEST_FRACTION), drawn by chance" in log
+    metrics, log = run(tmp_path, "--data", shared_cases / "22a-ipynb-root" / "data")
+    assert metrics["bias"]["train"] == [10] * 4
+    assert metrics["bias"]["true"] == [2] * 4
+    assert "0.2 of each class (DATASETS.CLASSIFICATION.TEST_FRACTION), drawn by chance" in log
 
 
 def test_an_empty_class_stops_the_run_by_name(shared_cases, tmp_path):
@@ -57,20 +57,20 @@ def test_an_empty_class_stops_the_run_by_name(shared_cases, tmp_path):
     (data / "kiwi").mkdir(parents=True)
     for folder in (shared_cases / "23a-empty-class" / "data").iterdir():
         (data / folder.name).symlink_to(folder)
-    with pytest.raises(DataError, match=r"data: kiwi/: a class folder without a picture$"):
+    with pytest.raises(DataError, match=r"data: kiwi/: a class folder without an image$"):
         run(tmp_path / "out", "--data", data)
     assert not (tmp_path / "out" / "model_final.pth").exists()
 
 
 def test_lists_with_a_byte_order_mark(shared_cases, tmp_path):
     lists = shared_cases / "30-lists"
-    figures, log = run(
+    metrics, log = run(
         tmp_path,
-        *("--data", lists / "pics", "DATASETS.IMAGES.NAME", "list_lt"),
-        *("DATASETS.IMAGES.TRAIN_LIST", lists / "bom_train.txt"),
-        *("DATASETS.IMAGES.TEST_LIST", lists / "bom_test.txt"),
+        *("--data", lists / "pics", "DATASETS.CLASSIFICATION.NAME", "list_lt"),
+        *("DATASETS.CLASSIFICATION.TRAIN_LIST", lists / "bom_train.txt"),
+        *("DATASETS.CLASSIFICATION.TEST_LIST", lists / "bom_test.txt"),
         *("MODEL.CLASSIFICATION.NUM_CLASSES", 4),
     )
-    assert figures["bias"]["train"] == [13, 12, 12, 12]
-    assert figures["bias"]["true"] == [4] * 4
-    assert "bom_train: 49 training pictures" in log
+    assert metrics["bias"]["train"] == [13, 12, 12, 12]
+    assert metrics["bias"]["true"] == [4] * 4
+    assert "bom_train: 49 training images" in log

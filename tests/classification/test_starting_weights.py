@@ -43,7 +43,7 @@ def test_places_lt_is_trained_from_imagenet_weights(tmp_path, name):
     ],
 )
 def test_what_starts(tmp_path, options):
-    """All is well but the pictures, which are read next."""
+    """All is well but the images, which are read next."""
     file = tmp_path / "weights.pth"
     file.touch()
     (tmp_path / "out").mkdir()

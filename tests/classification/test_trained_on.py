@@ -1,4 +1,4 @@
-"""What weights were trained on: pictures they saw, and the counts their priors are made of."""
+"""What weights were trained on: images they saw, and the counts their priors are made of."""
 
 import importlib.util
 import json
@@ -29,9 +29,9 @@ from tests.data.classification.helpers import tree, write_folder
 from .helpers import arguments, batch
 from .test_second_stages import saved
 
-FULL = ("SOLVER.AMP.ENABLED", False, "INPUT.IMAGES.SIZE", 8, "MODEL.DEVICE", "cpu")
-IMAGES = "DATASETS.IMAGES."
-HELD = (f"{IMAGES}HOLD_OUT", 5, "TEST.IMAGES.SPLIT", "val")
+FULL = ("SOLVER.AMP.ENABLED", False, "INPUT.CLASSIFICATION.SIZE", 8, "MODEL.DEVICE", "cpu")
+IMAGES = "DATASETS.CLASSIFICATION."
+HELD = (f"{IMAGES}HOLD_OUT", 5, "TEST.CLASSIFICATION.SPLIT", "val")
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def own(tmp_path):
 
 
 def checkpoint(tmp_path, own, method="xe", counts=None, names=("c0", "c1", "c2", "c3"), **images):
-    """Weights beside the config of a training with these keys of DATASETS.IMAGES.
+    """Weights beside the config of a training with these keys of DATASETS.CLASSIFICATION.
 
     Without counts they are as older versions left them, and do not say what they were trained on.
     """
@@ -69,13 +69,16 @@ def started(own, tmp_path, method="crt", *options, weights="", imbalance=4):
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        ({}, r"DATASETS\.IMAGES\.HOLD_OUT: 5 here, 0 in the training of MODEL\..*model_final\.pth"),
+        (
+            {},
+            r"CLASSIFICATION\.HOLD_OUT: 5 here, 0 in the training of MODEL\..*model_final\.pth",
+        ),
         ({"HOLD_OUT": 4}, "HOLD_OUT: 5 here, 4 in the training"),
         ({"HOLD_OUT": 9, "SUBSET_SEED": 1}, "SUBSET_SEED: 0 here, 1 in the training"),
         ({"HOLD_OUT": 5, "PATH": "/elsewhere"}, "PATH: .*set here, /elsewhere in the training"),
     ],
 )
-def test_a_start_that_saw_held_out_pictures(own, tmp_path, method, images, message):
+def test_a_start_that_saw_held_out_images(own, tmp_path, method, images, message):
     weights, _ = checkpoint(tmp_path, own, **images)
     trainer = LTClassifierTrainer.__new__(LTClassifierTrainer)
     trainer._run_cfg, trainer._data = started(own, tmp_path, method, *HELD, weights=weights)
@@ -96,7 +99,7 @@ def test_a_start_in_the_runs_own_folder(own, tmp_path):
 
 @pytest.mark.parametrize("images", [{"HOLD_OUT": 5}, {"HOLD_OUT": 9, "IMBALANCE": 2.0}])
 def test_a_start_that_saw_none(own, tmp_path, images):
-    """A smaller number held out is the beginning of a larger one: by the pictures themselves."""
+    """A smaller number held out is the beginning of a larger one: by the images themselves."""
     weights, _ = checkpoint(tmp_path, own, **images)
     cfg, data = started(own, tmp_path, "crt", *HELD, weights=weights)
     check_start(cfg, data)
@@ -110,7 +113,7 @@ def test_a_start_that_saw_none(own, tmp_path, images):
 
 
 def test_folders_split_by_chance(own, tmp_path):
-    """Another seed's training set holds this one's test pictures."""
+    """Another seed's training set holds this one's test images."""
     flat = tmp_path / "flat"
     shutil.move(own / "train", flat)
     weights, _ = checkpoint(tmp_path, flat, SUBSET_SEED=3)
@@ -130,7 +133,7 @@ def test_folders_split_by_chance(own, tmp_path):
     [
         ({"IMBALANCE": 2.0}, (), "IMBALANCE: 4 here, 2 in the training of .*priors are of the set"),
         ({"HOLD_OUT": 5}, (), "HOLD_OUT: 0 here, 5 in the training"),
-        ({}, HELD, "HOLD_OUT: 5 here, 0 in the training of .*may have seen pictures"),
+        ({}, HELD, "HOLD_OUT: 5 here, 0 in the training of .*may have seen images"),
     ],
 )
 def test_evaluation_by_another_cut(own, tmp_path, images, options, message):
@@ -157,8 +160,8 @@ def test_a_checkpoint_says_its_counts_whatever_the_command_line_says(own, tmp_pa
     """Trained on 20, 15, 12, 10; --imbalance 4 would make groups and priors of 20, 12, 7, 5."""
     weights, model = checkpoint(tmp_path, own, counts=[20, 15, 12, 10], IMBALANCE=2.0)
     given = ["--data", own, "--imbalance", 4, "--eval-only", *FULL, "MODEL.WEIGHTS", weights]
-    given += ["OUTPUT_DIR", tmp_path / "out", "TEST.IMAGES.LA_TAUS", [1.0]]
-    given += ["DATASETS.IMAGES.MANY", 14, "DATASETS.IMAGES.FEW", 11]
+    given += ["OUTPUT_DIR", tmp_path / "out", "TEST.CLASSIFICATION.LA_TAUS", [1.0]]
+    given += ["DATASETS.CLASSIFICATION.MANY", 14, "DATASETS.CLASSIFICATION.FEW", 11]
     cfg = train_or_evaluate(arguments("folder_lt/resnet32_xe.yaml", *given))
     found = json.loads((tmp_path / "out" / "results.json").read_text())
     assert list(found) == ["XE", "XE, PC"]
@@ -167,7 +170,7 @@ def test_a_checkpoint_says_its_counts_whatever_the_command_line_says(own, tmp_pa
     # Many above 14, few below 11: two, one and one class; by the command line's, one, one and two.
     assert whole["recall"]["few"] == whole["per_class"]["recall"][3]
     data = load_image_data(cfg, training=False)
-    logits = model.eval()({"images": data.test_pictures, "labels": data.test.labels})
+    logits = model.eval()({"images": data.test_images, "labels": data.test.labels})
     predicted = adjust_logits(logits, [20, 15, 12, 10]).argmax(1)
     assert whole["bias"]["predicted"] == predicted.bincount(minlength=4).tolist()
 
@@ -192,7 +195,7 @@ def test_pcs_prior_is_the_teachers(own, tmp_path, counts):
     te, balanced = teacher.logits(images)
     torch.testing.assert_close(te, model.eval()(batch(4)))
     torch.testing.assert_close(balanced, adjust_logits(te, [20, 15, 12, 10]))
-    # The report's groups are of the pictures it is about.
+    # The report's groups are of the images it is about.
     found = teacher_report(teacher, [batch(4)], 1.0, class_counts=data.class_counts, many=19, few=6)
     assert not math.isnan(found["few"]["imbalanced_ce"])
     found = teacher_report(teacher, [batch(4)], 1.0, many=19, few=6)

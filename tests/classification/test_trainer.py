@@ -28,7 +28,7 @@ def train(name, folder, *options):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """De-confound on digits: 421 pictures, 20 epochs, 3 seconds."""
+    """De-confound on digits: 421 images, 20 epochs, 3 seconds."""
     folder = tmp_path_factory.mktemp("digits")
     return train("digits_lt/resnet32_tde.yaml", folder), folder
 
@@ -57,8 +57,8 @@ def test_second_stage_keeps_the_backbone(method, trained, tmp_path):
     assert all(torch.equal(one[key], two[key]) for key in kept)
     same_weight = torch.equal(one["classifier.weight"], two["classifier.weight"])
     assert same_weight == (method == "lws")
-    (figures,) = results.values()
-    assert figures["balanced"]["top1"] > LEARNED
+    (metrics,) = results.values()
+    assert metrics["balanced"]["top1"] > LEARNED
 
 
 def test_xerm_trains_from_a_teacher_and_is_tested_without(trained, tmp_path):
@@ -171,20 +171,19 @@ def test_learning_rates_and_weight_decay(trainer, backbone):
     assert rates[id(model.backbone.body[1].weight)] == (pytest.approx(5e-4), 5e-4)
 
 
-def test_broken_picture_stops_before_training(tmp_path):
+def test_broken_image_stops_before_training(tmp_path):
     files = tree([6, 5])
     files["train/c1/2.png"] = files["train/c1/2.png"][:30]
     root = write_folder(tmp_path / "set", files)
-    name, small = "folder_lt/resnet32_xe.yaml", ("INPUT.IMAGES.SIZE", 8, "SOLVER.EPOCHS.MAX", 1,
-                                                 "SOLVER.EPOCHS.STEPS", [],
-                                                 "SOLVER.EPOCHS.WARMUP", 0,
-                                                 "TEST.IMAGES.IMBALANCES", [])  # fmt: skip
-    with pytest.raises(DataError, match=r"c1/2\.png: broken picture"):
+    name = "folder_lt/resnet32_xe.yaml"
+    small = ["INPUT.CLASSIFICATION.SIZE", 8, "SOLVER.EPOCHS.MAX", 1, "SOLVER.EPOCHS.STEPS", []]
+    small += ["SOLVER.EPOCHS.WARMUP", 0, "TEST.CLASSIFICATION.IMBALANCES", []]
+    with pytest.raises(DataError, match=r"c1/2\.png: broken image"):
         train(name, tmp_path / "out", "--data", root, *small)
     results = train(name, tmp_path / "out", "--data", root, *small, "DATASETS.ON_INVALID", "skip")
-    # What was left out counts nowhere, not among the training pictures either.
+    # What was left out counts nowhere, not among the training images either.
     assert results["XE"]["balanced"]["bias"]["train"] == [6, 4]
     (root / "train/c1/2.png").unlink()
     (root / "val/c0/1.png").write_bytes(b"broken")
-    with pytest.raises(DataError, match=r"val/c0/1\.png: broken picture"):
+    with pytest.raises(DataError, match=r"val/c0/1\.png: broken image"):
         setup(arguments(name, "--data", root, *small, *CPU, "OUTPUT_DIR", tmp_path / "out"))

@@ -12,7 +12,7 @@ from .helpers import CONFIGS, arguments
 XE, TDE = "imagenet_lt/resnext50_xe.yaml", "imagenet_lt/resnext50_tde.yaml"
 DIGITS, CRT = "digits_lt/resnet32_tde.yaml", "digits_lt/resnet32_crt.yaml"
 XERM, FOLDER = "digits_lt/resnet32_xerm_tde.yaml", "folder_lt/resnet32_xe.yaml"
-LT, LISTS = "MODEL.LT.", "DATASETS.IMAGES."
+LT, LISTS = "MODEL.LT.", "DATASETS.CLASSIFICATION."
 
 
 def check(name, *options, training=True):
@@ -30,7 +30,7 @@ def test_no_config_of_the_project_has_any(name):
 # What issue reports were about, and one of each part of the config.
 DETECTORS = {
     "TEST.AUG.ENABLED": True,
-    "TEST.NUM_PICTURES": 3,
+    "TEST.NUM_DRAWN_IMAGES": 3,
     "TEST.PER_CATEGORY": True,
     "TEST.TDE_BACKGROUND_EXEMPT": [True],
     "TEST.DETECTIONS_PER_IMAGE": 300,
@@ -92,7 +92,13 @@ def test_every_key_is_read_or_refused():
     assert set(DETECTORS) <= refused
     parts = ("MODEL.RPN.", "MODEL.ROI_", "MODEL.FPN.", "TEST.AUG.", "DATASETS.SYNTHETIC.")
     assert {key for key in found if key.startswith(parts)} <= refused
-    parts = ("SOLVER.", "MODEL.CLASSIFICATION.", "DATASETS.IMAGES.", "INPUT.IMAGES.", "TEST.IMAGES")
+    parts = (
+        "SOLVER.",
+        "MODEL.CLASSIFICATION.",
+        "DATASETS.CLASSIFICATION.",
+        "INPUT.CLASSIFICATION.",
+        "TEST.CLASSIFICATION",
+    )
     assert not {key for key in refused if key.startswith(parts)}
 
 
@@ -128,8 +134,16 @@ def test_every_key_is_read_or_refused():
         (DIGITS, ["--data", "mine"], "PATH: does nothing for digits_lt, .*config of folder_lt"),
         (DIGITS, [f"{LISTS}TEST_FRACTION", 0.5], "TEST_FRACTION: does nothing unless"),
         (XE, ["--imbalance", 10], "IMBALANCE: does nothing for a set that is long-tailed as pub"),
-        (XE, ["INPUT.IMAGES.PADDING", 2], "PADDING: does nothing unless INPUT.IMAGES.IN_MEMORY"),
-        (DIGITS, ["INPUT.IMAGES.COLOR_JITTER", 0], "COLOR_JITTER: does nothing under .*IN_MEMORY"),
+        (
+            XE,
+            ["INPUT.CLASSIFICATION.PADDING", 2],
+            "PADDING: does nothing unless INPUT.CLASSIFICATION.IN_MEMORY",
+        ),
+        (
+            DIGITS,
+            ["INPUT.CLASSIFICATION.COLOR_JITTER", 0],
+            "COLOR_JITTER: does nothing under .*IN_MEMORY",
+        ),
         (
             DIGITS,
             ["SOLVER.EPOCHS.MAX", 0, "SOLVER.EPOCHS.WARMUP", 2],
@@ -145,8 +159,8 @@ def test_every_key_is_read_or_refused():
         (DIGITS, ["TEST.PRECISE_BN.NUM_ITER", 5], "NUM_ITER: does nothing unless"),
         (
             "inat18/resnet50_xe.yaml",
-            ["TEST.IMAGES.REVERSED", "False"],
-            "REVERSED: does nothing where TEST.IMAGES.IMBALANCES is empty",
+            ["TEST.CLASSIFICATION.REVERSED", "False"],
+            "REVERSED: does nothing where TEST.CLASSIFICATION.IMBALANCES is empty",
         ),
         (DIGITS, ["INPUT.FORMAT", "BGR"], "INPUT.FORMAT: does nothing in classification, which re"),
     ],
@@ -161,11 +175,21 @@ def test_keys_that_count_elsewhere(name, options, message):
     [
         (XERM, ["--teacher", "x.pth", f"{LT}TDE.ALPHA", 2, "TEST.TDE_ALPHAS", [1]]),
         (XERM, ["MODEL.LT.XERM.CONSTANT_WEIGHT", 0.5]),
-        (XE, ["MODEL.LT.HEAD_DIRECTION.FOLLOW_LR", "False", "INPUT.IMAGES.PADDING", 4]),
+        (XE, ["MODEL.LT.HEAD_DIRECTION.FOLLOW_LR", "False", "INPUT.CLASSIFICATION.PADDING", 4]),
         (FOLDER, ["--data", "mine", "--imbalance", 10, f"{LISTS}TEST_FRACTION", 0.5]),
         (FOLDER, ["TEST.PRECISE_BN.ENABLED", "True", "TEST.PRECISE_BN.NUM_ITER", 5]),
         (DIGITS, ["SOLVER.EPOCHS.MAX", 0, "SOLVER.MAX_ITER", 5, "SOLVER.STEPS", [3]]),
-        (XE, ["SOLVER.BASE_LR_END", 0.01, "INPUT.IMAGES.FLIP", "False", "INPUT.FORMAT", "RGB"]),
+        (
+            XE,
+            [
+                "SOLVER.BASE_LR_END",
+                0.01,
+                "INPUT.CLASSIFICATION.FLIP",
+                "False",
+                "INPUT.FORMAT",
+                "RGB",
+            ],
+        ),
         (DIGITS, ["SOLVER.CLIP_GRADIENTS.ENABLED", "True", "SOLVER.CLIP_GRADIENTS.CLIP_VALUE", 5]),
         (DIGITS, ["CUDNN_BENCHMARK", "True", "SEED", 5, "OUTPUT_DIR", "x", "MODEL.DEVICE", "cpu"]),
     ],
@@ -191,7 +215,7 @@ def test_before_anything_is_read():
 
 
 def test_what_is_a_default():
-    assert is_default(defaults(), "DATASETS.IMAGES.TEST_FRACTION")
+    assert is_default(defaults(), "DATASETS.CLASSIFICATION.TEST_FRACTION")
     cfg = defaults()
-    cfg.DATASETS.IMAGES.TEST_FRACTION = 0.5
-    assert not is_default(cfg, "DATASETS.IMAGES.TEST_FRACTION")
+    cfg.DATASETS.CLASSIFICATION.TEST_FRACTION = 0.5
+    assert not is_default(cfg, "DATASETS.CLASSIFICATION.TEST_FRACTION")

@@ -191,7 +191,7 @@ def test_report_of_a_teacher(taught):
     inputs = batch(count=10)
     found = teacher_report(teacher, [inputs], 2.0, many=50, few=20)
     te, balanced = teacher.logits(inputs["images"])
-    # 100, 90, …, 10 pictures a class: 5 many, 4 medium, 1 few; a picture of each.
+    # 100, 90, …, 10 images a class: 5 many, 4 medium, 1 few; an image of each.
     own = inputs["labels"][:5]
     assert found["many"]["imbalanced_ce"] == pytest.approx(float(F.cross_entropy(te[:5], own)))
     assert found["many"]["mass_in_group"] == pytest.approx(

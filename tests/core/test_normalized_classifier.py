@@ -94,7 +94,7 @@ def test_alpha_one_leaves_each_head_orthogonal_to_the_direction(normalization):
 def test_the_share_alone_is_what_tde_takes_off(normalization):
     classifier = make(normalization)
     x, direction = torch.randn(N, D).double(), torch.randn(D).double()
-    share = classifier.direction_share(x, direction)
+    share = classifier.counterfactual_logits(x, direction)
     assert torch.equal(share, classifier.effects(x, direction)[1])
     torch.testing.assert_close(classifier(x) - share, classifier.tde(x, direction, 1.0))
     assert share.abs().max() > 0.01
@@ -183,11 +183,11 @@ def test_logits_are_float32_under_autocast_and_for_half_features():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = classifier(x)
         tde_logits = classifier.tde(x, torch.ones(D), 1.5)
-        share = classifier.direction_share(x, torch.ones(D))
+        share = classifier.counterfactual_logits(x, torch.ones(D))
     assert logits.dtype == tde_logits.dtype == share.dtype == torch.float32
     assert torch.equal(logits, classifier(x))
     assert torch.equal(tde_logits, classifier.tde(x, torch.ones(D), 1.5))
-    assert torch.equal(share, classifier.direction_share(x, torch.ones(D)))
+    assert torch.equal(share, classifier.counterfactual_logits(x, torch.ones(D)))
     # Norms of large half-precision features overflow unless they are taken in float32.
     large = (x * 2e4).half()
     torch.testing.assert_close(classifier(large), classifier(large.float()))
@@ -234,7 +234,7 @@ def test_wrong_arguments(arguments, message):
 
 def test_wrong_direction():
     x, direction = torch.randn(1, D), torch.randn(1, D)
-    for ask in (make().effects, make().direction_share):
+    for ask in (make().effects, make().counterfactual_logits):
         with pytest.raises(ValueError, match=r"direction must have shape \(12,\)"):
             ask(x, direction)
 

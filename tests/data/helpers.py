@@ -1,4 +1,4 @@
-"""A small, valid LVIS file with pictures, to be broken in one place by each test."""
+"""A small, valid LVIS file with images, to be broken in one place by each test."""
 
 import copy
 import json
@@ -44,11 +44,11 @@ def valid() -> dict:
 
 
 def write(folder: Path, data: dict, name: str = "data.json") -> Path:
-    """Write the file and every picture it names."""
+    """Write the file and every image it names."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
     path.write_text(json.dumps(data))
     for image in data.get("images", []):
-        picture = np.full((image["height"], image["width"], 3), 90, dtype=np.uint8)
-        cv2.imwrite(str(folder / image["file_name"]), picture)
+        pixels = np.full((image["height"], image["width"], 3), 90, dtype=np.uint8)
+        cv2.imwrite(str(folder / image["file_name"]), pixels)
     return path

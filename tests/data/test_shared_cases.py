@@ -46,8 +46,8 @@ def test_perfect_results_score_100(case, val, results, iou_type, shared_cases):
     train, found = read(folder, "train.json"), read(folder, val)
     given = results_of(folder, results, found)
     assert len(given) == len(found.annotations) == 22
-    figures = evaluate_lvis(truth_of(found, train), given, iou_type)
-    assert figures["AP"] == pytest.approx(100)
+    metrics = evaluate_lvis(truth_of(found, train), given, iou_type)
+    assert metrics["AP"] == pytest.approx(100)
     assert len(to_detectron2_dicts(train)) == 6
 
 
@@ -62,7 +62,7 @@ def test_rectangles_have_no_mask(shared_cases):
 def test_boxes_outside_are_counted_and_clipped(shared_cases, caplog):
     with caplog.at_level(logging.WARNING, logger="lt_det"):
         train = read(shared_cases / "09-outside", "train.json")
-    assert "boxes stand out of their picture by more than a pixel" in caplog.text
+    assert "boxes stand out of their image by more than a pixel" in caplog.text
     assert train.store.trained.all()
     for image in to_detectron2_dicts(train):
         for annotation in image["annotations"]:
@@ -106,5 +106,5 @@ def test_numbers_that_are_none(shared_cases, caplog):
     assert len(truth["annotations"]) == 21
     areas = {tuple(a["bbox"]): a["area"] for a in truth["annotations"]}
     assert areas[0.5, 38.5, 165.0, 260.0] == pytest.approx(23681, rel=0.02)
-    figures = evaluate_lvis(truth, results_of(folder, "res.json", found), "bbox")
-    assert figures["AP"] == pytest.approx(100)
+    metrics = evaluate_lvis(truth, results_of(folder, "res.json", found), "bbox")
+    assert metrics["AP"] == pytest.approx(100)

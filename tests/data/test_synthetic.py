@@ -105,7 +105,7 @@ def test_large_vocabularies_have_distinct_looks():
         category_appearances(MAX_CATEGORIES + 1)
 
 
-def test_too_few_pictures(tmp_path):
+def test_too_few_images(tmp_path):
     with pytest.raises(ValueError, match="too few"):
         make_synthetic_set(tmp_path, SyntheticParameters(num_train=50))
     assert list(tmp_path.iterdir()) == []

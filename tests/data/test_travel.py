@@ -134,7 +134,7 @@ def vocabulary_file(folder, num_categories, num_images, lists):
 
 
 def truth_of(path):
-    found = read_annotations(path, path.parent, check_pictures=False)
+    found = read_annotations(path, path.parent, check_images=False)
     record, _ = normalize_ground_truth(
         list(found.images.values()), found.annotations, found.categories
     )
@@ -162,11 +162,11 @@ def results_of(truth, num_categories):
 def test_exhaustive_images_score_as_if_they_listed_what_is_absent(tmp_path):
     coco, lvis = (truth_of(vocabulary_file(tmp_path, 12, 30, lists)) for lists in (False, True))
     results = results_of(coco[0], 12)
-    figures = [
+    metrics = [
         evaluate_lvis(truth, results, "bbox", per_category=True) for _, truth in (coco, lvis)
     ]
-    assert 0 < figures[0]["AP"] < 60
-    np.testing.assert_equal(figures[0], figures[1])
+    assert 0 < metrics[0]["AP"] < 60
+    np.testing.assert_equal(metrics[0], metrics[1])
     assert evaluate_lvis(coco[1], results[:40], "bbox") == pytest.approx(
         evaluate_lvis(lvis[1], results[:40], "bbox"), nan_ok=True
     )
@@ -199,7 +199,7 @@ import json, sys
 from lt_det.data import read_annotations
 from lt_det.evaluation import evaluate_lvis, normalize_ground_truth
 
-found = read_annotations(sys.argv[1], ".", check_pictures=False)
+found = read_annotations(sys.argv[1], ".", check_images=False)
 parts = list(found.images.values()), found.annotations, found.categories
 record, _ = normalize_ground_truth(*parts)
 evaluate_lvis(record, json.load(open(sys.argv[2])), "bbox")

@@ -1,4 +1,4 @@
-"""A set of pictures, and a model that answers for them by heart; for one process or several."""
+"""A set of images, and a model that answers for them by heart; for one process or several."""
 
 import json
 from pathlib import Path
@@ -18,11 +18,11 @@ NAME = "answers_val"
 HASH = 8808759396446315000
 
 
-def register(folder, pictures, *, original_id=lambda i: i, annotated=True):
-    """Pictures each with one cat (7); its image's id is ``original_id(number)``."""
+def register(folder, images, *, original_id=lambda i: i, annotated=True):
+    """Images each with one cat (7); its image's id is ``original_id(number)``."""
     data = valid()
     image, annotation = data["images"][0], data["annotations"][0]
-    numbers = range(1, pictures + 1)
+    numbers = range(1, images + 1)
     data["images"] = [{**image, "id": original_id(i), "file_name": f"{i}.jpg"} for i in numbers]
     for one in data["images"]:
         one["neg_category_ids"] = [3]
@@ -38,8 +38,8 @@ class Answers(torch.nn.Module):
     """As many wrong boxes as asked for, the one right one at a rank, cut as Detectron2 cuts them.
 
     Args:
-        rank: of the right detection among those of a picture, from 0; ``None``: none is right.
-        count: detections of a picture.
+        rank: of the right detection among those of an image, from 0; ``None``: none is right.
+        count: detections of an image.
         kept: TEST.DETECTIONS_PER_IMAGE.
     """
 
@@ -83,11 +83,11 @@ def detections(output):
 
 
 def evaluate_unevenly(folder):
-    """Three pictures with hashed ids, then one, then one of which nothing is detected."""
+    """Three images with hashed ids, then one, then one of which nothing is detected."""
     assert comm.get_world_size() == 2
     own = folder / f"data{comm.get_rank()}"
-    for name, pictures, rank in (("three", 3, 2), ("one", 1, 2), ("none", 1, None)):
-        register(own / name, pictures, original_id=lambda i: HASH + i)
+    for name, images, rank in (("three", 3, 2), ("one", 1, 2), ("none", 1, None)):
+        register(own / name, images, original_id=lambda i: HASH + i)
         count = 0 if rank is None else 5
         returned = evaluate(folder / name, Answers(rank, count))
         assert bool(returned) == comm.is_main_process()

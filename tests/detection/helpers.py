@@ -42,7 +42,7 @@ def rectangle(box):
 
 
 def ground_truth(num_classes: int, side: int = 96, count: int = 3, bitmasks: bool = False):
-    """Instances with boxes, classes and masks for one picture."""
+    """Instances with boxes, classes and masks for one image."""
     corners = torch.rand(count, 2) * side / 2
     boxes = torch.cat([corners, corners + 12 + torch.rand(count, 2) * side / 3], dim=1)
     instances = Instances((side, side))
@@ -71,7 +71,7 @@ def calm(model):
     """The model with features of about unit size; a random one's explode, and boxes with them."""
     stem = model.backbone.bottom_up.stem.conv1.weight
     # Identity batch norms, no biases: the features scale as the stem does.
-    picture = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
-    size = model.backbone(picture.to(model.device))
+    image = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    size = model.backbone(image.to(model.device))
     stem /= 100 * size["p2"].std()
     return model

@@ -126,7 +126,7 @@ def test_every_inference_option(trained):
 
 def test_te_does_without_the_direction_s_share_until_it_is_asked_for(trained, monkeypatch):
     features, made = torch.randn(5, D), []
-    real = trained.cls_score.direction_share
+    real = trained.cls_score.counterfactual_logits
     setting = TDEInference(1.5, True)
     expected = probs_of(trained, features, setting)
 
@@ -134,7 +134,7 @@ def test_te_does_without_the_direction_s_share_until_it_is_asked_for(trained, mo
         made.append(args)
         return real(*args)
 
-    monkeypatch.setattr(trained.cls_score, "direction_share", counted)
+    monkeypatch.setattr(trained.cls_score, "counterfactual_logits", counted)
     monkeypatch.setattr(trained.cls_score, "effects", lambda *args: pytest.fail("not asked for"))
     trained.inference_setting = TDEInference(0.0)
     te_probs = trained.cls_score(features).softmax(-1)

@@ -24,7 +24,7 @@ ROW = {"name": "Baseline", "alpha": None, "background_exempt": None, "slug": "ba
 @pytest.mark.parametrize(
     ("kept", "ap", "written"), [(-1, 0, 400), (1000, 0, 400), (300, 0, 300), (100, 0, 100)]
 )
-def test_figures_are_at_300_whatever_the_model_keeps(kept, ap, written, tmp_path):
+def test_metrics_are_at_300_whatever_the_model_keeps(kept, ap, written, tmp_path):
     """The right detection comes 310th: it counts for AP_fixed alone, and is in the file if kept."""
     found = register(tmp_path / "data", 2)
     results = answers.evaluate(tmp_path, Answers(309, 400, kept), "TEST.DETECTIONS_PER_IMAGE", kept)
@@ -72,14 +72,14 @@ def test_a_sweep_s_rows_have_their_own_scores(tmp_path):
 
 def test_two_processes_with_uneven_shards(tmp_path):
     launch(answers.evaluate_unevenly, 2, dist_url="auto", args=(tmp_path,))
-    for name, pictures, ap in (("three", 3, 100), ("one", 1, 100), ("none", 1, 0)):
+    for name, images, ap in (("three", 3, 100), ("one", 1, 100), ("none", 1, 0)):
         (row,) = json.loads((tmp_path / name / "results.json").read_text())
         assert row["bbox"]["AP"] == row["bbox"]["APc"] == pytest.approx(ap), name
         assert math.isnan(row["bbox"]["APr"])
         rows = detections(tmp_path / name)
         ids = [one["image_id"] for one in rows]
-        # The annotation file's own ids, each picture once, whichever process looked at it.
-        expected = [answers.HASH + i for i in range(1, pictures + 1)] if ap else []
+        # The annotation file's own ids, each image once, whichever process looked at it.
+        expected = [answers.HASH + i for i in range(1, images + 1)] if ap else []
         assert sorted(set(ids)) == expected, name
         assert len(ids) == 5 * len(expected)
 
@@ -93,7 +93,7 @@ def test_results_carry_the_ids_of_the_annotation_file(original_id, tmp_path):
     assert {one["image_id"] for one in detections(tmp_path)} == set(found.original_ids)
 
 
-def test_a_test_server_s_set_has_a_file_and_no_figures(tmp_path):
+def test_a_test_server_s_set_has_a_file_and_no_metrics(tmp_path):
     register(tmp_path / "data", 2, annotated=False)
     assert answers.evaluate(tmp_path, Answers(0, 2)) == {}
     assert len(detections(tmp_path)) == 4

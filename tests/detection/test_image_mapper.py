@@ -12,7 +12,7 @@ from PIL import Image
 
 from lt_det.data import read_annotations
 from lt_det.data.lvis.detectron2_dicts import to_detectron2_dicts
-from lt_det.detection.data.mapper import NamingMapper
+from lt_det.detection.data.mapper import LTDatasetMapper
 from lt_det.engine.seeding import seeded
 from lt_det.errors import DataError
 
@@ -44,12 +44,12 @@ def test_the_same_as_detectron2s(is_train, options, tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     exif = Image.Exif()
     exif[0x0112] = 3
-    path = tmp_path / "picture.jpg"
+    path = tmp_path / "image.jpg"
     Image.fromarray(pixels).save(path, exif=exif)
     cfg = small_config("Base-RCNN-FPN.yaml", "INPUT.MIN_SIZE_TRAIN", (60, 80), *options)
     own, given = record(path, 40, 50), record(path, 40, 50)
     with seeded(3):
-        found = NamingMapper(cfg, is_train=is_train)(own)
+        found = LTDatasetMapper(cfg, is_train=is_train)(own)
     with seeded(3):
         expected = DatasetMapper(cfg, is_train)(copy.deepcopy(given))
     assert own == given
@@ -69,18 +69,18 @@ def test_the_same_as_detectron2s(is_train, options, tmp_path):
 
 
 def test_16_bits(tmp_path):
-    """A picture of 8 bits times 257 is the picture."""
+    """An image of 8 bits times 257 is the image."""
     gray = np.random.default_rng(0).integers(0, 256, (40, 50), dtype=np.uint8)
     cv2.imwrite(str(tmp_path / "8.png"), gray)
     cv2.imwrite(str(tmp_path / "16.png"), gray.astype(np.uint16) * 257)
-    mapper = NamingMapper(small_config("Base-RCNN-FPN.yaml"), is_train=False)
+    mapper = LTDatasetMapper(small_config("Base-RCNN-FPN.yaml"), is_train=False)
     shallow, deep = (mapper(record(tmp_path / name, 40, 50)) for name in ("8.png", "16.png"))
     assert torch.equal(deep["image"], shallow["image"])
 
 
 def test_floats_are_named(tmp_path):
     Image.new("F", (50, 40)).save(tmp_path / "a.tif")
-    mapper = NamingMapper(small_config("Base-RCNN-FPN.yaml"), is_train=True)
+    mapper = LTDatasetMapper(small_config("Base-RCNN-FPN.yaml"), is_train=True)
     with pytest.raises(DataError, match=r"a\.tif: image 5: .*its pixels are floats"):
         mapper(record(tmp_path / "a.tif", 40, 50))
 
@@ -89,7 +89,7 @@ def test_shared_case(shared_cases):
     case = shared_cases / "35-16bit-det"
     dicts = to_detectron2_dicts(read_annotations(case / "train.json", case / "train"))
     options = ("INPUT.MIN_SIZE_TEST", 0)
-    mapper = NamingMapper(small_config("Base-RCNN-FPN.yaml", *options), is_train=False)
+    mapper = LTDatasetMapper(small_config("Base-RCNN-FPN.yaml", *options), is_train=False)
     for one in dicts:
         stored = cv2.imread(one["file_name"], cv2.IMREAD_UNCHANGED)
         expected = torch.from_numpy(np.round(stored / 257))

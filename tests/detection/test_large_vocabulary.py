@@ -86,7 +86,7 @@ def test_ties_are_broken_as_detectron2_breaks_them(num_classes):
             assert_same(ours(*given), theirs(*given))
 
 
-def test_a_picture_with_nothing_to_find():
+def test_a_image_with_nothing_to_find():
     probs, boxes = random_heads(0, 30, 80, background=60.0)
     for given in (
         (probs, boxes, 1e-4, 0.5, 300),  # all background
@@ -239,7 +239,7 @@ def test_non_finite_predictions_are_left_out():
     assert torch.equal(found.scores, expected.scores)
 
 
-def test_a_picture_without_proposals():
+def test_a_image_without_proposals():
     model = calm(build_model(small_config("Base-Cascade-RCNN-FPN.yaml"))).eval()
     empty = Instances((96, 96))
     empty.proposal_boxes = Boxes(torch.zeros(0, 4))

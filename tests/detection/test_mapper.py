@@ -1,4 +1,4 @@
-"""Pictures as Detectron2 reads them, and errors that name them."""
+"""Images as Detectron2 reads them, and errors that name them."""
 
 import struct
 import zlib
@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from lt_det.data.classification.image_set import FileSource
-from lt_det.detection.data.mapper import NamingMapper
+from lt_det.detection.data.mapper import LTDatasetMapper
 from lt_det.errors import DataError
 
 from .helpers import small_config
@@ -23,7 +23,7 @@ def record(path, height=20, width=30):
 @pytest.fixture
 def mapper():
     options = ("INPUT.MIN_SIZE_TEST", 20, "INPUT.FORMAT", "RGB")
-    return NamingMapper(small_config("Base-RCNN-FPN.yaml", *options), is_train=False)
+    return LTDatasetMapper(small_config("Base-RCNN-FPN.yaml", *options), is_train=False)
 
 
 def a_bomb(path, side=30_000):
@@ -42,7 +42,7 @@ def a_bomb(path, side=30_000):
     ("write", "message"),
     [
         (lambda path: None, "No such file"),
-        (lambda path: path.write_bytes(b"no picture"), "cannot identify image file"),
+        (lambda path: path.write_bytes(b"no image"), "cannot identify image file"),
         (a_bomb, "DecompressionBombError: .*could be decompression bomb"),
         (
             lambda path: Image.new("RGB", (31, 20)).save(path),
@@ -50,28 +50,28 @@ def a_bomb(path, side=30_000):
         ),
     ],
 )
-def test_pictures_are_named(write, message, mapper, tmp_path):
-    path = tmp_path / "picture.png"
+def test_images_are_named(write, message, mapper, tmp_path):
+    path = tmp_path / "image.png"
     write(path)
-    with pytest.raises(DataError, match=rf"picture\.png: image 5: .*{message}") as caught:
+    with pytest.raises(DataError, match=rf"image\.png: image 5: .*{message}") as caught:
         mapper(record(path))
     assert "\n" not in str(caught.value)
 
 
 def test_bombs_are_named_in_classification(tmp_path):
-    a_bomb(tmp_path / "picture.png")
-    with pytest.raises(DataError, match=r"picture\.png: broken picture: .*decompression bomb"):
-        FileSource([str(tmp_path / "picture.png")]).image(0)
+    a_bomb(tmp_path / "image.png")
+    with pytest.raises(DataError, match=r"image\.png: broken image: .*decompression bomb"):
+        FileSource([str(tmp_path / "image.png")]).image(0)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_is_the_same_in_both(orientation, mapper, tmp_path):
-    """EXIF says how a camera was held; detectors and classifiers see the picture upright."""
+    """EXIF says how a camera was held; detectors and classifiers see the image upright."""
     pixels = np.zeros((20, 30, 3), np.uint8)
     pixels[:10, :15] = 250
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = tmp_path / "picture.png"
+    path = tmp_path / "image.png"
     Image.fromarray(pixels).save(path, exif=exif)
     classified = np.asarray(FileSource([str(path)]).image(0))
     height, width = classified.shape[:2]

@@ -12,7 +12,7 @@ from pycocotools import mask as mask_api
 
 from lt_det.data import read_annotations
 from lt_det.data.lvis.detectron2_dicts import to_detectron2_dicts
-from lt_det.detection.data.mapper import NamingMapper
+from lt_det.detection.data.mapper import LTDatasetMapper
 from lt_det.detection.data.partial_masks import HAS_MASK, with_masks
 from lt_det.detection.setup import argument_parser, fit_to_data, setup
 from lt_det.errors import ConfigError, DataError
@@ -29,7 +29,7 @@ HEADS = {
 
 
 def mixed():
-    """Picture 1 has a rectangle, picture 2 one of each."""
+    """Image 1 has a rectangle, image 2 one of each."""
     data = valid()
     data["annotations"][0]["segmentation"] = []
     del data["annotations"][2]["segmentation"]
@@ -116,7 +116,7 @@ def test_a_batch_without_any_mask_has_a_loss_of_0_with_a_graph(head, config):
     for name, parameter in detector.roi_heads.mask_head.named_parameters():
         assert parameter.grad is not None, name
         assert not parameter.grad.any(), name
-    # Every process takes part in the all-reduce, whatever its pictures have.
+    # Every process takes part in the all-reduce, whatever its images have.
     assert len(called) == hasattr(predictor, "head_direction")
     if called:
         assert not predictor.head_direction.direction.any()
@@ -139,7 +139,7 @@ def rle_of(box):
 @pytest.mark.parametrize("mask_format", ["polygon", "bitmask"])
 def test_the_mapper_marks_what_has_no_mask(mask_format, crop, tmp_path):
     data = mixed()
-    # RLE, for which no cropping of polygons is needed; and 22 pixels below the picture.
+    # RLE, for which no cropping of polygons is needed; and 22 pixels below the image.
     if mask_format == "bitmask":
         data["annotations"][1]["segmentation"] = rle_of([10, 10, 30, 30])
     elif crop:
@@ -148,7 +148,9 @@ def test_the_mapper_marks_what_has_no_mask(mask_format, crop, tmp_path):
     dicts = to_detectron2_dicts(read_annotations(write(tmp_path, data), tmp_path))
     keys = ("INPUT.MASK_FORMAT", mask_format, "INPUT.MIN_SIZE_TRAIN", (48,), *MASKS)
     keys += ("INPUT.CROP.ENABLED", crop, "INPUT.CROP.SIZE", [1.0, 1.0], "INPUT.RANDOM_FLIP", "none")
-    mapper = NamingMapper(small_config("Base-RCNN-FPN.yaml", *keys, num_classes=2), is_train=True)
+    mapper = LTDatasetMapper(
+        small_config("Base-RCNN-FPN.yaml", *keys, num_classes=2), is_train=True
+    )
     one, two = (mapper(d)["instances"] for d in dicts)
     assert one.get(HAS_MASK).tolist() == [False]
     assert two.get(HAS_MASK).tolist() == [True, False]
@@ -160,7 +162,7 @@ def test_the_mapper_marks_what_has_no_mask(mask_format, crop, tmp_path):
     assert not mapper(dicts[1])["instances"].has(HAS_MASK)
     # Masks off: nothing is marked, and no mask is there.
     off = small_config("Base-RCNN-FPN.yaml", *keys, "MODEL.MASK_ON", False, num_classes=2)
-    unmasked = NamingMapper(off, is_train=True)(dicts[0])["instances"]
+    unmasked = LTDatasetMapper(off, is_train=True)(dicts[0])["instances"]
     assert not unmasked.has(HAS_MASK)
     assert not unmasked.has("gt_masks")
     assert isinstance(unmasked.gt_boxes, Boxes)

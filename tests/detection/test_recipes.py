@@ -246,7 +246,7 @@ def _synthetic(leaf: str) -> dict[str, Any]:
     if method == "tde":
         recipe["TEST.TDE_ALPHAS"] = [0.0, 1.5]
         recipe["TEST.TDE_BACKGROUND_EXEMPT"] = [False, True]
-        recipe["TEST.NUM_PICTURES"] = 6
+        recipe["TEST.NUM_DRAWN_IMAGES"] = 6
     if leaf.endswith("_masks"):
         recipe["MODEL.LT.MASK.NORMALIZATION"] = "deconfound"
     return recipe

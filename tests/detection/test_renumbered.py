@@ -38,7 +38,7 @@ def perfect_answers(annotation_set):
 
 def test_perfect_answers_are_perfect_on_the_renumbered_set(shared_cases, tmp_path):
     path = shared_cases / "33d-synth-renumbered" / "val.json"
-    val = read_annotations(path, "nowhere", check_pictures=False)
+    val = read_annotations(path, "nowhere", check_images=False)
     names = sorted(val.class_names)
     ordered = val.in_order_of(Vocabulary(tuple(names), tuple(range(1, 61)), "train.json"))
     register_annotations("renumbered_val", ordered)

@@ -6,7 +6,7 @@ from detectron2.modeling import build_model
 from detectron2.utils.events import EventStorage
 
 from lt_det.detection import TDEInference
-from lt_det.detection.evaluation.row_info import inference_settings, row_head
+from lt_det.detection.evaluation.row_info import inference_settings, row_info
 from lt_det.detection.evaluation.tde_sweep import SweepAnswer
 from lt_det.detection.modeling.box_stages import box_predictors
 from lt_det.detection.trainer import answering
@@ -93,6 +93,6 @@ def test_settings(overrides, expected):
     ],
 )
 def test_names(overrides, setting, expected):
-    head = row_head(small_config("Base-RCNN-FPN.yaml", *overrides), TDEInference(*setting))
+    head = row_info(small_config("Base-RCNN-FPN.yaml", *overrides), TDEInference(*setting))
     keys = ("name", "alpha", "background_exempt", "slug")
     assert head == dict(zip(keys, expected, strict=True))

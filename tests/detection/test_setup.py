@@ -16,7 +16,7 @@ CONFIG = str(CONFIGS / "custom" / "cascade_r50_tde.yaml")
 
 @pytest.fixture
 def own(tmp_path):
-    """A valid training and validation file with pictures, and the flags that name them."""
+    """A valid training and validation file with images, and the flags that name them."""
     for split in ("train", "val"):
         write(tmp_path / split, valid(), "own.json")
     return tmp_path
@@ -97,7 +97,7 @@ def test_boxes_alone(own):
 
 
 BAD = {
-    "missing picture": (lambda own: (own / "val" / "1.jpg").unlink(), [], "picture not found"),
+    "missing image": (lambda own: (own / "val" / "1.jpg").unlink(), [], "image not found"),
     "truncated": (
         lambda own: (own / "train" / "own.json").write_text('{"images": [{"id'),
         [],

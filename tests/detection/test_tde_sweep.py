@@ -51,7 +51,7 @@ def detections(boxes, scores):
     return found
 
 
-def test_boxes_that_are_empty_at_the_picture_s_size_leave_every_setting():
+def test_boxes_that_are_empty_at_the_image_s_size_leave_every_setting():
     whole, outside = [2.0, 2.0, 30.0, 30.0], [41.0, 5.0, 45.0, 9.0]
     settings = [
         detections([outside, whole], [0.9, 0.8]),

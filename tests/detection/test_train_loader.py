@@ -20,7 +20,7 @@ from .helpers import small_config
 
 @pytest.fixture
 def registered(tmp_path):
-    """Eight pictures, three upright: six have a frequent category, two of those a rare one."""
+    """Eight images, three upright: six have a frequent category, two of those a rare one."""
     data = valid()
     image, annotation = data["images"][0], data["annotations"][0]
     data["images"] = [{**image, "id": i, "file_name": f"{i}.jpg"} for i in range(1, 9)]
@@ -83,8 +83,8 @@ def test_batches_are_detectron2_s(registered, sampler, filter_empty, grouping):
         assert all(len({d["width"] > d["height"] for d in batch}) == 1 for batch in found)
 
 
-def test_a_picture_is_augmented_anew_each_time_it_comes(registered):
-    """By its number in the stream, not by which picture it is; the seed gives the same again."""
+def test_a_image_is_augmented_anew_each_time_it_comes(registered):
+    """By its number in the stream, not by which image it is; the seed gives the same again."""
     options = ("DATALOADER.SAMPLER_TRAIN", "TrainingSampler", "INPUT.MIN_SIZE_TRAIN", "(48, 64)")
     options = (*options, "INPUT.MIN_SIZE_TRAIN_SAMPLING", "range")
     runs = [batches(LTTrainer.build_train_loader(config(*options)), 16) for _ in range(2)]
@@ -122,7 +122,7 @@ def test_processes_share_each_batch(registered, monkeypatch):
 
 def test_batches_are_shared_evenly_or_refused(registered, monkeypatch):
     monkeypatch.setattr("detectron2.utils.comm.get_world_size", lambda: 3)
-    with pytest.raises(ConfigError, match="2 pictures cannot be shared evenly by 3 processes"):
+    with pytest.raises(ConfigError, match="2 images cannot be shared evenly by 3 processes"):
         LTTrainer.build_train_loader(config())
 
 

@@ -7,7 +7,7 @@ from detectron2.utils.events import EventStorage
 
 from lt_det.core import background_exempt_log_probs
 from lt_det.detection.config_checks import check_config
-from lt_det.detection.evaluation.row_info import inference_settings, row_head
+from lt_det.detection.evaluation.row_info import inference_settings, row_info
 from lt_det.detection.modeling.teacher import DetectionTeacher, load_teacher
 from lt_det.detection.modeling.xerm_student import roi_xerm_loss
 from lt_det.engine import LTCheckpointer
@@ -32,7 +32,7 @@ def trained(base=CASCADE, *overrides):
 def make_student(base=CASCADE, *overrides, balanced="tde", teacher_overrides=()):
     teacher = DetectionTeacher(trained(base, *teacher_overrides), balanced, 1.5, COUNTS)
     student = calm(build_model(small_config(base, *STUDENT, *overrides)))
-    student.roi_heads.learn_from(teacher)
+    student.roi_heads.set_teacher(teacher)
     return student, teacher
 
 
@@ -75,7 +75,7 @@ def test_each_stage_learns_from_the_teacher_s_same_stage_on_its_own_proposals(ba
     heads = teacher.model.roi_heads
     assert len(seen) == len(teacher.predictors) == (3 if base == CASCADE else 1)
     with torch.no_grad():
-        # The teacher's own normalization of the identical pictures.
+        # The teacher's own normalization of the identical images.
         maps = teacher.model.backbone(teacher.model.preprocess_image(inputs).tensor)
         maps = [maps[name] for name in heads.box_in_features]
     for stage, (predictions, proposals) in enumerate(seen):
@@ -205,7 +205,7 @@ def test_no_roi_at_all():
     loss.backward()
 
 
-def test_pictures_without_instances():
+def test_images_without_instances():
     student, _ = make_student()
     losses, _, seen = watched_step(student, batch(5, count=0))
     assert all(torch.isfinite(loss) for loss in losses.values())
@@ -246,7 +246,7 @@ BAD_TEACHERS = {
     ),
     "linear": ([*LINEAR], {}, [], "tde needs a teacher with a head direction"),
     "untrained": ([], {"steps": 0}, [], "direction of stage 0 is zero"),
-    "other pictures": (["MODEL.PIXEL_STD", [9.0, 9.0, 9.0]], {}, [], "PIXEL_STD: the student's"),
+    "other images": (["MODEL.PIXEL_STD", [9.0, 9.0, 9.0]], {}, [], "PIXEL_STD: the student's"),
     "other channels": (["INPUT.FORMAT", "RGB"], {}, [], "INPUT.FORMAT: the student's is BGR"),
 }
 
@@ -288,4 +288,4 @@ def test_rows_are_called_by_the_method():
     for balanced in ("tde", "pc"):
         cfg = small_config(CASCADE, *STUDENT, "MODEL.LT.XERM.BALANCED", balanced)
         (setting,) = inference_settings(cfg)
-        assert row_head(cfg, setting)["name"] == f"xERM_{balanced.upper()}"
+        assert row_info(cfg, setting)["name"] == f"xERM_{balanced.upper()}"

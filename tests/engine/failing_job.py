@@ -18,11 +18,11 @@ OPTIONS = ("SOLVER.MAX_ITER", 5, "TEST.EVAL_PERIOD", 0, "MODEL.MASK_ON", False,
 
 
 class Failing(LTTrainer):
-    """The last process meets a broken picture in its third step; the others wait for it."""
+    """The last process meets a broken image in its third step; the others wait for it."""
 
     def run_step(self):
         if self.iter == 2 and comm.get_rank() == 1:
-            raise DataError("7.jpg: image 7: broken picture")
+            raise DataError("7.jpg: image 7: broken image")
         super().run_step()
 
 

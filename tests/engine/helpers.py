@@ -11,15 +11,15 @@ from ..data.helpers import valid, write
 from ..detection.helpers import small_config
 
 
-def register(folder, filled=range(1, 9), pictures=8):
-    """Pictures in the sets "run_train" and "run_val"; of ``filled``, each has an instance."""
+def register(folder, filled=range(1, 9), images=8):
+    """Images in the sets "run_train" and "run_val"; of ``filled``, each has an instance."""
     data = valid()
     image, annotation = data["images"][0], data["annotations"][0]
-    data["images"] = [{**image, "id": i, "file_name": f"{i}.jpg"} for i in range(1, pictures + 1)]
+    data["images"] = [{**image, "id": i, "file_name": f"{i}.jpg"} for i in range(1, images + 1)]
     data["annotations"] = [
         {**annotation, "id": i, "image_id": i, "category_id": 3 if i in (2, 5) else 7}
         for i in filled
-        if i <= pictures
+        if i <= images
     ]
     found = read_annotations(write(folder, data), folder)
     for name in ("run_train", "run_val"):

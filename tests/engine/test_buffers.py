@@ -21,7 +21,7 @@ def runs(tmp_path_factory):
     return folder
 
 
-def test_a_detector_s_figures_are_those_of_its_checkpoint(runs):
+def test_a_detector_s_metrics_are_those_of_its_checkpoint(runs):
     found = []
     for run in ("trained", "again"):
         (file,) = (runs / "detector" / run).glob("inference/*/*/lvis_results.json")
@@ -37,7 +37,7 @@ def test_a_detector_s_figures_are_those_of_its_checkpoint(runs):
     assert {key.rpartition(".")[2] for key in differing} == {"running_mean", "running_var"}
 
 
-def test_a_classifier_s_figures_are_those_of_its_checkpoint(runs):
+def test_a_classifier_s_metrics_are_those_of_its_checkpoint(runs):
     folder = runs / "classifier"
     trained, again = (
         json.loads((folder / run / "results.json").read_text()) for run in ("trained", "again")

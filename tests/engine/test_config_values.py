@@ -34,7 +34,9 @@ FLOATS = [key for key, value in leaves(defaults()) if isinstance(value, float)]
 def test_a_whole_number_for_every_float():
     """Ours and Detectron2's, on the command line: 47 keys at the time of writing."""
     assert len(FLOATS) > 40
-    assert {"DATASETS.IMAGES.IMBALANCE", "SOLVER.BASE_LR", "MODEL.LT.TDE.ALPHA"} <= set(FLOATS)
+    assert {"DATASETS.CLASSIFICATION.IMBALANCE", "SOLVER.BASE_LR", "MODEL.LT.TDE.ALPHA"} <= set(
+        FLOATS
+    )
     pairs = [text for key in FLOATS for text in (key, "3")]
     cfg = merge_config(defaults(), "", pairs)
     assert all(at(cfg, key) == 3 and type(at(cfg, key)) is float for key in FLOATS)
@@ -48,17 +50,17 @@ def test_a_whole_number_in_a_file(tmp_path):
     (tmp_path / "b.yaml").write_text(text)
     for name, rate in (("a.yaml", 1.0), ("b.yaml", 0.001)):
         cfg = merge_config(defaults(), str(tmp_path / name), [])
-        assert cfg.DATASETS.IMAGES.IMBALANCE == 10
-        assert isinstance(cfg.DATASETS.IMAGES.IMBALANCE, float)
-        assert [type(one) for one in cfg.TEST.IMAGES.IMBALANCES] == [float, float]
+        assert cfg.DATASETS.CLASSIFICATION.IMBALANCE == 10
+        assert isinstance(cfg.DATASETS.CLASSIFICATION.IMBALANCE, float)
+        assert [type(one) for one in cfg.TEST.CLASSIFICATION.IMBALANCES] == [float, float]
         assert rate == cfg.SOLVER.BASE_LR
 
 
 @pytest.mark.parametrize(
     ("key", "text", "value"),
     [
-        ("TEST.IMAGES.IMBALANCES", "[50, 10]", [50.0, 10.0]),
-        ("TEST.IMAGES.IMBALANCES", "(50, 2.5)", [50.0, 2.5]),
+        ("TEST.CLASSIFICATION.IMBALANCES", "[50, 10]", [50.0, 10.0]),
+        ("TEST.CLASSIFICATION.IMBALANCES", "(50, 2.5)", [50.0, 2.5]),
         ("SOLVER.STEPS", "[10, 20]", (10, 20)),
         ("SOLVER.MAX_ITER", "9e4", 90_000),
         ("SOLVER.BASE_LR", "2e-2", 0.02),
@@ -80,10 +82,10 @@ def test_one_value(key, text, value):
     ("key", "text"),
     [
         ("SOLVER.MAX_ITER", "1.5"),
-        ("DATASETS.IMAGES.IMBALANCE", "True"),
-        ("DATASETS.IMAGES.IMBALANCE", "ten"),
+        ("DATASETS.CLASSIFICATION.IMBALANCE", "True"),
+        ("DATASETS.CLASSIFICATION.IMBALANCE", "ten"),
         ("MODEL.MASK_ON", "1"),
-        ("TEST.IMAGES.IMBALANCES", "10"),
+        ("TEST.CLASSIFICATION.IMBALANCES", "10"),
     ],
 )
 def test_another_meaning_is_refused_by_its_key(key, text):

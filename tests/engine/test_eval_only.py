@@ -41,8 +41,15 @@ def detector(tmp_path_factory):
 def classifier(tmp_path_factory):
     folder = tmp_path_factory.mktemp("classifier")
     data = write_folder(folder / "set", tree([4, 4], test_count=2))
-    small = ["INPUT.IMAGES.SIZE", 8, "MODEL.DEVICE", "cpu", "SOLVER.EPOCHS.MAX", 1]
-    small += ["SOLVER.EPOCHS.STEPS", [], "SOLVER.EPOCHS.WARMUP", 0, "TEST.IMAGES.IMBALANCES", []]
+    small = ["INPUT.CLASSIFICATION.SIZE", 8, "MODEL.DEVICE", "cpu", "SOLVER.EPOCHS.MAX", 1]
+    small += [
+        "SOLVER.EPOCHS.STEPS",
+        [],
+        "SOLVER.EPOCHS.WARMUP",
+        0,
+        "TEST.CLASSIFICATION.IMBALANCES",
+        [],
+    ]
     small += ["SOLVER.IMS_PER_BATCH", 4, "OUTPUT_DIR", folder / "out"]
 
     def parsed(*more, options=()):
@@ -78,7 +85,7 @@ def test_a_training_s_last_checkpoint_is_evaluated(track, request):
 
 @pytest.mark.parametrize("track", TRACKS)
 def test_no_checkpoint_to_evaluate_is_one_line(track, request, tmp_path):
-    """Not figures of a model as it was initialized."""
+    """Not metrics of a model as it was initialized."""
     _, parsed = request.getfixturevalue(track)
     given = parsed("--eval-only", "--resume", options=["OUTPUT_DIR", tmp_path])
     with pytest.raises(ConfigError, match=rf"--resume: OUTPUT_DIR {tmp_path} has no checkpoint"):
@@ -101,7 +108,7 @@ def test_a_tool_leaves_the_config_alone(detector, root, capsys):
     trained = (output / "config.yaml").read_text()
     tool = runpy.run_path(str(root / "tools" / "show_direction.py"))
     arguments = parsed(options=["MODEL.WEIGHTS", output / "model_final.pth", "VIS_PERIOD", 3])
-    arguments.pictures = 0
+    arguments.images = 0
     tool["main"](arguments)
     assert "stage" in capsys.readouterr().out
     assert (output / "config.yaml").read_text() == trained

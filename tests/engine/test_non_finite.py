@@ -79,7 +79,7 @@ def spoiled(folder, what, *options, value=float("nan")):
     ],
 )
 def test_training_stops_and_names_it(what, value, named, tmp_path):
-    message = rf"iteration 5: {named}.*\(pictures id \d, id \d\); lower SOLVER\.BASE_LR"
+    message = rf"iteration 5: {named}.*\(images id \d, id \d\); lower SOLVER\.BASE_LR"
     with pytest.raises(TrainingError, match=message):
         spoiled(tmp_path, what, value=value)
     saved = torch.load(tmp_path / "model_0000003.pth", weights_only=True)["model"]
@@ -137,7 +137,7 @@ class OneLoss(torch.nn.Module):
 def test_overflow_of_scaled_gradients_is_the_scaler_s_business(amp):
     model = OneLoss()
     trainer = SimpleTrainer(model, [], torch.optim.SGD(model.parameters(), lr=1.0))
-    guard = FiniteGuard(trainer, skip=False, amp=amp, pictures_of=lambda batch: ["one"])
+    guard = FiniteGuard(trainer, skip=False, amp=amp, images_of=lambda batch: ["one"])
     guard.trainer = trainer
     trainer.iter = 7
 

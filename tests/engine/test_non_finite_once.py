@@ -32,7 +32,7 @@ class Guarded:
         optimizer = torch.optim.SGD(self.model.parameters(), lr=1.0)
         self.trainer = SimpleTrainer(self.model, [], optimizer)
         options = {"skip": False, "amp": False, **options}
-        self.guard = FiniteGuard(self.trainer, pictures_of=lambda batch: ["one"], **options)
+        self.guard = FiniteGuard(self.trainer, images_of=lambda batch: ["one"], **options)
         self.guard.trainer = self.trainer
         self.trainer.iter = 7
 
@@ -53,7 +53,7 @@ def test_a_direction_is_given_back_when_training_stops(amp):
     guarded.step(torch.ones(1, 2))
     before = {k: v.clone() for k, v in guarded.model.state_dict().items()}
     # The other is the direction; the gradient follows.
-    message = r"iteration 7: loss_cls is nan and 1 more \(pictures one\)"
+    message = r"iteration 7: loss_cls is nan and 1 more \(images one\)"
     with pytest.raises(TrainingError, match=message):
         guarded.step(BAD)
     for name, value in guarded.model.state_dict().items():
@@ -76,10 +76,10 @@ def test_processes_share_one_all_reduce_a_step(monkeypatch):
 def test_what_is_bad_elsewhere_stops_here(monkeypatch):
     monkeypatch.setattr(comm, "get_world_size", lambda: 2)
     monkeypatch.setattr(dist, "all_reduce", lambda flag, op: flag.zero_())
-    cause = (False, "loss_box is inf (pictures other)")
-    follows = (True, "gradient of weight is not finite (pictures third)")
+    cause = (False, "loss_box is inf (images other)")
+    follows = (True, "gradient of weight is not finite (images third)")
     monkeypatch.setattr(comm, "all_gather", lambda own: [own, follows, cause])
-    with pytest.raises(TrainingError, match="iteration 7: loss_box is inf \\(pictures other\\)"):
+    with pytest.raises(TrainingError, match="iteration 7: loss_box is inf \\(images other\\)"):
         Guarded().step(torch.ones(1, 2))
 
 

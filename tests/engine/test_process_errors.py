@@ -14,7 +14,7 @@ import pytest
 from lt_det.engine import process_errors
 from lt_det.engine.process_errors import ErrorBoard
 
-BROKEN = "7.jpg: image 7: broken picture"
+BROKEN = "7.jpg: image 7: broken image"
 TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone")
 
 
@@ -58,14 +58,14 @@ def test_the_console_of_an_earlier_job_is_left_alone(other, capsys, monkeypatch)
     closed.close()
     handlers = [logging.StreamHandler(closed), logging.StreamHandler(log := io.StringIO())]
     monkeypatch.setattr(logging.getLogger("lt_det"), "handlers", handlers)
-    other.set("1", "8.jpg: image 8: broken picture")
+    other.set("1", "8.jpg: image 8: broken image")
     process_errors.report(BROKEN)
     assert capsys.readouterr().err == f"error: process 0 of 2: {BROKEN}\n"
     assert log.getvalue() == f"process 0 of 2: {BROKEN}\n"
 
 
 def test_errors_that_differ_are_all_said(other, capsys):
-    other.set("1", "8.jpg: image 8: broken picture")
+    other.set("1", "8.jpg: image 8: broken image")
     process_errors.report(BROKEN)
     assert capsys.readouterr().err == f"error: process 0 of 2: {BROKEN}\n"
 

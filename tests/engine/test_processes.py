@@ -58,14 +58,14 @@ def test_two_processes_train_as_one(launcher, root, tmp_path):
 
 
 def test_a_process_without_instances_takes_part(tmp_path):
-    in_processes(2, workers.train_with_empty_pictures, tmp_path)
+    in_processes(2, workers.train_with_empty_images, tmp_path)
     parts = states(tmp_path, 2)
     for key, value in parts[0].items():
         assert value.isfinite().all(), key
         assert torch.equal(value, parts[1][key]), key
 
 
-def test_two_processes_evaluate_each_picture_once(tmp_path):
+def test_two_processes_evaluate_each_image_once(tmp_path):
     rows = []
     for count in (1, 2):
         in_processes(count, workers.evaluate, tmp_path)

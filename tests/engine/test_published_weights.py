@@ -110,7 +110,7 @@ def test_what_cannot_be_converted_is_one_line(tmp_path, save, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_config_of_other_pictures_is_refused_with_what_to_give(tmp_path):
+def test_a_config_of_other_images_is_refused_with_what_to_give(tmp_path):
     torch.save({"state_dict": {n: torch.rand(1, 3) for n in mmdet_names()}}, tmp_path / "20.pth")
     found = convert_published(str(tmp_path / "20.pth"))
     cfg = small_config("lvis_v1/cascade_r50_tde.yaml", num_classes=None)

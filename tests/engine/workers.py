@@ -51,8 +51,8 @@ def train_detector(folder, *options):
     torch.save(LTTrainer.build_model(cfg).state_dict(), output / "initial.pth")
 
 
-def train_with_empty_pictures(folder):
-    """Six of the eight pictures are empty, so that in every batch some process has no instance."""
+def train_with_empty_images(folder):
+    """Six of the eight images are empty, so that in every batch some process has no instance."""
     register(folder / f"data{comm.get_rank()}", filled=(2, 5))
     output = folder / "out2"
     keep = ("DATALOADER.FILTER_EMPTY_ANNOTATIONS", False, "SOLVER.IMS_PER_BATCH", 2)
@@ -61,9 +61,9 @@ def train_with_empty_pictures(folder):
 
 
 def evaluate(folder):
-    """Seven pictures, which two processes cannot share evenly."""
+    """Seven images, which two processes cannot share evenly."""
     output = folder / f"out{comm.get_world_size()}"
-    register(folder / "data" / str(comm.get_rank()), pictures=7)
+    register(folder / "data" / str(comm.get_rank()), images=7)
     cfg = config(output, "MODEL.ROI_HEADS.SCORE_THRESH_TEST", 0.0)
     seed_all_rng(cfg.SEED)
     model: Any = LTTrainer.build_model(cfg)

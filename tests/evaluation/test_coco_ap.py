@@ -1,4 +1,4 @@
-"""COCO's figures against pycocotools, fed the same file."""
+"""COCO's metrics against pycocotools, fed the same file."""
 
 import contextlib
 import copy
@@ -13,7 +13,7 @@ from pycocotools.cocoeval import COCOeval
 
 from lt_det.errors import DataError
 from lt_det.evaluation.lvis.coco_ap import (
-    COCO_FIGURES,
+    COCO_METRICS,
     coco_ground_truth,
     evaluate_coco,
     evaluate_coco_reference,
@@ -66,11 +66,11 @@ def official(raw, results, iou_type):
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    return dict(zip(COCO_FIGURES, evaluation.stats.tolist(), strict=True))
+    return dict(zip(COCO_METRICS, evaluation.stats.tolist(), strict=True))
 
 
 def assert_same(ours, theirs):
-    assert list(ours) == list(COCO_FIGURES)
+    assert list(ours) == list(COCO_METRICS)
     for key, value in theirs.items():
         if value < 0:
             assert math.isnan(ours[key]), key

@@ -13,16 +13,16 @@ from pycocotools import mask as mask_api
 from lt_det.errors import DataError
 from lt_det.evaluation import (
     GROUP_AP50,
-    LVIS_FIGURES,
+    LVIS_METRICS,
     evaluate_lvis,
     evaluate_lvis_reference,
     normalize_ground_truth,
-    zero_figures,
+    zero_metrics,
 )
 
 from .helpers import SIDE, random_results, random_truth, result
 
-FIGURES = (*LVIS_FIGURES, *GROUP_AP50)
+METRICS = (*LVIS_METRICS, *GROUP_AP50)
 
 
 def assert_equals_reference(truth, results, iou_type, **kwargs):
@@ -32,7 +32,7 @@ def assert_equals_reference(truth, results, iou_type, **kwargs):
         warnings.simplefilter("ignore")
         reference = evaluate_lvis_reference(truth, results, iou_type, **kwargs)
     assert results == before
-    for figure in FIGURES:
+    for figure in METRICS:
         assert math.isnan(ours[figure]) == math.isnan(reference[figure]), figure
         if not math.isnan(ours[figure]):
             assert abs(ours[figure] - reference[figure]) <= 1e-10, figure
@@ -60,7 +60,7 @@ def test_limit_of_detections_and_empty_ones(iou_type, caplog):
     truth, _ = normalize_ground_truth(images, annotations, categories)
     results = random_results(rng, images, annotations, categories)
     for position in range(0, len(results), 5):
-        # Outside the picture: the mask is empty; no width: the box is.
+        # Outside the image: the mask is empty; no width: the box is.
         results[position] = result(
             results[position]["image_id"], results[position]["category_id"], [-50, 5, 0, 9], 0.95
         )
@@ -96,11 +96,11 @@ def test_perfect_detections_score_100_per_category():
     results = [
         result(a["image_id"], a["category_id"], a["bbox"], 0.9) for a in truth["annotations"]
     ]
-    figures = evaluate_lvis(truth, results, "bbox", per_category=True)
-    assert figures["AP"] == pytest.approx(100)
+    metrics = evaluate_lvis(truth, results, "bbox", per_category=True)
+    assert metrics["AP"] == pytest.approx(100)
     present = {a["category_id"] for a in annotations}
-    assert {c for c, ap in figures["per_category"].items() if not math.isnan(ap)} == present
-    assert all(figures["per_category"][c] == pytest.approx(100) for c in present)
+    assert {c for c, ap in metrics["per_category"].items() if not math.isnan(ap)} == present
+    assert all(metrics["per_category"][c] == pytest.approx(100) for c in present)
 
 
 def test_group_without_ground_truth_is_nan_not_minus_100():
@@ -111,15 +111,15 @@ def test_group_without_ground_truth_is_nan_not_minus_100():
     truth, _ = normalize_ground_truth(images, annotations, categories)
     results = random_results(rng, images, annotations, categories)
     assert math.isnan(evaluate_lvis(truth, results, "bbox")["APr"])
-    nothing = zero_figures(truth, per_category=True)
+    nothing = zero_metrics(truth, per_category=True)
     assert math.isnan(nothing["APr"])
     assert math.isnan(nothing["AP50r"])
     assert math.isnan(nothing["APl"])
     assert nothing["AP"] == nothing["APc"] == nothing["APs"] == nothing["AR@300"] == 0
-    assert set(nothing) == {*FIGURES, "per_category"}
+    assert set(nothing) == {*METRICS, "per_category"}
     far = [result(0, truth["annotations"][0]["category_id"], [100.0, 100.0, 2.0, 2.0], 0.5)]
     missed = evaluate_lvis(truth, far, "bbox")
-    for figure in FIGURES:
+    for figure in METRICS:
         assert missed[figure] == nothing[figure] or math.isnan(nothing[figure]), figure
 
 

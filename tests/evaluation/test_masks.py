@@ -27,7 +27,7 @@ def encoded(pixels):
 
 
 def pixels(rng, size=SIZE):
-    """Some of a picture; scattered ones make long texts, rectangles short ones."""
+    """Some of an image; scattered ones make long texts, rectangles short ones."""
     if rng.random() < 0.5:
         return rng.random(size) < rng.random()
     found = np.zeros(size, dtype=bool)
@@ -69,8 +69,8 @@ def test_a_text_cut_off_anywhere_is_refused(seed):
 GOOD = encoded(pixels(np.random.default_rng(1)))
 ALL = SIZE[0] * SIZE[1]
 WRONG = {
-    "swapped": ({**GOOD, "size": SIZE[::-1]}, r"RLE has size \[40, 30\], its picture \[30, 40\]"),
-    "another size": ({**GOOD, "size": [60, 20]}, r"RLE has size \[60, 20\], its picture"),
+    "swapped": ({**GOOD, "size": SIZE[::-1]}, r"RLE has size \[40, 30\], its image \[30, 40\]"),
+    "another size": ({**GOOD, "size": [60, 20]}, r"RLE has size \[60, 20\], its image"),
     "half a pixel": ({**GOOD, "size": [30.5, 40]}, r"RLE has size \[30\.5, 40\]"),
     "no size": ({"counts": GOOD["counts"]}, "RLE has size None"),
     "no counts": ({"size": SIZE}, "RLE counts are no run lengths: None"),
@@ -82,15 +82,15 @@ WRONG = {
         {"size": SIZE, "counts": "Ünïcödé"},
         "RLE counts are no run lengths: 'Ünïcödé'",
     ),
-    "nothing": ({"size": SIZE, "counts": ""}, "RLE counts add up to 0 pixels, its picture has"),
+    "nothing": ({"size": SIZE, "counts": ""}, "RLE counts add up to 0 pixels, its image has"),
     "too long": ({"size": SIZE, "counts": GOOD["counts"] + "5"}, "RLE counts add up to"),
     "a negative run": ({"size": SIZE, "counts": [5, -2, ALL - 3]}, "RLE counts are no run lengths"),
     "a list too short": ({"size": SIZE, "counts": [1, 2, 3]}, "RLE counts add up to 6 pixels"),
     "a number": (7, "is neither polygons nor RLE: 7"),
     "points": ([[1.0, 2.0, 3.0]], r"polygon has an odd number of coordinates \(3\)"),
     "no list": ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], "polygon is not a list of numbers: 1"),
-    "infinite": ([[1.0, 2.0, float("inf"), 4.0, 5.0, 6.0]], "polygon does not lie in a picture"),
-    "far away": ([[1.0, 2.0, 1e9, 4.0, 5.0, 6.0]], "polygon does not lie in a picture"),
+    "infinite": ([[1.0, 2.0, float("inf"), 4.0, 5.0, 6.0]], "polygon does not lie in an image"),
+    "far away": ([[1.0, 2.0, 1e9, 4.0, 5.0, 6.0]], "polygon does not lie in an image"),
 }
 
 
@@ -158,9 +158,9 @@ def test_every_evaluator_takes_polygons_and_refuses_wrong_masks(name):
         one["segmentation"] = {"size": [SIDE, SIDE], "counts": merged["counts"].decode()}
         polygons.append({**one, "segmentation": [outline]})
     evaluate = EVALUATORS[name]
-    figures = evaluate(lvis, coco, results)
-    assert 1 < figures["AP"] < 99
-    np.testing.assert_equal(evaluate(lvis, coco, polygons), figures)
+    metrics = evaluate(lvis, coco, results)
+    assert 1 < metrics["AP"] < 99
+    np.testing.assert_equal(evaluate(lvis, coco, polygons), metrics)
     polygons[4]["segmentation"] = {"size": [SIDE, SIDE - 1], "counts": "0"}
     with pytest.raises(DataError, match=r"results: detection 4: segmentation: RLE has size"):
         evaluate(lvis, coco, polygons)

@@ -82,6 +82,6 @@ def test_groups_without_ground_truth_are_nan_and_count_nowhere():
         category["frequency"] = "f" if category["frequency"] == "r" else category["frequency"]
     perfect = [result(a["image_id"], a["category_id"], a["bbox"], 0.9) for a in raw["annotations"]]
     record, _ = normalize_ground_truth(*raw.values())
-    figures = evaluate_lvis(record, perfect, "bbox")
-    assert np.isnan([figures["APr"], figures["AP50r"]]).all()
-    assert figures["AP"] == pytest.approx((figures["APc"] * 3 + figures["APf"] * 6) / 9)
+    metrics = evaluate_lvis(record, perfect, "bbox")
+    assert np.isnan([metrics["APr"], metrics["AP50r"]]).all()
+    assert metrics["AP"] == pytest.approx((metrics["APc"] * 3 + metrics["APf"] * 6) / 9)

@@ -102,7 +102,7 @@ def test_masks_matched_some_images_at_a_time(monkeypatch):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_border_as_wide_as_the_picture_is_the_whole_mask(seed):
+def test_a_border_as_wide_as_the_image_is_the_whole_mask(seed):
     truth, results = random_case(seed)
     wide = evaluate_lvis_boundary(truth, results, dilation=1.0)
     np.testing.assert_allclose(

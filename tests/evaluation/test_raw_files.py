@@ -11,12 +11,12 @@ import pytest
 
 from lt_det.data import read_annotations
 from lt_det.evaluation import (
-    LVIS_FIGURES,
+    LVIS_METRICS,
     GroundTruth,
     evaluate_lvis,
     evaluate_lvis_reference,
     normalize_ground_truth,
-    zero_figures,
+    zero_metrics,
 )
 from lt_det.evaluation.lvis.boundary_ap import evaluate_lvis_boundary
 
@@ -56,12 +56,12 @@ def official(raw, results, iou_type, max_detections=300):
         found = LVISResults(truth, given, max_dets=max_detections)
         evaluation = LVISEval(truth, found, iou_type)
         evaluation.run()
-    figures = evaluation.get_results()
-    return {key: 100 * float(figures[key]) for key in LVIS_FIGURES}
+    metrics = evaluation.get_results()
+    return {key: 100 * float(metrics[key]) for key in LVIS_METRICS}
 
 
 def assert_same(ours, theirs):
-    for key in LVIS_FIGURES:
+    for key in LVIS_METRICS:
         if theirs[key] < 0:
             assert math.isnan(ours[key]), key
         else:
@@ -71,7 +71,7 @@ def assert_same(ours, theirs):
 def through_reader(raw, folder, **options):
     path = folder / "raw.json"
     path.write_text(json.dumps(raw))
-    found = read_annotations(path, folder, check_pictures=False, **options)
+    found = read_annotations(path, folder, check_images=False, **options)
     return list(found.images.values()), found.annotations, found.categories
 
 
@@ -139,7 +139,7 @@ def test_boundary_ap_ignores_what_mask_ap_ignores():
         for ignored in (True, False)
     )
     assert ours["AR@300"] == pytest.approx(evaluate_lvis_boundary(without, results)["AR@300"])
-    assert math.isnan(zero_figures(marked_too)["AP"])
+    assert math.isnan(zero_metrics(marked_too)["AP"])
 
 
 def test_annotation_0_is_found_as_any_other(tmp_path):

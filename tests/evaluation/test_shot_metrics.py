@@ -56,12 +56,12 @@ def test_empty_group_is_nan():
     assert not math.isnan(found["recall"]["many"])
 
 
-def test_class_without_test_pictures_has_no_recall():
+def test_class_without_test_images_has_no_recall():
     at = LABELS != 4
     found = shot_metrics(PREDICTIONS[at], LABELS[at], COUNTS)
     assert math.isnan(found["recall"]["few"])
     assert found["recall"]["all"] == pytest.approx(50)
-    # Neither pictures nor predictions: no F1; and never predicted counts 0 where asked to.
+    # Neither images nor predictions: no F1; and never predicted counts 0 where asked to.
     assert math.isnan(found["f1"]["few"])
     assert found["precision_zero"]["few"] == 0
 
@@ -103,8 +103,8 @@ def test_bias_counts():
 
 
 def test_tables():
-    figures = shot_metrics(PREDICTIONS, LABELS, COUNTS)
-    results = {"XE": {"balanced": {**figures, "ece": 3.04}}}
+    metrics = shot_metrics(PREDICTIONS, LABELS, COUNTS)
+    results = {"XE": {"balanced": {**metrics, "ece": 3.04}}}
     shown = group_table(results, "balanced")
     assert "| XE       | 40.0  | 75.0" in shown
     heading, _, row = shown.splitlines()

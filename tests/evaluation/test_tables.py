@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lt_det.evaluation import results_table, write_results
-from lt_det.evaluation.tables import figures_table
+from lt_det.evaluation.tables import metrics_table
 
 MASK = {"AP": 12.345, "AP50": 23.4, "AP75": 9.87, "APr": math.nan, "APc": 1.0, "APf": 45.67}
 BOX = {"AP": 54.32, "AP50": 65.4, "AP75": 7.64, "APr": 0.04, "APc": math.nan, "APf": 100.0}
@@ -65,8 +65,8 @@ def test_box_detectors_have_no_mask_columns_and_several_sets_are_named():
     assert mixed["boxes"]["box AP"] == "54.3"
 
 
-def test_one_evaluation_s_figures_without_those_of_categories():
-    found = cells(figures_table("segm, lvis", {**MASK, "per_category": {1: 5.0}}))
+def test_one_evaluation_s_metrics_without_those_of_categories():
+    found = cells(metrics_table("segm, lvis", {**MASK, "per_category": {1: 5.0}}))
     assert found == {"segm, lvis": {name: shown(value) for name, value in MASK.items()}}
 
 

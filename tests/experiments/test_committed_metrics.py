@@ -1,4 +1,4 @@
-"""The committed figures of classification agree with one another."""
+"""The committed metrics of classification agree with one another."""
 
 import json
 
@@ -10,14 +10,14 @@ GROUPS = ("many", "medium", "few", "all")
 
 
 @pytest.fixture(scope="module")
-def figures(root):
+def metrics(root):
     folder = root / "docs" / "results"
     by_seed = json.loads((folder / "tiny_imagenet100_by_seed.json").read_text())["seeds"]
     return by_seed, json.loads((folder / "tiny_imagenet100.json").read_text())
 
 
-def test_the_papers_f1_is_of_each_seeds_recall_and_precision(figures):
-    by_seed, _ = figures
+def test_the_papers_f1_is_of_each_seeds_recall_and_precision(metrics):
+    by_seed, _ = metrics
     checked = 0
     for methods in by_seed.values():
         for tests in methods.values():
@@ -32,8 +32,8 @@ def test_the_papers_f1_is_of_each_seeds_recall_and_precision(figures):
     assert checked == 21 * 7 * 4
 
 
-def test_means_are_those_of_the_seeds(figures):
-    by_seed, mean = figures
+def test_means_are_those_of_the_seeds(metrics):
+    by_seed, mean = metrics
     for method, tests in mean.items():
         seeds = [methods[method] for methods in by_seed.values() if method in methods]
         for test, found in tests.items():
@@ -43,9 +43,9 @@ def test_means_are_those_of_the_seeds(figures):
                     assert found[key][group] == pytest.approx(sum(values) / len(values))
 
 
-def test_the_table_shows_both(figures, root):
+def test_the_table_shows_both(metrics, root):
     """XE on the balanced test: 23.3 by the classes' F1, 30.3 by the papers'."""
-    _, mean = figures
+    _, mean = metrics
     lines = (root / "docs" / "RESULTS.md").read_text(encoding="utf-8").splitlines()
     heading = next(i for i, line in enumerate(lines) if "| F1p all |" in line)
     names = [cell.strip() for cell in lines[heading].split("|")]

@@ -11,10 +11,10 @@ from experiments.runner import named_file
 
 
 def results(top1_by_parameter, key="alpha", plain=1.0):
-    figures = {"XE": {"balanced": {"top1": plain, "parameter": {}}}}
+    metrics = {"XE": {"balanced": {"top1": plain, "parameter": {}}}}
     for value, top1 in top1_by_parameter.items():
-        figures[f"{key}={value}"] = {"balanced": {"top1": top1, "parameter": {key: value}}}
-    return figures
+        metrics[f"{key}={value}"] = {"balanced": {"top1": top1, "parameter": {key: value}}}
+    return metrics
 
 
 def test_best_parameter():
@@ -62,7 +62,7 @@ def test_no_choice_is_made_on_the_test_set(tmp_path, monkeypatch):
     assert len(made) == 2 * (4 + 2 + 1 + 2)
     for run in made:
         words = " ".join(run.arguments)
-        assert words.count("TEST.IMAGES.SPLIT val") == words.count("SPLIT") == 1
+        assert words.count("TEST.CLASSIFICATION.SPLIT val") == words.count("SPLIT") == 1
     # A data set with a validation set of its own needs nothing held out.
     assert sum("HOLD_OUT 7" in " ".join(run.arguments) for run in made) == len(made) / 2
     assert sum("HOLD_OUT" in " ".join(run.arguments) for run in made) == len(made) / 2
@@ -98,10 +98,12 @@ def test_compact_drops_what_is_per_class():
     }
 
 
-def test_held_out_pictures_are_kept_from_tuning_alone(tmp_path):
+def test_held_out_images_are_kept_from_tuning_alone(tmp_path):
     study = Study(tmp_path, tmp_path / "configs", "x.zip", tmp_path, hold_out=7)
     tuning = study.training("tde", "tuning", 100, 1, *study.held_out)
-    assert "DATASETS.IMAGES.HOLD_OUT 7 TEST.IMAGES.SPLIT val" in " ".join(tuning.arguments)
+    assert "DATASETS.CLASSIFICATION.HOLD_OUT 7 TEST.CLASSIFICATION.SPLIT val" in " ".join(
+        tuning.arguments
+    )
     final = study.training("tde", "final", 100, 1)
     assert "HOLD_OUT" not in " ".join(final.arguments)
     assert "COMPILE" not in " ".join(final.arguments)

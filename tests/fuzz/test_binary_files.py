@@ -1,4 +1,4 @@
-"""Pictures, archives and checkpoints that are damaged in any way."""
+"""Images, archives and checkpoints that are damaged in any way."""
 
 import io
 import pickle
@@ -11,9 +11,9 @@ from torch import nn
 
 from lt_det.data.classification.folder import read_folder
 from lt_det.data.classification.image_set import FileSource
-from lt_det.detection.data.mapper import NamingMapper
+from lt_det.detection.data.mapper import LTDatasetMapper
 from lt_det.engine import LTCheckpointer
-from tests.data.classification.helpers import picture_bytes, tree, write_zip
+from tests.data.classification.helpers import image_bytes, tree, write_zip
 
 from ..detection.helpers import small_config
 from .mutations import clear_error_or_none, damage, mutated_bytes, seeds
@@ -22,23 +22,23 @@ from .mutations import clear_error_or_none, damage, mutated_bytes, seeds
 def jpeg_with_orientation(rng):
     exif, buffer = Image.Exif(), io.BytesIO()
     exif[0x0112] = rng.randrange(10)
-    picture = Image.open(io.BytesIO(picture_bytes(1, 24)))
-    picture.save(buffer, "JPEG", exif=exif)
+    image = Image.open(io.BytesIO(image_bytes(1, 24)))
+    image.save(buffer, "JPEG", exif=exif)
     return buffer.getvalue()
 
 
 @pytest.mark.parametrize("seed", seeds(90))
-def test_pictures(seed, tmp_path):
+def test_images(seed, tmp_path):
     """Both decoders: the classifier's and Detectron2's."""
     rng = damage(seed)
-    content = jpeg_with_orientation(rng) if seed % 2 else picture_bytes(1, 24)
-    path = tmp_path / "picture.jpg"
+    content = jpeg_with_orientation(rng) if seed % 2 else image_bytes(1, 24)
+    path = tmp_path / "image.jpg"
     path.write_bytes(mutated_bytes(content, rng))
     with clear_error_or_none(path):
         assert FileSource([str(path)]).image(0).mode == "RGB"
     record = {"file_name": str(path), "image_id": 5, "height": 24, "width": 24, "annotations": []}
     with clear_error_or_none(path):
-        NamingMapper(small_config(num_classes=2), is_train=True)(record)
+        LTDatasetMapper(small_config(num_classes=2), is_train=True)(record)
 
 
 @pytest.mark.parametrize("seed", seeds(40))

@@ -1,4 +1,4 @@
-"""Annotation files, result files and picture lists that are damaged in any way."""
+"""Annotation files, result files and image lists that are damaged in any way."""
 
 import json
 
@@ -9,7 +9,7 @@ from lt_det.data import read_annotations
 from lt_det.data.classification.lists import read_list
 from lt_det.data.lvis.detectron2_dicts import to_detectron2_dicts
 from lt_det.data.lvis.reader import with_frequencies
-from lt_det.detection.data.mapper import NamingMapper
+from lt_det.detection.data.mapper import LTDatasetMapper
 from lt_det.evaluation.lvis.ground_truth import normalize_ground_truth
 from lt_det.evaluation.lvis.lvis_ap import evaluate_lvis
 from lt_det.evaluation.lvis.results_file import read_results
@@ -26,7 +26,7 @@ def use(found, path):
     trained = found.store.trained
     assert sum(found.counts[1]) == trained.sum()
     assert not (trained & found.store.crowd).any()
-    mapper = NamingMapper(small_config(num_classes=2), is_train=True)
+    mapper = LTDatasetMapper(small_config(num_classes=2), is_train=True)
     for one in to_detectron2_dicts(found):
         mapper(one)
     categories = with_frequencies(found, found).categories
@@ -76,8 +76,8 @@ def test_results(seed, tmp_path):
     with clear_error_or_none(path, "results: "):
         found = read_results(path, ["bbox"])
         assert len(found) == len(json.loads(path.read_text()))
-        figures = evaluate_lvis(record, found, "bbox")
-        assert all(0 <= v <= 100 for v in figures.values() if not np.isnan(v))
+        metrics = evaluate_lvis(record, found, "bbox")
+        assert all(0 <= v <= 100 for v in metrics.values() if not np.isnan(v))
 
 
 LINES = [f"train/c{label}/{i}.jpg {label}" for label in range(3) for i in range(3)]
@@ -87,9 +87,9 @@ LINES = [f"train/c{label}/{i}.jpg {label}" for label in range(3) for i in range(
 def test_lists(seed, tmp_path):
     rng, path = damage(seed), tmp_path / "list.txt"
     for line in LINES:
-        picture = tmp_path / line.split()[0]
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        picture.touch()
+        image = tmp_path / line.split()[0]
+        image.parent.mkdir(parents=True, exist_ok=True)
+        image.touch()
     path.write_bytes(mutated_bytes("\n".join(LINES).encode(), rng))
     with clear_error_or_none(path):
         found = read_list(path, tmp_path, 3)

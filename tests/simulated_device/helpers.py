@@ -38,7 +38,7 @@ def counted(device, trainer=LTTrainer):
 
 
 def assert_waits_for_the_guard_alone(trainer):
-    """One wait a step; and no reading of pictures seeds what the step draws from."""
+    """One wait a step; and no reading of images seeds what the step draws from."""
     assert trainer.seeds == []
     for waits in trainer.waits:
         assert waits_of("lt_det", waits) == waits_of(GUARD, waits) == 1, waits

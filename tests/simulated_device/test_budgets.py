@@ -58,7 +58,7 @@ def test_from_box_stages_to_detections(base, simulated):
 
 
 @pytest.mark.parametrize("num_classes", [3, 60, 1203])
-def test_the_hardest_picture_keeps_the_budget(num_classes, simulated):
+def test_the_hardest_image_keeps_the_budget(num_classes, simulated):
     """Not even all there are give the detections wanted: each RoI is the same box."""
     torch.manual_seed(0)
     scores = torch.rand(200, num_classes)

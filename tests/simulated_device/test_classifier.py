@@ -8,7 +8,7 @@ import torch
 from lt_det.classification import LTClassifierTrainer
 from lt_det.classification.building import load_trained, read_classifier_config
 from lt_det.classification.datasets import load_image_data
-from lt_det.classification.inference import PictureLogits, collect_features, picture_tensor
+from lt_det.classification.inference import ImageLogits, collect_features, image_tensor
 from lt_det.classification.run import train_or_evaluate
 from lt_det.classification.setup import setup
 from lt_det.engine import write_config
@@ -22,7 +22,7 @@ from .helpers import assert_waits_for_the_guard_alone, counted
 SHORT = (
     *("MODEL.DEVICE", NAME, "SOLVER.AMP.ENABLED", False, "SOLVER.IMS_PER_BATCH", 210),
     *("SOLVER.EPOCHS.MAX", 1, "SOLVER.EPOCHS.STEPS", "[]", "SOLVER.EPOCHS.WARMUP", 0),
-    *("DATALOADER.NUM_WORKERS", 0, "TEST.IMAGES.LA_TAUS", "[0.5, 1.0]"),
+    *("DATALOADER.NUM_WORKERS", 0, "TEST.CLASSIFICATION.LA_TAUS", "[0.5, 1.0]"),
 )
 # Method: what it is taught by, or starts from.
 METHODS = {
@@ -69,10 +69,17 @@ def test_methods(simulated, tmp_path):
         assert all(type(value) is torch.Tensor for value in saved["model"].values())
 
 
-def test_pictures_in_files(simulated, tmp_path):
+def test_images_in_files(simulated, tmp_path):
     folder = write_folder(tmp_path / "data", tree([6, 3]))
-    options = ("INPUT.IMAGES.IN_MEMORY", False, "INPUT.IMAGES.SIZE", 16, "SOLVER.IMS_PER_BATCH", 4)
-    options += ("DATASETS.IMAGES.PATH", folder)
+    options = (
+        "INPUT.CLASSIFICATION.IN_MEMORY",
+        False,
+        "INPUT.CLASSIFICATION.SIZE",
+        16,
+        "SOLVER.IMS_PER_BATCH",
+        4,
+    )
+    options += ("DATASETS.CLASSIFICATION.PATH", folder)
     trainer = run("folder_lt/resnet32_tde.yaml", tmp_path / "run", simulated, *options)
     assert_waits_for_the_guard_alone(trainer)
     assert (tmp_path / "run" / "results.json").is_file()
@@ -83,12 +90,12 @@ def test_what_a_network_sees(simulated, tmp_path):
     weights = str(tmp_path / "model_final.pth")
     cfg = read_classifier_config(weights)
     data, model = load_image_data(cfg, training=False), load_trained(cfg, weights)
-    features, labels = collect_features(model, data.test, cfg, data.test_pictures)
+    features, labels = collect_features(model, data.test, cfg, data.test_images)
     assert type(features) is torch.Tensor
     names = data.train.class_names
     draw_tsne({"TDE": FeaturePanel(features[:40], labels[:40], names)}, tmp_path / "tsne.png")
-    as_input = partial(picture_tensor, cfg=cfg)
-    mapped = MappedModel(PictureLogits(model, 0.25), model.backbone.map_layer, names, as_input)
+    as_input = partial(image_tensor, cfg=cfg)
+    mapped = MappedModel(ImageLogits(model, 0.25), model.backbone.map_layer, names, as_input)
     draw_activation_maps({"TDE": mapped}, [("one", data.test.image(0))], tmp_path / "cam.png")
     assert (tmp_path / "cam.png").is_file()
 

@@ -37,8 +37,8 @@ METHODS = {
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    register(tmp_path / "data", pictures=2)
+def images(tmp_path):
+    register(tmp_path / "data", images=2)
     return tmp_path
 
 
@@ -52,24 +52,24 @@ def assert_whole(folder, rows):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_run(method, pictures, simulated):
+def test_a_run(method, images, simulated):
     base, overrides = METHODS[method]
-    cfg = detector_config(pictures / "run", base, *overrides)
+    cfg = detector_config(images / "run", base, *overrides)
     trainer = train(cfg, trainer=counted(simulated))
     assert all(isinstance(p, SimulatedTensor) for p in trainer.model.parameters())
     assert_waits_for_the_guard_alone(trainer)
-    assert_whole(pictures / "run", 1 if overrides == LINEAR else 3)
+    assert_whole(images / "run", 1 if overrides == LINEAR else 3)
 
 
-def test_numbers_are_the_cpu_s_and_checkpoints_go_there_and_back(pictures, simulated):
+def test_numbers_are_the_cpu_s_and_checkpoints_go_there_and_back(images, simulated):
     configs = [
-        detector_config(pictures / folder, CASCADE, *TDE_MASKS, device=device)
+        detector_config(images / folder, CASCADE, *TDE_MASKS, device=device)
         for folder, device in (("there", NAME), ("here", "cpu"))
     ]
     for cfg in configs:
         train(cfg)
     (results, saved), (expected, on_cpu) = (
-        assert_whole(pictures / folder, 3) for folder in ("there", "here")
+        assert_whole(images / folder, 3) for folder in ("there", "here")
     )
     for name, value in on_cpu.items():
         torch.testing.assert_close(saved[name], value, msg=name)
@@ -78,15 +78,15 @@ def test_numbers_are_the_cpu_s_and_checkpoints_go_there_and_back(pictures, simul
     inputs, found = batch(2, images=1), []
     for cfg, other in zip(configs, ("here", "there"), strict=True):
         model = LTTrainer.build_model(cfg)
-        weights = str(pictures / other / "model_final.pth")
+        weights = str(images / other / "model_final.pth")
         LTCheckpointer(model, complete=True).resume_or_load(weights, resume=False)
         with torch.no_grad():
             found.append(model.eval()(inputs)[0]["instances"].to("cpu"))
     torch.testing.assert_close(found[0].scores, found[1].scores)
 
 
-def test_a_run_goes_on_and_is_drawn(pictures, simulated):
-    cfg = detector_config(pictures / "run", STANDARD, "TEST.NUM_PICTURES", 1)
+def test_a_run_goes_on_and_is_drawn(images, simulated):
+    cfg = detector_config(images / "run", STANDARD, "TEST.NUM_DRAWN_IMAGES", 1)
     cfg.SOLVER.MAX_ITER = 1
     train(cfg)
     cfg.SOLVER.MAX_ITER = 2
@@ -96,7 +96,7 @@ def test_a_run_goes_on_and_is_drawn(pictures, simulated):
     assert momentum
     assert all(isinstance(value, SimulatedTensor) for value in momentum)
     draw_run(cfg)
-    assert len(list((pictures / "run" / "pictures").glob("*.png"))) == 1
+    assert len(list((images / "run" / "pictures").glob("*.png"))) == 1
 
 
 def teacher_of(folder, base, overrides):
@@ -113,10 +113,10 @@ def teacher_of(folder, base, overrides):
 
 @pytest.mark.parametrize("base", [STANDARD, CASCADE])
 @pytest.mark.parametrize(("balanced", "classifier"), [("tde", ()), ("pc", LINEAR)])
-def test_xerm(base, balanced, classifier, pictures, simulated):
-    weights = teacher_of(pictures / "teacher", base, classifier)
+def test_xerm(base, balanced, classifier, images, simulated):
+    weights = teacher_of(images / "teacher", base, classifier)
     xerm = ("MODEL.LT.XERM.ENABLED", True, "MODEL.LT.XERM.BALANCED", balanced)
     overrides = (*classifier, *xerm, "MODEL.LT.XERM.TEACHER_WEIGHTS", weights, "DATASETS.TEST", ())
-    trainer = train(detector_config(pictures / "run", base, *overrides), trainer=counted(simulated))
+    trainer = train(detector_config(images / "run", base, *overrides), trainer=counted(simulated))
     assert trainer.model.roi_heads.teacher is not None
     assert_waits_for_the_guard_alone(trainer)

@@ -1,4 +1,4 @@
-"""Pictures of a run: every kind of annotation is drawn, and what cannot be is said."""
+"""Images of a run: every kind of annotation is drawn, and what cannot be is said."""
 
 import json
 import logging
@@ -102,7 +102,7 @@ def overlaid(tmp_path, kind):
 
 @pytest.mark.parametrize("kind", MASKS)
 def test_masks_lie_where_they_are(kind, tmp_path):
-    """The picture is one grey, and ten times as large."""
+    """The image is one grey, and ten times as large."""
     drawn = overlaid(tmp_path, kind)
     scale = drawn.shape[0] / SIZE[0]
     middle, outside = (drawn[int(v * scale), int(v * scale)].astype(int) for v in (20, 5))
@@ -111,7 +111,7 @@ def test_masks_lie_where_they_are(kind, tmp_path):
     assert (np.abs(middle - outside).max() > 5) == has_mask
 
 
-def test_a_picture_that_exif_turns_is_drawn_turned(tmp_path, caplog):
+def test_a_image_that_exif_turns_is_drawn_turned(tmp_path, caplog):
     found = register(tmp_path, [[BOX], [BOX]])
     lying = Image.fromarray(np.full((SIZE[1], SIZE[0], 3), 90, dtype=np.uint8))
     exif = Image.Exif()
@@ -131,7 +131,7 @@ def test_a_picture_that_exif_turns_is_drawn_turned(tmp_path, caplog):
 def test_what_cannot_be_drawn_is_said_and_the_rest_drawn(tmp_path, caplog):
     register(tmp_path, [[BOX]] * 4)
     (tmp_path / "2.jpg").unlink()
-    (tmp_path / "3.jpg").write_bytes(b"no picture")
+    (tmp_path / "3.jpg").write_bytes(b"no image")
     files = {"TE": results(tmp_path, [1, 2, 3, 4]), "gone": tmp_path / "gone.json"}
     with caplog.at_level(logging.WARNING, logger="lt_det"):
         paths = draw_detections(NAME, files, tmp_path / "pictures", 9, 0.3)
@@ -165,7 +165,7 @@ def test_only_what_is_drawn_is_held_in_memory(tmp_path, monkeypatch):
     assert made == [0, 10, 19]
 
 
-def test_pictures_with_rare_categories_come_first(tmp_path):
+def test_images_with_rare_categories_come_first(tmp_path):
     dog = {**BOX, "category_id": 3}
     found = register(tmp_path, [[BOX], [], [BOX, dog], [BOX]])
     # Dogs are in one image, cats in three; image 2 has nothing.
@@ -175,7 +175,7 @@ def test_pictures_with_rare_categories_come_first(tmp_path):
     assert module._choose(replace(found, unreadable=frozenset({2, 0})), 4) == [3, 1]
 
 
-def test_pictures_are_read_as_for_a_model(tmp_path):
+def test_images_are_read_as_for_a_model(tmp_path):
     found = register(tmp_path, [[BOX]])
     grey = np.full(SIZE, 2**15, dtype=np.uint16)
     Image.fromarray(grey).save(found.paths[0], format="PNG")  # 16 bits, which others show white
@@ -184,12 +184,19 @@ def test_pictures_are_read_as_for_a_model(tmp_path):
 
 
 def config(output, *overrides):
-    options = ["DATASETS.TEST", f"('{NAME}',)", "OUTPUT_DIR", str(output), "TEST.NUM_PICTURES", 2]
+    options = [
+        "DATASETS.TEST",
+        f"('{NAME}',)",
+        "OUTPUT_DIR",
+        str(output),
+        "TEST.NUM_DRAWN_IMAGES",
+        2,
+    ]
     return small_config("Base-RCNN-FPN.yaml", *options, *overrides)
 
 
 @pytest.mark.parametrize("masks", [True, False])
-def test_a_run_without_figures_is_drawn_from_its_detections(masks, tmp_path):
+def test_a_run_without_metrics_is_drawn_from_its_detections(masks, tmp_path):
     """A test server's set has no results.json."""
     register(tmp_path / "data", [[], []])
     results(tmp_path, [1, 2], masks)
@@ -202,8 +209,8 @@ def test_drawing_never_ends_a_run(tmp_path, caplog):
     (tmp_path / "results.json").write_text("[{")
     with caplog.at_level(logging.WARNING, logger="lt_det"):
         draw_run(config(tmp_path, "DATASETS.TEST", f"('unknown', '{NAME}')"))
-    assert "pictures of unknown: not drawn: " in caplog.text
-    assert f"pictures of {NAME}: not drawn: JSONDecodeError" in caplog.text
+    assert "images of unknown: not drawn: " in caplog.text
+    assert f"images of {NAME}: not drawn: JSONDecodeError" in caplog.text
 
 
 def test_drawing_never_ends_a_classifier_s_run(tmp_path, caplog):

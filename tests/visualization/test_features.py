@@ -1,4 +1,4 @@
-"""Several models in one picture, each by its own data, names and size."""
+"""Several models in one image, each by its own data, names and size."""
 
 import importlib.util
 from argparse import Namespace
@@ -27,8 +27,8 @@ def models(tmp_path_factory):
     """Digits of 8 pixels, trained by TDE and as a second stage, and four classes of 16 pixels."""
     folder = tmp_path_factory.mktemp("models")
     write_folder(folder / "set", tree([30, 20, 8, 6], test_count=3))
-    own = ["DATASETS.IMAGES.PATH", str(folder / "set"), "INPUT.IMAGES.SIZE", 16]
-    own += ["MODEL.CLASSIFICATION.NUM_CLASSES", 4, "DATASETS.IMAGES.MANY", 25]
+    own = ["DATASETS.CLASSIFICATION.PATH", str(folder / "set"), "INPUT.CLASSIFICATION.SIZE", 16]
+    own += ["MODEL.CLASSIFICATION.NUM_CLASSES", 4, "DATASETS.CLASSIFICATION.MANY", 25]
     files = {
         "TDE": saved(folder / "tde", "digits_lt/resnet32_tde.yaml")[0],
         "Folder": saved(folder / "own", "folder_lt/resnet32_xe.yaml", *own, steps=0)[0],
@@ -55,11 +55,11 @@ def test_maps_of_different_data(tool, models, tmp_path, monkeypatch):
     monkeypatch.setattr(tool, "draw_activation_maps", lambda found, *rest: shown.update(found))
     Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
     args = Namespace(
-        models=models, alpha=None, pictures=[str(tmp_path / "a.png")], output=tmp_path / "x.png"
+        models=models, alpha=None, images=[str(tmp_path / "a.png")], output=tmp_path / "x.png"
     )
     tool.cam(args)
-    picture = Image.new("RGB", (40, 40))
-    assert [tuple(one.as_input(picture).shape) for one in shown.values()] == [
+    image = Image.new("RGB", (40, 40))
+    assert [tuple(one.as_input(image).shape) for one in shown.values()] == [
         *((3, 8, 8), (3, 16, 16), (3, 8, 8)),
     ]
     assert list(shown["Folder"].class_names) == ["c0", "c1", "c2", "c3"]
@@ -72,15 +72,15 @@ def test_maps_of_different_data(tool, models, tmp_path, monkeypatch):
 
 def test_maps_are_drawn_for_every_kind(tool, models, tmp_path):
     Image.new("RGB", (9, 9), "red").save(tmp_path / "a.png")
-    pictures = [str(tmp_path / "a.png")] * 2
-    tool.cam(Namespace(models=models, alpha=None, pictures=pictures, output=tmp_path / "x.png"))
+    images = [str(tmp_path / "a.png")] * 2
+    tool.cam(Namespace(models=models, alpha=None, images=images, output=tmp_path / "x.png"))
     with Image.open(tmp_path / "x.png") as drawn:
         assert drawn.size[0] > drawn.size[1] > 400
 
 
 def test_what_cannot_be_shown(tool, models, tmp_path):
     file, _ = saved(tmp_path / "untrained", "digits_lt/resnet32_tde.yaml", steps=0)
-    args = Namespace(models=[("TDE", str(file))], alpha=None, pictures=[], output=None)
+    args = Namespace(models=[("TDE", str(file))], alpha=None, images=[], output=None)
     with pytest.raises(WeightsError, match=r"model_final\.pth: TDE α=0.25: the head direction is"):
         tool.cam(args)
     with pytest.raises(ConfigError, match="A=y: A is x already"):

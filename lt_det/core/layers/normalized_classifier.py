@@ -137,7 +137,7 @@ class MultiHeadNormalizedClassifier(nn.Module):
             features, weight = self.normalized_features(x), self.normalized_weight()
             return self._te_logits(features, weight), _share(features, weight, direction)
 
-    def direction_share(self, x: Tensor, direction: Tensor) -> Tensor:
+    def counterfactual_logits(self, x: Tensor, direction: Tensor) -> Tensor:
         """The second result of :meth:`effects` alone, without the product of all D features.
 
         Args:
@@ -169,7 +169,7 @@ class MultiHeadNormalizedClassifier(nn.Module):
             (N, C) logits, or (A, N, C) for a 1-D ``alpha``.
         """
         te_logits, share = self.effects(x, direction)
-        return subtract_share(te_logits, share, alpha)
+        return tde_logits(te_logits, share, alpha)
 
     def extra_repr(self) -> str:
         """What ``print`` shows."""
@@ -195,7 +195,7 @@ def _share(features: Tensor, weight: Tensor, direction: Tensor) -> Tensor:
     return project_heads(features, direction) @ project_heads(weight, direction).T
 
 
-def subtract_share(te_logits: Tensor, share: Tensor, alpha: Alpha) -> Tensor:
+def tde_logits(te_logits: Tensor, share: Tensor, alpha: Alpha) -> Tensor:
     """TDE logits from the two results of :meth:`MultiHeadNormalizedClassifier.effects`.
 
     Args:

@@ -1,4 +1,4 @@
-"""Augmentation: whole batches of small pictures at once, larger ones each on its own."""
+"""Augmentation: whole batches of small images at once, larger ones each on its own."""
 
 import torch
 from torch import Tensor
@@ -6,7 +6,7 @@ from torchvision.transforms import v2
 
 
 def crop_and_flip(
-    pictures: Tensor,
+    images: Tensor,
     padding: int,
     flip: bool,
     generator: torch.Generator,
@@ -14,21 +14,21 @@ def crop_and_flip(
     first: int = 0,
     total: int | None = None,
 ) -> Tensor:
-    """Random crop of the zero-padded picture and random horizontal flip (CIFAR's augmentation).
+    """Random crop of the zero-padded image and random horizontal flip (CIFAR's augmentation).
 
     Args:
-        pictures: (N, 3, H, W).
+        images: (N, 3, H, W).
         padding: pixels of zeros on each side.
-        flip: flip each picture with probability ½.
+        flip: flip each image with probability ½.
         generator: where the randomness comes from.
-        first, total: the pictures are those from number ``first`` on of a batch of ``total``, whose
-            other pictures are another process's; what is drawn for each depends on that alone.
+        first, total: the images are those from number ``first`` on of a batch of ``total``, whose
+            other images are another process's; what is drawn for each depends on that alone.
 
     Returns:
         (N, 3, H, W), channels last in memory.
     """
-    n, channels, height, width = pictures.shape
-    padded = torch.nn.functional.pad(pictures, (padding,) * 4)
+    n, channels, height, width = images.shape
+    padded = torch.nn.functional.pad(images, (padding,) * 4)
     total = n if total is None else total
     own = slice(first, first + n)
     offsets = torch.randint(2 * padding + 1, (2, total, 1), generator=generator)[:, own]
@@ -38,9 +38,9 @@ def crop_and_flip(
         flipped = torch.rand(total, 1, generator=generator)[own] < 0.5
         columns = torch.where(flipped, columns.flip(1), columns)
     columns = offsets[1] + columns
-    picture, channel = torch.arange(n)[:, None, None, None], torch.arange(channels)
+    image, channel = torch.arange(n)[:, None, None, None], torch.arange(channels)
     # Indexed in the order N, H, W, C: that is channels last.
-    cropped = padded[picture, channel, rows[:, :, None, None], columns[:, None, :, None]]
+    cropped = padded[image, channel, rows[:, :, None, None], columns[:, None, :, None]]
     return cropped.permute(0, 3, 1, 2)
 
 

@@ -9,7 +9,7 @@ from detectron2.utils.logger import log_every_n_seconds
 from PIL import Image
 from torch import Tensor
 
-from lt_det.data.image_files.checks import leave_out, picture_problems
+from lt_det.data.image_files.checks import image_problems, leave_out
 from lt_det.errors import DataError
 
 from .image_set import ImageSet
@@ -20,49 +20,49 @@ _CONSEQUENCE = "neither training nor an evaluation counts them"
 
 
 def decode_all(image_set: ImageSet, size: int, on_invalid: str) -> tuple[ImageSet, Tensor]:
-    """Decode every picture once, resized to ``size`` × ``size`` where it is not.
+    """Decode every image once, resized to ``size`` × ``size`` where it is not.
 
     Args:
-        image_set: N pictures.
+        image_set: N images.
         size: side, in pixels.
-        on_invalid: ``"error"``, or ``"skip"`` to leave broken pictures out and log how many.
+        on_invalid: ``"error"``, or ``"skip"`` to leave broken images out and log how many.
 
     Returns:
-        the set without the pictures left out, and (N, 3, size, size) uint8, RGB.
+        the set without the images left out, and (N, 3, size, size) uint8, RGB.
 
     Raises:
-        DataError: a missing or broken picture, named, under ``"error"``.
+        DataError: a missing or broken image, named, under ``"error"``.
     """
-    pictures = []
+    images = []
 
-    def keep(picture: Image.Image) -> None:
-        if picture.size != (size, size):
-            picture = picture.resize((size, size), Image.Resampling.BILINEAR)
-        pictures.append(np.asarray(picture).transpose(2, 0, 1))
+    def keep(image: Image.Image) -> None:
+        if image.size != (size, size):
+            image = image.resize((size, size), Image.Resampling.BILINEAR)
+        images.append(np.asarray(image).transpose(2, 0, 1))
 
     image_set = _decoded_one_by_one(image_set, keep, on_invalid)
-    stacked = np.stack(pictures) if pictures else np.zeros((0, 3, size, size), np.uint8)
+    stacked = np.stack(images) if images else np.zeros((0, 3, size, size), np.uint8)
     return image_set, torch.from_numpy(stacked)
 
 
 def without_unreadable(image_set: ImageSet, on_invalid: str) -> ImageSet:
-    """Look at every picture's file, decoding none that its end shows to be whole.
+    """Look at every image's file, decoding none that its end shows to be whole.
 
     Args:
-        image_set: N pictures.
+        image_set: N images.
         on_invalid: ``"error"``, or ``"skip"`` to leave out those that cannot be read, which are
             named and counted in the log.
 
     Returns:
-        the set without the pictures left out.
+        the set without the images left out.
 
     Raises:
-        DataError: a picture that is missing, broken or cut off, named, under ``"error"``.
+        DataError: an image that is missing, broken or cut off, named, under ``"error"``.
     """
-    pictures = image_set.source.to_look_at(image_set.indices.tolist())
-    if pictures is None:
+    images = image_set.source.to_look_at(image_set.indices.tolist())
+    if images is None:
         return image_set
-    problems = picture_problems(pictures, image_set.name)
+    problems = image_problems(images, image_set.name)
     if not problems:
         return image_set
     leave_out(
@@ -92,7 +92,7 @@ def _decoded_one_by_one(
     if not left_out:
         return image_set
     logger.warning(
-        "%s: %d of %d pictures are broken and left out: %s",
+        "%s: %d of %d images are broken and left out: %s",
         *(image_set.name, left_out, len(image_set), _CONSEQUENCE),
     )
     return image_set.select(torch.tensor(kept, dtype=torch.int64))

@@ -1,4 +1,4 @@
-"""A folder (or zip) with a folder of pictures per class."""
+"""A folder (or zip) with a folder of images per class."""
 
 import logging
 import os
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 def read_folder(path: str | os.PathLike[str]) -> dict[str, ImageSet]:
     """Read ``[train|val|test/]CLASS/PICTURE`` from a folder or a zip file.
 
-    Classes are the folders, sorted by name. Pictures may lie deeper in their class. Where a
+    Classes are the folders, sorted by name. Images may lie deeper in their class. Where a
     ``classes.txt`` beside the splits names every class (``FOLDER<tab>NAME`` a line), those names
     are shown. Which folders are splits, and what is left aside with a warning:
     :func:`~lt_det.data.classification.folder_layout.find_layout`. Hidden files and folders, and
@@ -33,7 +33,7 @@ def read_folder(path: str | os.PathLike[str]) -> dict[str, ImageSet]:
         are no splits.
 
     Raises:
-        DataError: no such folder, no pictures, an empty class folder, a split with other classes
+        DataError: no such folder, no images, an empty class folder, a split with other classes
             than training's, folders of more than one meaning, or a zip that is broken, encrypted or
             has a member outside its folder.
     """
@@ -46,26 +46,26 @@ def read_folder(path: str | os.PathLike[str]) -> dict[str, ImageSet]:
         raise DataError(f"{path}: no such folder or zip file")
     layout = find_layout(listing, root)
     of_train = layout.splits.get("train", next(iter(layout.splits.values())))
-    classes = list(of_train.pictures)
+    classes = list(of_train.images)
     _say_if_alike(classes, root)
     shown = _display_names(root, listing, layout, classes)
     called = Path(os.path.abspath(root)).name
     sets = {}
     for split, found in layout.splits.items():
-        unknown = sorted({*found.pictures, *found.empty} - set(classes))
+        unknown = sorted({*found.images, *found.empty} - set(classes))
         if unknown:
             raise DataError(
                 f"{path}: {found.folder}/{unknown[0]}: no such class in {of_train.folder}/"
             )
-        pictures = [
+        images = [
             (name, label)
             for label, of_class in enumerate(classes)
-            for name in found.pictures.get(of_class, [])
+            for name in found.images.get(of_class, [])
         ]
-        opened = [listing.names[name] for name, _ in pictures]
+        opened = [listing.names[name] for name, _ in images]
         source: ImageSource = FileSource(opened) if root.is_dir() else ZipSource(str(root), opened)
         name = f"{called}/{found.folder}" if found.folder else called
-        sets[split or "all"] = ImageSet.of(name, shown, [label for _, label in pictures], source)
+        sets[split or "all"] = ImageSet.of(name, shown, [label for _, label in images], source)
     return sets
 
 
@@ -113,7 +113,7 @@ def split_by_seed(image_set: ImageSet, fraction: float, seed: int) -> dict[str, 
     """Split a set without splits: ``fraction`` of each class becomes the test set.
 
     Raises:
-        DataError: a class with a single picture.
+        DataError: a class with a single image.
     """
     train, test = [], []
     for label, positions in enumerate(
@@ -122,7 +122,7 @@ def split_by_seed(image_set: ImageSet, fraction: float, seed: int) -> dict[str, 
         if len(positions) < 2:
             raise DataError(
                 f"{image_set.name}: class {image_set.class_names[label]} has {len(positions)} "
-                "pictures: no test set can be split off"
+                "images: no test set can be split off"
             )
         count = min(max(1, round(fraction * len(positions))), len(positions) - 1)
         test.append(positions[:count])

@@ -1,4 +1,4 @@
-"""What the folders of a set of pictures mean: splits, classes, or neither."""
+"""What the folders of a set of images mean: splits, classes, or neither."""
 
 import logging
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lt_det.errors import DataError
 
-from .image_files import Listing, is_picture, named_suffixes
+from .image_files import Listing, is_image, named_suffixes
 
 logger = logging.getLogger(__name__)
 
@@ -27,12 +27,12 @@ class Split:
 
     Attributes:
         folder: its folder's own name, ``Training`` say; "" where the set has no splits.
-        pictures: ``{class: [path]}``, sorted; every class folder with a picture.
-        empty: class folders without a picture, sorted.
+        images: ``{class: [path]}``, sorted; every class folder with an image.
+        empty: class folders without an image, sorted.
     """
 
     folder: str
-    pictures: dict[str, list[str]]
+    images: dict[str, list[str]]
     empty: list[str]
 
 
@@ -51,7 +51,7 @@ class Layout:
 
 @dataclass
 class _Top:
-    """Pictures of a folder of the level where splits are, or classes."""
+    """Images of a folder of the level where splits are, or classes."""
 
     direct: list[str] = field(default_factory=list)
     deeper: list[str] = field(default_factory=list)
@@ -64,26 +64,26 @@ def find_layout(listing: Listing, path: Path) -> Layout:
     """Sort files into splits and classes; one folder around everything is looked through.
 
     A folder is a split by its name (``train``, ``training``; ``val``, ``valid``, ``validation``,
-    ``dev``; ``test``, ``testing``; in any case) where there are folders with pictures in it. One
-    that holds pictures itself, beside other folders that do, is a class of that name.
+    ``dev``; ``test``, ``testing``; in any case) where there are folders with images in it. One
+    that holds images itself, beside other folders that do, is a class of that name.
 
-    What is left aside is counted in a warning: pictures outside class folders, folders beside
-    the splits, files in class folders that are no pictures or whose suffix Pillow does not read.
+    What is left aside is counted in a warning: images outside class folders, folders beside
+    the splits, files in class folders that are no images or whose suffix Pillow does not read.
 
     Args:
         listing: of the folder or zip.
         path: what to call it in a message.
 
     Raises:
-        DataError: no picture where pictures are looked for, two folders of one split, a split
-            without a picture, a class folder of training without one, or folders that could be
+        DataError: no image where images are looked for, two folders of one split, a split
+            without an image, a class folder of training without one, or folders that could be
             splits as well as classes.
     """
-    pictures = [name for name in listing.names if is_picture(name)]
-    prefix = _looked_through(pictures)
+    images = [name for name in listing.names if is_image(name)]
+    prefix = _looked_through(images)
     tops: dict[str, _Top] = {}
     misplaced = []
-    for name in pictures:
+    for name in images:
         first, _, rest = name.removeprefix(prefix).partition("/")
         if not name.startswith(prefix) or not rest:
             misplaced.append(name)
@@ -91,7 +91,7 @@ def find_layout(listing: Listing, path: Path) -> Layout:
             top = tops.setdefault(first, _Top())
             (top.deeper if "/" in rest else top.direct).append(name)
     if not tops:
-        raise DataError(f"{path}: no picture in {_EXPECTED}{_what_else(listing.names, misplaced)}")
+        raise DataError(f"{path}: no image in {_EXPECTED}{_what_else(listing.names, misplaced)}")
     folders = _split_folders(tops, path)
     if folders:
         _check_split_folders(folders, listing, prefix, path)
@@ -108,26 +108,26 @@ def find_layout(listing: Listing, path: Path) -> Layout:
     beside = [
         name
         for name in listing.names
-        if "/" in name and not name.startswith(prefix) and not is_picture(name)
+        if "/" in name and not name.startswith(prefix) and not is_image(name)
     ]
     if beside:
         logger.warning(
-            "%s: pictures are looked for in %s; %d files beside it are not read (%s)",
+            "%s: images are looked for in %s; %d files beside it are not read (%s)",
             *(path, prefix, len(beside), beside[0]),
         )
     if misplaced:
         logger.warning(
-            "%s: %d pictures lie outside class folders and are not read (%s)",
+            "%s: %d images lie outside class folders and are not read (%s)",
             *(path, len(misplaced), min(misplaced)),
         )
     return Layout(prefix, splits)
 
 
-def _looked_through(pictures: list[str]) -> str:
+def _looked_through(images: list[str]) -> str:
     """The folder that everything is in, however deep, with a slash at its end."""
     prefix = ""
     while True:
-        inside = [n.removeprefix(prefix) for n in pictures if n.startswith(prefix)]
+        inside = [n.removeprefix(prefix) for n in images if n.startswith(prefix)]
         below = {name.partition("/")[0] for name in inside if "/" in name}
         if len(below) != 1 or all(name.count("/") < 2 for name in inside):
             return prefix
@@ -148,12 +148,12 @@ def _split_folders(tops: dict[str, _Top], path: Path) -> dict[str, str]:
     if not splits:
         if flat and (not others or len({named[folder] for folder in flat}) > 1):
             raise DataError(
-                f"{path}: {_slashed(flat)}: pictures, but no class folders; they should be in "
+                f"{path}: {_slashed(flat)}: images, but no class folders; they should be in "
                 f"{_EXPECTED}"
             )
         if flat:
             logger.warning(
-                "%s: %s is taken as a class: like %s it holds pictures, no class folders",
+                "%s: %s is taken as a class: like %s it holds images, no class folders",
                 *(path, _slashed(flat), _slashed(others)),
             )
         return {}
@@ -167,18 +167,18 @@ def _split_folders(tops: dict[str, _Top], path: Path) -> dict[str, str]:
     if others and ("train" not in by_split or len(set(named.values())) < 2):
         raise DataError(
             f"{path}: {_slashed(splits)} looks like a split, {_slashed(others)} beside it like a "
-            f"class: put every split's pictures in {_EXPECTED}, or rename the class"
+            f"class: put every split's images in {_EXPECTED}, or rename the class"
         )
     if others:
         logger.warning(
-            "%s: %s beside the splits %s is not read (%d pictures)",
+            "%s: %s beside the splits %s is not read (%d images)",
             *(path, _slashed(others), _slashed(splits), sum(len(top) for top in others.values())),
         )
     return {split: by_split[split] for split in ("train", "val", "test") if split in by_split}
 
 
 def _refuse_likely_splits(tops: dict[str, _Top], prefix: str, path: Path) -> None:
-    """Splits by other names, or inside classes: read as classes, test pictures would be trained."""
+    """Splits by other names, or inside classes: read as classes, test images would be trained."""
     likely = [top for top in tops if _SPLIT_OF.keys() & set(re.split("[^a-z]+", top.lower()))]
     if len(tops) <= 4 and _meanings(re.split("[^a-z]+", " ".join(likely).lower())) > {"train"}:
         raise DataError(
@@ -201,31 +201,29 @@ def _meanings(names: Iterable[str]) -> set[str]:
 def _check_split_folders(
     folders: dict[str, str], listing: Listing, prefix: str, path: Path
 ) -> None:
-    """A split's folder that is there, but has no picture at all, must not go unsaid."""
-    with_pictures = {
-        n.removeprefix(prefix).partition("/")[0] for n in listing.names if is_picture(n)
-    }
+    """A split's folder that is there, but has no image at all, must not go unsaid."""
+    with_images = {n.removeprefix(prefix).partition("/")[0] for n in listing.names if is_image(n)}
     for folder in sorted(listing.folders):
         name = folder.removeprefix(prefix)
         if not folder.startswith(prefix) or name.lower() not in _SPLIT_OF:
             continue
-        if name not in with_pictures:
+        if name not in with_images:
             files = [n for n in listing.names if n.startswith(f"{folder}/")]
             raise DataError(
-                f"{path}: {folder}/: a split without a picture{_what_else(files, [])}; remove the "
+                f"{path}: {folder}/: a split without an image{_what_else(files, [])}; remove the "
                 f"folder, or fill it (beside {_slashed(folders.values())})"
             )
 
 
 def _split(folder: str, prefix: str, names: list[str], folders: frozenset[str]) -> Split:
-    pictures: dict[str, list[str]] = {}
+    images: dict[str, list[str]] = {}
     for name in names:
-        pictures.setdefault(name.removeprefix(prefix).partition("/")[0], []).append(name)
+        images.setdefault(name.removeprefix(prefix).partition("/")[0], []).append(name)
     at_this_level = {
         f.removeprefix(prefix) for f in folders if f.startswith(prefix) and f != prefix[:-1]
     }
-    empty = sorted(f for f in at_this_level if "/" not in f and f not in pictures)
-    return Split(folder, dict(sorted(pictures.items())), empty)
+    empty = sorted(f for f in at_this_level if "/" not in f and f not in images)
+    return Split(folder, dict(sorted(images.items())), empty)
 
 
 def _check_classes(splits: dict[str, Split], listing: Listing, prefix: str, path: Path) -> None:
@@ -238,12 +236,12 @@ def _check_classes(splits: dict[str, Split], listing: Listing, prefix: str, path
             files = [n for n in listing.names if n.startswith(f"{folder}/")]
             more = f"; so are {len(found.empty) - 1} more" if len(found.empty) > 1 else ""
             raise DataError(
-                f"{path}: {folder}/: a class folder without a picture{_what_else(files, [])}{more}"
+                f"{path}: {folder}/: a class folder without an image{_what_else(files, [])}{more}"
             )
         unread += [
             name
             for name in listing.names
-            if name.startswith(below) and "/" in name.removeprefix(below) and not is_picture(name)
+            if name.startswith(below) and "/" in name.removeprefix(below) and not is_image(name)
         ]
     if unread:
         logger.warning(
@@ -253,8 +251,8 @@ def _check_classes(splits: dict[str, Split], listing: Listing, prefix: str, path
 
 
 def _what_else(files: Iterable[str], misplaced: list[str]) -> str:
-    unread = [name for name in files if not is_picture(name)]
-    said = f" ({len(misplaced)} pictures lie elsewhere: {misplaced[0]})" if misplaced else ""
+    unread = [name for name in files if not is_image(name)]
+    said = f" ({len(misplaced)} images lie elsewhere: {misplaced[0]})" if misplaced else ""
     return said + (f" (files that are not read: {named_suffixes(unread)})" if unread else "")
 
 

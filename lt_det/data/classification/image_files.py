@@ -1,4 +1,4 @@
-"""Which files of a folder or zip are pictures, and which are nothing anybody put there."""
+"""Which files of a folder or zip are images, and which are nothing anybody put there."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ _LEFT_BEHIND = {
     *("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__pycache__"),
     *("@eadir", "$recycle.bin", "system volume information", "lost+found"),
 }
-# Pillow names them pictures, but draws them with another program's help, or not at all.
+# Pillow names them images, but draws them with another program's help, or not at all.
 _NO_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF"}
 _ZIP_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 
@@ -39,7 +39,7 @@ class Listing:
 
 
 @cache
-def picture_suffixes() -> frozenset[str]:
+def image_suffixes() -> frozenset[str]:
     """The suffixes Pillow reads here, lower case, with their dots."""
     registered = Image.registered_extensions()  # loads all of Pillow's decoders
     # MPO, several JPEGs in one file, is opened as JPEG.
@@ -47,9 +47,9 @@ def picture_suffixes() -> frozenset[str]:
     return frozenset(suffix for suffix, form in registered.items() if form in readable)
 
 
-def is_picture(name: str) -> bool:
-    """Whether a path has one of :func:`picture_suffixes`."""
-    return suffix_of(name) in picture_suffixes()
+def is_image(name: str) -> bool:
+    """Whether a path has one of :func:`image_suffixes`."""
+    return suffix_of(name) in image_suffixes()
 
 
 def suffix_of(name: str) -> str:
@@ -124,7 +124,7 @@ def list_zip(path: Path) -> Listing:
             folders.add("/".join(parts[:depth]))
         if is_folder:
             continue
-        if is_picture(name):
+        if is_image(name):
             _check_member(info, path)
         names["/".join(parts)] = info.filename
     return Listing(dict(sorted(names.items())), frozenset(folders))

@@ -1,4 +1,4 @@
-"""A set of labelled pictures, wherever they lie."""
+"""A set of labelled images, wherever they lie."""
 
 import io
 import os
@@ -12,35 +12,35 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from lt_det.data.image_files.checks import Pictures, picture_files
+from lt_det.data.image_files.checks import Images, image_files
 from lt_det.data.image_files.headers import Header, read_header
-from lt_det.data.image_files.reading import picture_of_array, upright
+from lt_det.data.image_files.reading import image_of_array, upright
 from lt_det.errors import DataError, one_line
 
 
 class ImageSource(Protocol):
-    """Pictures by number."""
+    """Images by number."""
 
     def __len__(self) -> int:
         """How many."""
         ...
 
     def name(self, index: int) -> str:
-        """What to call a picture in a message."""
+        """What to call an image in a message."""
         ...
 
     def image(self, index: int) -> Image.Image:
-        """The picture, RGB. Raises DataError where it is missing or broken."""
+        """The image, RGB. Raises DataError where it is missing or broken."""
         ...
 
-    def to_look_at(self, indices: Sequence[int]) -> Pictures | None:
-        """Some pictures, to be looked at without decoding; ``None`` where nothing can be wrong."""
+    def to_look_at(self, indices: Sequence[int]) -> Images | None:
+        """Some images, to be looked at without decoding; ``None`` where nothing can be wrong."""
         ...
 
 
 @dataclass(frozen=True)
 class FileSource:
-    """Picture files."""
+    """Image files."""
 
     paths: Sequence[str]
 
@@ -55,9 +55,9 @@ class FileSource:
         """Open and decode."""
         return _decoded(self.paths[index], self.name(index))
 
-    def to_look_at(self, indices: Sequence[int]) -> Pictures:
+    def to_look_at(self, indices: Sequence[int]) -> Images:
         """The files."""
-        return picture_files([self.paths[index] for index in indices])
+        return image_files([self.paths[index] for index in indices])
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class ZipSource:
         except Exception as error:  # a damaged zip file raises anything
             raise DataError(f"{self.name(index)}: broken zip member: {one_line(error)}") from error
 
-    def to_look_at(self, indices: Sequence[int]) -> Pictures:
+    def to_look_at(self, indices: Sequence[int]) -> Images:
         """The members; each is unpacked whole, which checks its sum, too."""
         archive = _opened(self.zip_path)
         status = os.stat(self.zip_path)
@@ -99,12 +99,12 @@ class ZipSource:
             return read_header(io.BytesIO(content), len(content))
 
         paths = [os.path.join(self.zip_path, self.members[index]) for index in indices]
-        return Pictures(paths, lambda number: (status.st_mtime_ns, status.st_size), header)
+        return Images(paths, lambda number: (status.st_mtime_ns, status.st_size), header)
 
 
 @dataclass(frozen=True)
 class ArraySource:
-    """Pictures that are in memory already: uint8 or uint16, (N, H, W, 3) or (N, H, W)."""
+    """Images that are in memory already: uint8 or uint16, (N, H, W, 3) or (N, H, W)."""
 
     array: np.ndarray
     origin: str
@@ -113,13 +113,13 @@ class ArraySource:
         return len(self.array)
 
     def name(self, index: int) -> str:
-        """``ORIGIN: picture INDEX``."""
-        return f"{self.origin}: picture {index}"
+        """``ORIGIN: image INDEX``."""
+        return f"{self.origin}: image {index}"
 
     def image(self, index: int) -> Image.Image:
-        """As a PIL picture. Raises DataError where the array's type has no range."""
+        """As a PIL image. Raises DataError where the array's type has no range."""
         try:
-            return picture_of_array(self.array[index])
+            return image_of_array(self.array[index])
         except DataError as error:
             raise DataError(f"{self.name(index)}: {error}") from error
 
@@ -140,27 +140,27 @@ def _opened(zip_path: str) -> zipfile.ZipFile:
 
 def _decoded(file: Any, name: str) -> Image.Image:
     try:
-        with Image.open(file) as picture:
-            return upright(picture).convert("RGB")
+        with Image.open(file) as image:
+            return upright(image).convert("RGB")
     except DataError as error:
         raise DataError(f"{name}: {error}") from error
     except FileNotFoundError as error:
-        raise DataError(f"{name}: picture is missing") from error
+        raise DataError(f"{name}: image is missing") from error
     except MemoryError:
         raise
     except Exception as error:  # so do decoders; a decompression bomb is one, too
-        raise DataError(f"{name}: broken picture: {one_line(error)}") from error
+        raise DataError(f"{name}: broken image: {one_line(error)}") from error
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Labelled pictures.
+    """Labelled images.
 
     Attributes:
         name: what messages and results call it.
         class_names: C names, in the order of the labels.
         labels: (N,) int64 in [0, C).
-        source: where picture ``i`` of the set is ``source.image(indices[i])``.
+        source: where image ``i`` of the set is ``source.image(indices[i])``.
         indices: (N,) int64.
     """
 
@@ -174,7 +174,7 @@ class ImageSet:
     def of(
         cls, name: str, class_names: Sequence[str], labels: Sequence[int], source: ImageSource
     ) -> "ImageSet":
-        """All pictures of a source, in its order."""
+        """All images of a source, in its order."""
         tensor = torch.as_tensor(labels, dtype=torch.int64)
         return cls(name, tuple(class_names), tensor, source, torch.arange(len(source)))
 
@@ -187,11 +187,11 @@ class ImageSet:
         return len(self.class_names)
 
     def counts(self) -> Tensor:
-        """(C,) pictures per class."""
+        """(C,) images per class."""
         return torch.bincount(self.labels, minlength=self.num_classes)
 
     def select(self, positions: Tensor, name: str | None = None) -> "ImageSet":
-        """The pictures at some positions of this set, in that order."""
+        """The images at some positions of this set, in that order."""
         return replace(
             self,
             name=name or self.name,
@@ -200,7 +200,7 @@ class ImageSet:
         )
 
     def image(self, position: int) -> Image.Image:
-        """Picture at a position, RGB."""
+        """Image at a position, RGB."""
         return self.source.image(int(self.indices[position]))
 
     def image_name(self, position: int) -> str:
@@ -208,10 +208,10 @@ class ImageSet:
         return self.source.name(int(self.indices[position]))
 
     def check_classes(self) -> None:
-        """Raise DataError naming the first class without a picture."""
+        """Raise DataError naming the first class without an image."""
         empty = (self.counts() == 0).nonzero().flatten().tolist()
         if empty:
             raise DataError(
-                f"{self.name}: class {empty[0]} ({self.class_names[empty[0]]}) has no picture"
+                f"{self.name}: class {empty[0]} ({self.class_names[empty[0]]}) has no image"
                 + (f", nor have {len(empty) - 1} more" if len(empty) > 1 else "")
             )

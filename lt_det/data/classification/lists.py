@@ -1,4 +1,4 @@
-"""Picture lists as the field publishes them: ``path label`` a line."""
+"""Image lists as the field publishes them: ``path label`` a line."""
 
 import logging
 import os
@@ -23,29 +23,29 @@ _HEADINGS = {"label", "labels", "class", "class_id", "label_id", "category", "ta
 
 def read_list(
     list_file: str | os.PathLike[str],
-    picture_root: str | os.PathLike[str],
+    image_root: str | os.PathLike[str],
     num_classes: int,
     class_names: Sequence[str] | None = None,
     *,
-    check_pictures: bool = True,
+    check_images: bool = True,
 ) -> ImageSet:
-    """Read a list file; each picture is looked for.
+    """Read a list file; each image is looked for.
 
     A line may be ``path label``, ``path<tab>label`` or ``path,label``, its words in quotes; the
-    first may be a heading (``path,label``). A picture that is listed again is kept and counted in a
+    first may be a heading (``path,label``). An image that is listed again is kept and counted in a
     warning.
 
     Args:
         list_file: lines of paths and labels. A path may hold spaces; it is relative to the root,
             or absolute.
-        picture_root: folder.
+        image_root: folder.
         num_classes: C; labels lie in [0, C).
         class_names: C names; the numbers if ``None``.
-        check_pictures: whether each picture is looked for.
+        check_images: whether each image is looked for.
 
     Raises:
         DataError: names the file and the line: no label, a label that is no integer or out of
-            range, a relative path that leaves the root, a missing picture, or a picture that an
+            range, a relative path that leaves the root, a missing image, or an image that an
             earlier line gives another label.
     """
     lines = _numbered_lines(list_file)
@@ -55,9 +55,9 @@ def read_list(
     for number, line in lines:
         where = f"{list_file}: line {number}"
         name, label = _parsed(line, where, num_classes)
-        path = _path(name, picture_root, where)
-        if check_pictures and not _is_there(path, files_of):
-            raise DataError(f"{where}: picture is missing: {path}")
+        path = _path(name, image_root, where)
+        if check_images and not _is_there(path, files_of):
+            raise DataError(f"{where}: image is missing: {path}")
         earlier, its_label = first_line.setdefault(path, (number, label))
         if its_label != label:
             raise DataError(
@@ -69,15 +69,15 @@ def read_list(
         raise DataError(f"{list_file}: empty")
     if len(first_line) < len(paths):
         logger.warning(
-            "%s: %d of %d lines name a picture that an earlier line names; each counts",
+            "%s: %d of %d lines name an image that an earlier line names; each counts",
             *(list_file, len(paths) - len(first_line), len(paths)),
         )
     names = class_names or [str(label) for label in range(num_classes)]
     return ImageSet.of(Path(list_file).stem, names, labels, FileSource(paths))
 
 
-def warn_of_shared_pictures(sets: dict[str, ImageSet]) -> None:
-    """Say how many pictures are in more than one of the sets of lists, a warning for each two."""
+def warn_of_shared_images(sets: dict[str, ImageSet]) -> None:
+    """Say how many images are in more than one of the sets of lists, a warning for each two."""
     known: dict[str, frozenset[str]] = {}
     for split, image_set in sets.items():
         assert isinstance(image_set.source, FileSource)
@@ -86,7 +86,7 @@ def warn_of_shared_pictures(sets: dict[str, ImageSet]) -> None:
             shared = paths & others
             if shared:
                 logger.warning(
-                    "%d of the pictures of the %s list are in the %s list, too (%s)",
+                    "%d of the images of the %s list are in the %s list, too (%s)",
                     *(len(shared), split, other, min(shared)),
                 )
         known[split] = paths
@@ -126,20 +126,20 @@ def _unquoted(word: str) -> str:
     return word
 
 
-def _path(name: str, picture_root: str | os.PathLike[str], where: str) -> str:
-    """Where a picture lies; of two ways of writing one, the same."""
-    if "\\" in name and not os.path.exists(os.path.join(picture_root, name)):
+def _path(name: str, image_root: str | os.PathLike[str], where: str) -> str:
+    """Where an image lies; of two ways of writing one, the same."""
+    if "\\" in name and not os.path.exists(os.path.join(image_root, name)):
         name = name.replace("\\", "/")  # written on Windows
     if os.path.isabs(name):
         return os.path.normpath(name)
-    if not os.fspath(picture_root):
+    if not os.fspath(image_root):
         raise DataError(f"{where}: {name}: relative to which folder? name it: --data FOLDER")
-    path = os.path.normpath(os.path.join(picture_root, name))
+    path = os.path.normpath(os.path.join(image_root, name))
     # Most paths do not look back, and a list may be a million long.
     if ".." in name.split("/") and not Path(os.path.abspath(path)).is_relative_to(
-        os.path.abspath(picture_root)
+        os.path.abspath(image_root)
     ):
-        raise DataError(f"{where}: {name}: leaves the picture folder")
+        raise DataError(f"{where}: {name}: leaves the image folder")
     return path
 
 

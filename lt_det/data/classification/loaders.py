@@ -1,7 +1,7 @@
 """Batches ``{"images": (B, 3, S, S) uint8, "labels": (B,) int64}`` for training and for testing.
 
 A training batch is a function of seed, iteration and rank: a loader is told where to start. It has
-``positions`` (B,), too, of its pictures in the set.
+``positions`` (B,), too, of its images in the set.
 """
 
 from collections.abc import Iterator
@@ -15,17 +15,17 @@ from torchvision.transforms import v2
 
 from .augment import crop_and_flip
 from .image_set import ImageSet
-from .samplers import IndexStream
+from .samplers import ResumableSampler
 
 Batch = dict[str, Tensor]
 
 
 @dataclass
-class Share:
+class BatchShard:
     """What one of several processes takes of each batch.
 
     Attributes:
-        batch_size: pictures an iteration, over all processes.
+        batch_size: images an iteration, over all processes.
         rank, world_size: this process, of how many.
         seed: of the augmentation.
         start_iter: iteration to begin with.
@@ -39,7 +39,7 @@ class Share:
 
     @property
     def size(self) -> int:
-        """Pictures of a batch that are this process's."""
+        """Images of a batch that are this process's."""
         return self.batch_size // self.world_size
 
     @property
@@ -47,7 +47,7 @@ class Share:
         """Number in the batch of this process's first."""
         return self.rank * self.size
 
-    def positions(self, stream: IndexStream, iteration: int) -> Tensor:
+    def positions(self, stream: ResumableSampler, iteration: int) -> Tensor:
         """This process's part of the iteration's batch."""
         return stream.take(iteration * self.batch_size + self.first, self.size)
 
@@ -60,71 +60,71 @@ class _Endless:
     """A loader that is told where to start.
 
     Attributes:
-        share: of this process.
+        shard: of this process.
     """
 
-    share: Share
+    shard: BatchShard
 
     @property
     def start_iter(self) -> int:
         """The iteration whose batch comes first; to be set before the first batch is taken."""
-        return self.share.start_iter
+        return self.shard.start_iter
 
     @start_iter.setter
     def start_iter(self, iteration: int) -> None:
-        self.share.start_iter = iteration
+        self.shard.start_iter = iteration
 
 
 class InMemoryLoader(_Endless):
-    """Endless augmented batches of pictures that are all in memory.
+    """Endless augmented batches of images that are all in memory.
 
     Args:
-        pictures: (N, 3, S, S) uint8.
+        images: (N, 3, S, S) uint8.
         labels: (N,).
-        stream: order of the pictures.
-        share: of this process.
+        stream: order of the images.
+        shard: of this process.
         padding: of the random crop; 0 for none.
         flip: random horizontal flip.
     """
 
     def __init__(
         self,
-        pictures: Tensor,
+        images: Tensor,
         labels: Tensor,
-        stream: IndexStream,
-        share: Share,
+        stream: ResumableSampler,
+        shard: BatchShard,
         *,
         padding: int,
         flip: bool,
     ) -> None:
-        self._pictures, self._labels = pictures, labels
-        self._stream, self.share = stream, share
+        self._images, self._labels = images, labels
+        self._stream, self.shard = stream, shard
         self._padding, self._flip = padding, flip
 
     def __iter__(self) -> Iterator[Batch]:
-        iteration = self.share.start_iter
+        iteration = self.shard.start_iter
         while True:
-            positions = self.share.positions(self._stream, iteration)
-            generator = torch.Generator().manual_seed(self.share.seed_of(iteration))
+            positions = self.shard.positions(self._stream, iteration)
+            generator = torch.Generator().manual_seed(self.shard.seed_of(iteration))
             images = crop_and_flip(
-                self._pictures[positions],
+                self._images[positions],
                 self._padding,
                 self._flip,
                 generator,
-                first=self.share.first,
-                total=self.share.batch_size,
+                first=self.shard.first,
+                total=self.shard.batch_size,
             )
             yield {"images": images, "labels": self._labels[positions], "positions": positions}
             iteration += 1
 
 
 class FileLoader(_Endless):
-    """Endless augmented batches of pictures decoded as they are needed, by worker processes.
+    """Endless augmented batches of images decoded as they are needed, by worker processes.
 
     Args:
         image_set: what to read.
-        stream: order of the pictures.
-        share: of this process.
+        stream: order of the images.
+        shard: of this process.
         transform: PIL → (3, S, S) uint8; its randomness is torch's.
         num_workers: worker processes; 0 reads in this one.
     """
@@ -132,18 +132,18 @@ class FileLoader(_Endless):
     def __init__(
         self,
         image_set: ImageSet,
-        stream: IndexStream,
-        share: Share,
+        stream: ResumableSampler,
+        shard: BatchShard,
         transform: v2.Transform,
         num_workers: int,
     ) -> None:
-        self._set, self._stream, self.share = image_set, stream, share
+        self._set, self._stream, self.shard = image_set, stream, shard
         self._transform, self._num_workers = transform, num_workers
 
     def __iter__(self) -> Iterator[Batch]:
         loader = DataLoader(
-            _Pictures(self._set, self._transform),
-            batch_sampler=_Requests(self._stream, self.share),  # type: ignore[arg-type]
+            _Images(self._set, self._transform),
+            batch_sampler=_Requests(self._stream, self.shard),  # type: ignore[arg-type]
             num_workers=self._num_workers,
             collate_fn=_collate,
             pin_memory=torch.cuda.is_available(),
@@ -154,21 +154,21 @@ class FileLoader(_Endless):
 
 
 class _Requests:
-    """(position, seed) of each picture, batch by batch."""
+    """(position, seed) of each image, batch by batch."""
 
-    def __init__(self, stream: IndexStream, share: Share) -> None:
-        self._stream, self._share = stream, share
+    def __init__(self, stream: ResumableSampler, shard: BatchShard) -> None:
+        self._stream, self._shard = stream, shard
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        iteration = self._share.start_iter
+        iteration = self._shard.start_iter
         while True:
-            first = self._share.seed_of(iteration) * 65_537 + self._share.first
-            positions = self._share.positions(self._stream, iteration).tolist()
+            first = self._shard.seed_of(iteration) * 65_537 + self._shard.first
+            positions = self._shard.positions(self._stream, iteration).tolist()
             yield [(position, first + i) for i, position in enumerate(positions)]
             iteration += 1
 
 
-class _Pictures(Dataset[tuple[Tensor, int, int]]):
+class _Images(Dataset[tuple[Tensor, int, int]]):
     def __init__(self, image_set: ImageSet, transform: v2.Transform) -> None:
         self._set, self._transform = image_set, transform
 
@@ -177,12 +177,12 @@ class _Pictures(Dataset[tuple[Tensor, int, int]]):
 
     def __getitem__(self, request: Any) -> tuple[Tensor, int, int]:
         position, seed = request
-        picture = self._set.image(position)
+        decoded = self._set.image(position)
         # Forked: with no worker processes, the trainer's own randomness stays as it is.
         with torch.random.fork_rng(devices=[]):
             # Not torch.manual_seed, which seeds the generators of devices, too.
             torch.default_generator.manual_seed(seed % 2**63)
-            return self._transform(picture), int(self._set.labels[position]), position
+            return self._transform(decoded), int(self._set.labels[position]), position
 
 
 def _collate(samples: list[tuple[Tensor, int, int]]) -> Batch:
@@ -194,10 +194,10 @@ def _collate(samples: list[tuple[Tensor, int, int]]) -> Batch:
     }
 
 
-def in_memory_test_batches(pictures: Tensor, labels: Tensor, batch_size: int) -> list[Batch]:
-    """A set in order, each picture once; views, not copies."""
+def in_memory_test_batches(images: Tensor, labels: Tensor, batch_size: int) -> list[Batch]:
+    """A set in order, each image once; views, not copies."""
     return [
-        {"images": pictures[i : i + batch_size], "labels": labels[i : i + batch_size]}
+        {"images": images[i : i + batch_size], "labels": labels[i : i + batch_size]}
         for i in range(0, len(labels), batch_size)
     ]
 
@@ -205,11 +205,11 @@ def in_memory_test_batches(pictures: Tensor, labels: Tensor, batch_size: int) ->
 def file_test_batches(
     image_set: ImageSet, transform: v2.Transform, batch_size: int, num_workers: int
 ) -> DataLoader[tuple[Tensor, int, int]]:
-    """A set in order, each picture once."""
+    """A set in order, each image once."""
     requests = [(position, 0) for position in range(len(image_set))]
     batches = [requests[i : i + batch_size] for i in range(0, len(requests), batch_size)]
     return DataLoader(
-        _Pictures(image_set, transform),
+        _Images(image_set, transform),
         batch_sampler=batches,  # type: ignore[arg-type]
         num_workers=num_workers,
         collate_fn=_collate,

@@ -17,7 +17,7 @@ def class_permutations(labels: Tensor, num_classes: int, seed: int) -> list[Tens
         labels: (N,) in [0, C).
         num_classes: C.
         seed: any integer; each class has a stream of its own, so a class's order does not depend on
-            how many pictures the others have.
+            how many images the others have.
     """
     permutations = []
     for label in range(num_classes):
@@ -28,7 +28,7 @@ def class_permutations(labels: Tensor, num_classes: int, seed: int) -> list[Tens
 
 
 def cut_to_counts(labels: Tensor, counts: Sequence[int], seed: int) -> Tensor:
-    """Positions of ``counts[c]`` pictures of each class, ascending.
+    """Positions of ``counts[c]`` images of each class, ascending.
 
     Raises:
         ValueError: a class has fewer.
@@ -36,7 +36,7 @@ def cut_to_counts(labels: Tensor, counts: Sequence[int], seed: int) -> Tensor:
     chosen = []
     for label, positions in enumerate(class_permutations(labels, len(counts), seed)):
         if len(positions) < counts[label]:
-            raise ValueError(f"class {label} has {len(positions)} pictures, not {counts[label]}")
+            raise ValueError(f"class {label} has {len(positions)} images, not {counts[label]}")
         chosen.append(positions[: counts[label]])
     return torch.cat(chosen).sort().values
 
@@ -45,7 +45,7 @@ def imbalance_counts(available: Tensor, imbalance: float, order: Tensor) -> list
     """Counts of a cut to an imbalance: exponential over the ranks, from the largest class there is.
 
     Args:
-        available: (C,) pictures per class.
+        available: (C,) images per class.
         imbalance: first rank's count over the last one's.
         order: (C,) classes from the one to have most to the one to have least.
 
@@ -60,7 +60,7 @@ def imbalance_counts(available: Tensor, imbalance: float, order: Tensor) -> list
 
 
 def hold_out(labels: Tensor, num_classes: int, per_class: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Split off ``per_class`` pictures of each class: (positions kept, positions held out).
+    """Split off ``per_class`` images of each class: (positions kept, positions held out).
 
     Raises:
         ValueError: a class would keep none.
@@ -69,7 +69,7 @@ def hold_out(labels: Tensor, num_classes: int, per_class: int, seed: int) -> tup
     for label, positions in enumerate(class_permutations(labels, num_classes, _mix(seed, -1))):
         if len(positions) <= per_class:
             raise ValueError(
-                f"class {label} has {len(positions)} pictures: {per_class} cannot be held out"
+                f"class {label} has {len(positions)} images: {per_class} cannot be held out"
             )
         held.append(positions[:per_class])
         kept.append(positions[per_class:])

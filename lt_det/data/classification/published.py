@@ -50,8 +50,8 @@ def read_digits() -> dict[str, ImageSet]:
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    pictures = (digits.images * (255 / 16)).round().astype(np.uint8)
+    pixels = (digits.images * (255 / 16)).round().astype(np.uint8)
     names = [str(name) for name in digits.target_names]
-    whole = ImageSet.of("digits", names, digits.target.tolist(), ArraySource(pictures, "digits"))
+    whole = ImageSet.of("digits", names, digits.target.tolist(), ArraySource(pixels, "digits"))
     train, test = hold_out(whole.labels, 10, 50, seed=0)
     return {"train": whole.select(train, "digits/train"), "test": whole.select(test, "digits/test")}

@@ -1,4 +1,4 @@
-"""Which picture comes when: a function of seed and position, so that any run can be resumed."""
+"""Which image comes when: a function of seed and position, so that any run can be resumed."""
 
 import torch
 from torch import Tensor
@@ -8,11 +8,11 @@ from torch import Tensor
 SAMPLERS = {"instance": 1.0, "class_balanced": 0.0, "square_root": 0.5}
 
 
-class IndexStream:
+class ResumableSampler:
     """An endless stream of positions in a data set, in epochs of N.
 
-    ``instance`` passes through a permutation of the set each epoch. The others draw each picture
-    with replacement, class c with probability n_c^q / Σ n^q, a picture of it uniformly.
+    ``instance`` passes through a permutation of the set each epoch. The others draw each image
+    with replacement, class c with probability n_c^q / Σ n^q, an image of it uniformly.
 
     Args:
         labels: (N,) in [0, C).
@@ -34,7 +34,7 @@ class IndexStream:
         power = SAMPLERS[sampler]
         if power != 1:
             counts = torch.bincount(labels).double()
-            # A picture's share: its class's n^q, divided among the n.
+            # An image's share: its class's n^q, divided among the n.
             self._weights = (counts ** (power - 1))[labels]
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
 

@@ -1,4 +1,4 @@
-"""What was seen in picture files, kept on disk for later starts."""
+"""What was seen in image files, kept on disk for later starts."""
 
 import hashlib
 import logging
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 # Part of a kept file's name: raise it when what is kept, or what is looked at, changes.
 CHECK_VERSION = 1
-# Fewer pictures are looked at as quickly as what is kept of them is found.
+# Fewer images are looked at as quickly as what is kept of them is found.
 MIN_PICTURES = 200
 
 # When a file was changed last, in ns, and its bytes.
@@ -26,14 +26,14 @@ Stamp = tuple[int, int]
 
 
 class KeptHeader(NamedTuple):
-    """What was seen in a picture, and what its file was then."""
+    """What was seen in an image, and what its file was then."""
 
     stamp: Stamp
     header: Header
 
 
 class HeaderCache:
-    """Headers by path, a JSON file for each folder of pictures.
+    """Headers by path, a JSON file for each folder of images.
 
     Args:
         paths: those that will be asked for; of few ones nothing is kept.
@@ -49,7 +49,7 @@ class HeaderCache:
                 self._known[folder] = _read(self._file(self._root, folder))
 
     def get(self, path: str) -> KeptHeader | None:
-        """What is kept of a picture."""
+        """What is kept of an image."""
         folder, name = os.path.split(path)
         return self._known.get(folder, {}).get(name)
 

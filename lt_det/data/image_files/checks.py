@@ -1,4 +1,4 @@
-"""A look at every picture's header before the work: in parallel, and kept for later starts."""
+"""A look at every image's header before the work: in parallel, and kept for later starts."""
 
 import logging
 import os
@@ -23,17 +23,17 @@ _THREADS = 16
 _CHUNK = 64
 _SAVE_EVERY = 60.0
 _SAY_EVERY = 5
-# Pictures left out are named one by one up to here, and counted.
+# Images left out are named one by one up to here, and counted.
 _NAMED = 20
 
 
-class Pictures(NamedTuple):
-    """Pictures to look at.
+class Images(NamedTuple):
+    """Images to look at.
 
     Attributes:
         paths: what to keep each one's header under: absolute, or of the working directory.
-        stamp: of a picture's file, by number.
-        header: of a picture, by number.
+        stamp: of an image's file, by number.
+        header: of an image, by number.
     """
 
     paths: Sequence[str]
@@ -41,47 +41,47 @@ class Pictures(NamedTuple):
     header: Callable[[int], Header]
 
 
-def picture_files(paths: Sequence[str]) -> Pictures:
+def image_files(paths: Sequence[str]) -> Images:
     """Files, each opened once where it is not known already."""
 
     def stamp(index: int) -> Stamp:
         found = os.stat(paths[index])
         return found.st_mtime_ns, found.st_size
 
-    return Pictures(paths, stamp, lambda index: file_header(paths[index]))
+    return Images(paths, stamp, lambda index: file_header(paths[index]))
 
 
-def read_headers(pictures: Pictures, name: str) -> list[Header]:
-    """The header of every picture.
+def read_headers(images: Images, name: str) -> list[Header]:
+    """The header of every image.
 
     What was seen is kept in :func:`~lt_det.data.lvis.cache.cache_folder`, a file for each
-    folder of pictures, and holds while a picture's file has the same time and size. A picture with
+    folder of images, and holds while an image's file has the same time and size. An image with
     a problem is looked at anew each time. Several jobs may do this at once: a kept file is replaced
     as a whole. What cannot be kept or read is looked at again.
 
     Args:
-        pictures: which.
+        images: which.
         name: what the log calls them.
 
     Returns:
         in their order.
     """
-    store = HeaderCache(pictures.paths)
+    store = HeaderCache(images.paths)
     headers: list[Header] = []
     Image.preinit()  # not in several threads at once
 
     def look(start: int) -> list[Header]:
-        chunk = range(start, min(start + _CHUNK, len(pictures.paths)))
-        return [_looked_up(store, pictures, index) for index in chunk]
+        chunk = range(start, min(start + _CHUNK, len(images.paths)))
+        return [_looked_up(store, images, index) for index in chunk]
 
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="pictures")
     try:
         started = saved = time.monotonic()
-        for chunk in pool.map(look, range(0, len(pictures.paths), _CHUNK)):
+        for chunk in pool.map(look, range(0, len(images.paths), _CHUNK)):
             headers += chunk
             now = time.monotonic()
             if now - started > _SAY_EVERY:
-                _say(name, len(headers), len(pictures.paths), now - started)
+                _say(name, len(headers), len(images.paths), now - started)
             if now - saved > _SAVE_EVERY:
                 store.save()
                 saved = time.monotonic()
@@ -91,27 +91,27 @@ def read_headers(pictures: Pictures, name: str) -> list[Header]:
     return headers
 
 
-def picture_problems(
-    pictures: Pictures, name: str, sizes: Sequence[tuple[int, int]] | None = None
+def image_problems(
+    images: Images, name: str, sizes: Sequence[tuple[int, int]] | None = None
 ) -> dict[int, str]:
-    """What is wrong with which pictures, in a few words each.
+    """What is wrong with which images, in a few words each.
 
     The main process looks; the others wait for what it finds.
 
     Args:
-        pictures: which.
+        images: which.
         name: what the log calls them.
         sizes: the (width, height) that each is said to have; ``None`` where nothing is said.
     """
     if not comm.is_main_process():
         found: dict[int, str] = comm.all_gather({})[0]
         return found
-    headers = read_headers(pictures, name)
+    headers = read_headers(images, name)
     framed = [index for index, header in enumerate(headers) if header.has_frames]
     if framed:
         logger.warning(
-            "%s: %d pictures have several frames or pages (%s): the first of each is read",
-            *(name, len(framed), pictures.paths[framed[0]]),
+            "%s: %d images have several frames or pages (%s): the first of each is read",
+            *(name, len(framed), images.paths[framed[0]]),
         )
     problems = {}
     for index, header in enumerate(headers):
@@ -132,30 +132,30 @@ def leave_out(
     on_invalid: str,
     consequence: str,
 ) -> None:
-    """Stop at a picture with a problem, or say which are left out.
+    """Stop at an image with a problem, or say which are left out.
 
     Args:
         problems: by number.
-        name_of: what to call a picture in a message.
-        name: of the set, which has ``total`` pictures.
+        name_of: what to call an image in a message.
+        name: of the set, which has ``total`` images.
         on_invalid: ``"error"`` or ``"skip"``.
         consequence: what the set is to be without them, for the log.
 
     Raises:
-        DataError: under ``"error"``, or where no picture would be left.
+        DataError: under ``"error"``, or where no image would be left.
     """
     if not problems:
         return
     first = next(iter(problems))
     if on_invalid == "error" or len(problems) == total:
-        more = f" ({len(problems) - 1} more pictures have problems)" if len(problems) > 1 else ""
-        advice = "; DATASETS.ON_INVALID skip leaves such pictures out"
-        advice = advice if on_invalid == "error" else "; no picture is left"
+        more = f" ({len(problems) - 1} more images have problems)" if len(problems) > 1 else ""
+        advice = "; DATASETS.ON_INVALID skip leaves such images out"
+        advice = advice if on_invalid == "error" else "; no image is left"
         raise DataError(f"{name_of(first)}: {problems[first]}{more}{advice}")
     for index in list(problems)[:_NAMED]:
         logger.warning("left out: %s: %s", name_of(index), problems[index])
     logger.warning(
-        "%s: %d of %d pictures cannot be used: %s", name, len(problems), total, consequence
+        "%s: %d of %d images cannot be used: %s", name, len(problems), total, consequence
     )
 
 
@@ -172,16 +172,16 @@ def _size_problem(header: Header, size: tuple[int, int]) -> str:
     return told
 
 
-def _looked_up(store: HeaderCache, pictures: Pictures, index: int) -> Header:
+def _looked_up(store: HeaderCache, images: Images, index: int) -> Header:
     try:
-        stamp = pictures.stamp(index)
+        stamp = images.stamp(index)
     except OSError:
-        return pictures.header(index)  # which says what is wrong
-    path = pictures.paths[index]
+        return images.header(index)  # which says what is wrong
+    path = images.paths[index]
     kept = store.get(path)
     if kept is not None and kept.stamp == stamp:
         return kept.header
-    header = pictures.header(index)
+    header = images.header(index)
     if not header.problem:
         store.put(path, KeptHeader(stamp, header))
     return header
@@ -191,8 +191,8 @@ def _say(name: str, done: int, total: int, taken: float) -> None:
     rate = done / taken
     log_every_n_seconds(
         logging.INFO,
-        f"{name}: looked at {done} of {total} pictures ({rate:.0f}/s, about "
-        f"{(total - done) / rate:.0f} s left; DATASETS.CHECK_PICTURES False leaves this out)",
+        f"{name}: looked at {done} of {total} images ({rate:.0f}/s, about "
+        f"{(total - done) / rate:.0f} s left; DATASETS.CHECK_IMAGES False leaves this out)",
         n=_SAY_EVERY,
         name=__name__,
     )

@@ -1,4 +1,4 @@
-"""Any picture file as 8-bit pixels, upright: one way of reading for detectors and classifiers."""
+"""Any image file as 8-bit pixels, upright: one way of reading for detectors and classifiers."""
 
 import os
 from typing import IO, Any
@@ -10,7 +10,7 @@ from PIL import ExifTags, Image
 
 from lt_det.errors import DataError
 
-# From EXIF's orientation to what turns the picture upright (as PIL.ImageOps and Detectron2 do).
+# From EXIF's orientation to what turns the image upright (as PIL.ImageOps and Detectron2 do).
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -26,8 +26,8 @@ _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # tags of TIFF
 _WHITE_IS_ZERO = 0
 
 
-def read_picture(file: str | os.PathLike[str] | IO[bytes], image_format: str) -> NDArray[Any]:
-    """Read a picture as Detectron2's ``read_image`` does, and 16-bit ones by their range.
+def decode_image_file(file: str | os.PathLike[str] | IO[bytes], image_format: str) -> NDArray[Any]:
+    """Read an image as Detectron2's ``read_image`` does, and 16-bit ones by their range.
 
     Args:
         file: path or open file.
@@ -38,50 +38,50 @@ def read_picture(file: str | os.PathLike[str] | IO[bytes], image_format: str) ->
 
     Raises:
         DataError: pixels without a defined range (floats, 32-bit integers).
-        Exception: whatever Pillow raises at a file that is missing, broken or none of a picture.
+        Exception: whatever Pillow raises at a file that is missing, broken or none of an image.
     """
-    with Image.open(file) as picture:
-        pixels: NDArray[Any] = convert_PIL_to_numpy(upright(picture), image_format)
+    with Image.open(file) as image:
+        pixels: NDArray[Any] = convert_PIL_to_numpy(upright(image), image_format)
     return pixels
 
 
-def upright(picture: Image.Image) -> Image.Image:
-    """Turn a picture as its EXIF says, with 16-bit pixels brought to 8; decodes it.
+def upright(image: Image.Image) -> Image.Image:
+    """Turn an image as its EXIF says, with 16-bit pixels brought to 8; decodes it.
 
     Raises:
         DataError: pixels without a defined range; see :func:`refused_pixels`.
     """
     # First, for Pillow itself turns a TIFF then; Detectron2, which asks before, turns it twice.
-    picture.load()
-    turn = _TURNS.get(orientation(picture))
-    eight_bit = _eight_bit(picture)
+    image.load()
+    turn = _TURNS.get(orientation(image))
+    eight_bit = _eight_bit(image)
     return eight_bit if turn is None else eight_bit.transpose(turn)
 
 
-def orientation(picture: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
     """EXIF's orientation, 1 to 8; 1 (upright) where there is none or EXIF is broken."""
     try:
-        found = picture.getexif().get(ExifTags.Base.Orientation)
+        found = image.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # as Detectron2: broken EXIF turns nothing, and Pillow raises anything
         return 1
     return found if found in _TURNS else 1
 
 
-def refused_pixels(picture: Image.Image) -> str | None:
-    """Say why a picture's pixels cannot be read, or ``None``; nothing is decoded.
+def refused_pixels(image: Image.Image) -> str | None:
+    """Say why an image's pixels cannot be read, or ``None``; nothing is decoded.
 
     8-bit pixels and fewer bits, palettes and 16-bit integers have a range. Floats and 32-bit
     integers have none: every choice of black and white would be a guess.
     """
-    if picture.mode == "F":
+    if image.mode == "F":
         return "its pixels are floats, which have no range; save it with 8 or 16 bits"
-    if picture.mode == "I" and picture.format not in _INTEGERS_OF_16_BITS:
+    if image.mode == "I" and image.format not in _INTEGERS_OF_16_BITS:
         return "its pixels are 32-bit or signed integers; save it with 8 or 16 unsigned bits"
     return None
 
 
-def picture_of_array(pixels: NDArray[Any]) -> Image.Image:
-    """An array in memory as an RGB picture.
+def image_of_array(pixels: NDArray[Any]) -> Image.Image:
+    """An array in memory as an RGB image.
 
     Args:
         pixels: (H, W) or (H, W, 3), uint8, uint16 or bool.
@@ -98,16 +98,16 @@ def picture_of_array(pixels: NDArray[Any]) -> Image.Image:
     return Image.fromarray(pixels).convert("RGB")
 
 
-def _eight_bit(picture: Image.Image) -> Image.Image:
-    refused = refused_pixels(picture)
+def _eight_bit(image: Image.Image) -> Image.Image:
+    refused = refused_pixels(image)
     if refused is not None:
         raise DataError(refused)
     # Colours of 16 bits are none of these: Pillow keeps the upper 8 bits of each.
-    if not picture.mode.startswith("I"):
-        return picture
-    tags: Any = getattr(picture, "tag_v2", {})  # a TIFF's
+    if not image.mode.startswith("I"):
+        return image
+    tags: Any = getattr(image, "tag_v2", {})  # a TIFF's
     largest = 2 ** tags.get(_BITS_PER_SAMPLE, (16,))[0] - 1  # 12 bits lie in 16
-    values = np.asarray(picture)
+    values = np.asarray(image)
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:  # which Pillow heeds for 8 bits alone
         values = largest - values
     return Image.fromarray(_scaled(values, largest))

@@ -1,4 +1,4 @@
-"""A checked annotation file with its pictures, whatever its size."""
+"""A checked annotation file with its images, whatever its size."""
 
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -16,17 +16,17 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class AnnotationSet:
-    """A checked annotation file with its pictures.
+    """A checked annotation file with its images.
 
     Attributes:
         json_file: where it was read.
-        image_root: folder of its pictures.
+        image_root: folder of its images.
         store: its images and annotations, read as they are asked for.
-        paths: of the pictures, by position in the store.
+        paths: of the images, by position in the store.
         categories: category records; position = contiguous class index in [0, C). Sorted by id as
             read, in the order of a model's classes after :meth:`in_order_of`.
         has_frequency: every category came with ``frequency`` and ``image_count``.
-        unreadable: positions of images whose pictures cannot be used: they are neither trained on
+        unreadable: positions of images whose images cannot be used: they are neither trained on
             nor looked at in inference; an evaluation counts their annotations as ever.
     """
 

@@ -64,7 +64,7 @@ def register_from_config(
     """Read, check and register every data set a config names; makes the synthetic one if needed.
 
     The training annotations are read in evaluation, too, where the test set's frequency groups are
-    derived from them; their pictures are not looked for then. Every set is given the same class
+    derived from them; their images are not looked for then. Every set is given the same class
     indices, whatever ids its file has.
 
     Args:
@@ -94,7 +94,7 @@ def register_from_config(
             )
         for name in train_names:
             if name not in read:
-                read[name] = _read(name, cfg, check_pictures=training)
+                read[name] = _read(name, cfg, check_images=training)
     if not read:
         raise DataError("DATASETS.TEST: no data set named")
     reference = read[train_names[0]] if needs_train else next(iter(read.values()))
@@ -111,7 +111,7 @@ def register_from_config(
 
 
 def read_training_sets(cfg: CfgNode) -> list[AnnotationSet]:
-    """Read the sets of DATASETS.TRAIN without registering them; pictures are not looked for.
+    """Read the sets of DATASETS.TRAIN without registering them; images are not looked for.
 
     Returns:
         the sets, each with the first one's class indices.
@@ -119,21 +119,21 @@ def read_training_sets(cfg: CfgNode) -> list[AnnotationSet]:
     Raises:
         DataError: names the file and the record.
     """
-    sets = [_read(name, cfg, check_pictures=False) for name in cfg.DATASETS.TRAIN]
+    sets = [_read(name, cfg, check_images=False) for name in cfg.DATASETS.TRAIN]
     return [one.in_order_of(sets[0].vocabulary) for one in sets]
 
 
-def _read(name: str, cfg: CfgNode, check_pictures: bool = True) -> AnnotationSet:
+def _read(name: str, cfg: CfgNode, check_images: bool = True) -> AnnotationSet:
     json_file, image_root = _locate(name, cfg)
     on_invalid = cfg.DATASETS.ON_INVALID
     found = read_annotations(
         json_file,
         image_root,
         on_invalid=on_invalid,
-        check_pictures=check_pictures,
+        check_images=check_images,
         derive_area=cfg.DATASETS.DERIVE_AREA,
     )
-    if check_pictures and cfg.DATASETS.CHECK_PICTURES:
+    if check_images and cfg.DATASETS.CHECK_IMAGES:
         return find_unreadable(found, on_invalid)
     return found
 

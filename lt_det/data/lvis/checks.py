@@ -7,7 +7,7 @@ from lt_det.errors import DataError
 from lt_det.records import without_degenerate
 from lt_det.rle import rle_problem
 
-# Published boxes are rounded: they stand out of the picture by up to a pixel.
+# Published boxes are rounded: they stand out of the image by up to a pixel.
 _OUTSIDE_TOLERANCE = 1.0
 _NUMBERS = {int, float}  # and no bool
 
@@ -41,7 +41,7 @@ def box_place(box: list[float], image: dict[str, Any]) -> tuple[bool, bool]:
     """Where a box XYWH lies.
 
     Returns:
-        (it covers some of the picture, which training needs; it stands out of it by more than
+        (it covers some of the image, which training needs; it stands out of it by more than
         rounding explains).
     """
     x, y, width, height = box
@@ -77,7 +77,7 @@ def _rle_problem(rle: dict[str, Any], image: dict[str, Any]) -> str | None:
         return "RLE lacks size or counts"
     size = [image["height"], image["width"]]
     if rle["size"] != size:
-        return f"RLE has size {rle['size']!r:.60}, its picture {size}"
+        return f"RLE has size {rle['size']!r:.60}, its image {size}"
     return rle_problem(rle["counts"], size[0] * size[1])
 
 

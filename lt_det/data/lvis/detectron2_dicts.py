@@ -16,13 +16,13 @@ _LISTS = ("neg_category_ids", "not_exhaustive_category_ids")
 
 
 def to_detectron2_dicts(annotation_set: AnnotationSet) -> list[dict[str, Any]]:
-    """One dict an image whose picture can be used, by image id; see :func:`detectron2_dict`."""
+    """One dict an image whose image can be used, by image id; see :func:`detectron2_dict`."""
     positions = (i for i in range(len(annotation_set.paths)) if i not in annotation_set.unreadable)
     return [detectron2_dict(annotation_set, position) for position in positions]
 
 
 def detectron2_dict(annotation_set: AnnotationSet, position: int) -> dict[str, Any]:
-    """Detectron2's dict of an image, with class indices in [0, C) and boxes clipped to the picture.
+    """Detectron2's dict of an image, with class indices in [0, C) and boxes clipped to the image.
 
     Crowd regions are kept with ``iscrowd`` 1, which Detectron2's mapper leaves out of training.
     What is not trained on for another reason is not there. An instance without a mask has no
@@ -67,7 +67,7 @@ def _instance(
 
 
 def _clipped(box: list[float], image: dict[str, Any]) -> list[float]:
-    """A box XYWH within its picture; as it is where it lies there."""
+    """A box XYWH within its image; as it is where it lies there."""
     x, y, width, height = box
     right, bottom = x + width, y + height
     if x >= 0 and y >= 0 and right <= image["width"] and bottom <= image["height"]:
@@ -82,7 +82,7 @@ class TrainingDicts(Dataset[dict[str, Any]]):
     Args:
         sets: of the same categories.
         filter_empty: leave out images without an instance to train on, as Detectron2 does.
-            Images whose pictures cannot be used are left out either way.
+            Images whose images cannot be used are left out either way.
     """
 
     def __init__(self, sets: Sequence[AnnotationSet], *, filter_empty: bool) -> None:
@@ -106,7 +106,7 @@ class TrainingDicts(Dataset[dict[str, Any]]):
         return detectron2_dict(self._sets[index], own)
 
     def is_wide(self, position: int) -> bool:
-        """Whether a picture is wider than high; nothing but its header is read."""
+        """Whether an image is wider than high; nothing but its header is read."""
         index, own = self._kept[position].tolist()
         header = self._sets[index].store.header(own)
         return bool(header["width"] > header["height"])

@@ -16,7 +16,7 @@ from .store import MemoryAnnotations
 
 Record = dict[str, Any]
 
-# Of a picture, in pixels: more than any decoder takes.
+# Of an image, in pixels: more than any decoder takes.
 _MAX_SIDE = 2**20
 _LISTS = ("neg_category_ids", "not_exhaustive_category_ids")
 

@@ -9,12 +9,12 @@ import os
 import sys
 from pathlib import Path
 
-from lt_det.data.image_files.checks import picture_files, read_headers
+from lt_det.data.image_files.checks import image_files, read_headers
 from lt_det.data.root import datasets_root
 from lt_det.errors import DataError
 from lt_det.files import load_json
 
-# name: (annotations, picture folder), both under DETECTRON2_DATASETS: Detectron2's own layout.
+# name: (annotations, image folder), both under DETECTRON2_DATASETS: Detectron2's own layout.
 LVIS_SETS = {
     "lvis_v0.5_train": ("lvis/lvis_v0.5_train.json", "coco"),
     "lvis_v0.5_val": ("lvis/lvis_v0.5_val.json", "coco"),
@@ -40,7 +40,7 @@ def check_lvis(root: Path, name: str, *, json_only: bool = False) -> list[str]:
     Args:
         root: DETECTRON2_DATASETS.
         name: a key of :data:`LVIS_SETS`.
-        json_only: do not look for the pictures.
+        json_only: do not look for the images.
 
     Returns:
         one line a fault; empty where all is well.
@@ -58,11 +58,11 @@ def check_lvis(root: Path, name: str, *, json_only: bool = False) -> list[str]:
         if found != expected:
             faults.append(f"{json_file}: {found} {kind}, {expected} were published")
     if not json_only:
-        faults += _picture_faults(data.get("images", []), image_root)
+        faults += _image_faults(data.get("images", []), image_root)
     return faults
 
 
-def _picture_faults(images: list[dict[str, object]], image_root: Path) -> list[str]:
+def _image_faults(images: list[dict[str, object]], image_root: Path) -> list[str]:
     faults = []
     by_folder: dict[Path, list[str]] = {}
     for image in images:
@@ -71,14 +71,14 @@ def _picture_faults(images: list[dict[str, object]], image_root: Path) -> list[s
     for folder, wanted in sorted(by_folder.items()):
         there = set(os.listdir(folder)) if folder.is_dir() else set()
         found = [name for name in wanted if name in there]
-        headers = read_headers(picture_files([str(folder / name) for name in found]), str(folder))
+        headers = read_headers(image_files([str(folder / name) for name in found]), str(folder))
         missing = [(name, "") for name in wanted if name not in there]
         broken = [(n, f" ({h.problem})") for n, h in zip(found, headers, strict=True) if h.problem]
         for what, faulty in (("missing", missing), ("truncated", broken)):
             if faulty:
                 name, why = faulty[0]
                 faults.append(
-                    f"{folder}: {len(faulty)} of {len(wanted)} pictures {what}, as {name}{why}"
+                    f"{folder}: {len(faulty)} of {len(wanted)} images {what}, as {name}{why}"
                 )
     return faults
 
@@ -87,7 +87,7 @@ def main() -> int:
     """Check every LVIS set, one line each."""
     parser = argparse.ArgumentParser(description="Check LVIS under DETECTRON2_DATASETS.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(LVIS_SETS))
-    parser.add_argument("--json-only", action="store_true", help="do not look for the pictures")
+    parser.add_argument("--json-only", action="store_true", help="do not look for the images")
     args = parser.parse_args()
     if unknown := set(args.names) - set(LVIS_SETS):
         parser.error(f"unknown data set {min(unknown)}; known: {', '.join(LVIS_SETS)}")

@@ -32,23 +32,23 @@ def read_annotations(
     image_root: str | os.PathLike[str],
     *,
     on_invalid: str = "error",
-    check_pictures: bool = True,
+    check_images: bool = True,
     derive_area: bool = False,
 ) -> AnnotationSet:
     """Read and check an LVIS- or COCO-style file.
 
-    What training cannot use is kept where an evaluation can: boxes that stand out of their picture,
+    What training cannot use is kept where an evaluation can: boxes that stand out of their image,
     instances without a mask, pieces of two points; the log counts them. Images without
     ``neg_category_ids`` are taken as exhaustively annotated: every category that is absent is
     verified absent. The log says so.
 
     Args:
         json_file: annotations.
-        image_root: picture folder; a picture is looked for under its ``file_name``, else under the
+        image_root: image folder; an image is looked for under its ``file_name``, else under the
             last two parts of its ``coco_url`` (``train2017/000000000009.jpg``).
         on_invalid: ``"error"`` or ``"skip"``, for annotations that no evaluator can use and masks
             that are none; anything else wrong is refused.
-        check_pictures: look whether every picture exists.
+        check_images: look whether every image exists.
         derive_area: take the area of its mask or box where an annotation's ``area`` is 0. Such
             annotations count nowhere else, neither here nor in the official code.
 
@@ -59,7 +59,7 @@ def read_annotations(
         raise DataError(f"DATASETS.ON_INVALID must be 'error' or 'skip', got {on_invalid!r}")
     path = Path(json_file)
     stamp = (path.stat().st_mtime_ns, path.stat().st_size) if path.is_file() else None
-    return _read(str(path), str(image_root), on_invalid, check_pictures, derive_area, stamp)
+    return _read(str(path), str(image_root), on_invalid, check_images, derive_area, stamp)
 
 
 @lru_cache(maxsize=8)
@@ -67,7 +67,7 @@ def _read(
     json_file: str,
     image_root: str,
     on_invalid: str,
-    check_pictures: bool,
+    check_images: bool,
     derive_area: bool,
     stamp: Any,
 ) -> AnnotationSet:
@@ -75,7 +75,7 @@ def _read(
     treatment = on_invalid + ("-area" if derive_area else "")
     # A missing file is the reader's to report.
     store = cached_annotations(json_file, treatment, read) if stamp else read()
-    paths = _locate_pictures(store, image_root, json_file, check_pictures)
+    paths = _locate_images(store, image_root, json_file, check_images)
     categories = store.meta["categories"]
     has_frequency = all("frequency" in c and "image_count" in c for c in categories)
     for note in store.meta["notes"]:
@@ -92,8 +92,8 @@ def _read(
     return AnnotationSet(json_file, image_root, store, paths, categories, has_frequency)
 
 
-def _locate_pictures(store: Annotations, image_root: str, json_file: str, check: bool) -> list[str]:
-    """Paths by position; folders are listed once, for a stat per picture is slow at LVIS's size."""
+def _locate_images(store: Annotations, image_root: str, json_file: str, check: bool) -> list[str]:
+    """Paths by position; folders are listed once, for a stat per image is slow at LVIS's size."""
     listed: dict[str, set[str]] = {}
 
     def exists(path: str) -> bool:
@@ -121,7 +121,7 @@ def _locate_pictures(store: Annotations, image_root: str, json_file: str, check:
             other = sorted(n for n in listed[folder] if n.lower() == name.lower())
             hint = f" (there is {other[0]:.100})" if other else ""
             raise DataError(
-                f"{json_file}: image {own_id}: picture not found: {candidates[0]:.500}{hint}"
+                f"{json_file}: image {own_id}: image not found: {candidates[0]:.500}{hint}"
             )
         paths.append(found or candidates[-1])
     return paths

@@ -19,10 +19,9 @@ Record = dict[str, Any]
 
 # What is tolerated, and what is said of it once: (count, the first one's id).
 _TOLERATED = {
-    "outside": "{} boxes stand out of their picture by more than a pixel: clipped for training, "
+    "outside": "{} boxes stand out of their image by more than a pixel: clipped for training, "
     "evaluated as they are; the first: annotation {!r}",
-    "nothing": "{} boxes cover nothing of their picture: not trained on; the first: annotation "
-    "{!r}",
+    "nothing": "{} boxes cover nothing of their image: not trained on; the first: annotation {!r}",
     "degenerate": "{} masks have pieces of fewer than three points, which are left out; the first: "
     "annotation {!r}",
     "no_number": "{} areas are no numbers: those of mask or box are taken; the first: annotation "
@@ -207,7 +206,7 @@ def _rewrite(annotation: Record, image_id: Any, category_id: int) -> bool:
             changed = True
     segmentation = annotation.get("segmentation")
     if segmentation and isinstance(segmentation, dict):
-        size = segmentation["size"]  # equal to the picture's, but for its type
+        size = segmentation["size"]  # equal to the image's, but for its type
         if any(type(side) is not int for side in size):
             annotation["segmentation"] = {**segmentation, "size": [int(side) for side in size]}
             changed = True

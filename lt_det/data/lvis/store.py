@@ -35,7 +35,7 @@ class Annotations(Protocol):
         starts: (I + 1,) annotations of image i are those from starts[i] to starts[i + 1].
         classes: (A,) class indices in [0, C).
         crowd: (A,) bool.
-        trained: (A,) bool, whether training uses it: no crowd, and some of its box in the picture.
+        trained: (A,) bool, whether training uses it: no crowd, and some of its box in the image.
         masked: (A,) bool, whether it has a mask.
         meta: ``categories`` (records by class index), ``original_ids`` (see
             :class:`~lt_det.data.lvis.image_ids.ImageIds`), ``has_rle``, ``maskless`` (id of an

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 # Zipf's law shifted by Mandelbrot's offset, so that more than one category is frequent.
 _ZIPF_OFFSET = 3
-# Shares of pictures with an instance left unannotated, and of absent categories verified absent.
+# Shares of images with an instance left unannotated, and of absent categories verified absent.
 _NOT_EXHAUSTIVE_SHARE = 0.1
 _NEGATIVE_SHARE = 0.5
 _MAX_CATEGORIES_PER_PICTURE = 8
@@ -39,11 +39,11 @@ class SyntheticParameters:
 
     Attributes:
         num_categories: C, up to 1,248; over 104 they are told apart by colour, too.
-        num_train: training pictures.
-        num_val: validation pictures; every category is in some of them.
-        image_size: side of the pictures, in pixels.
-        max_count: pictures of the most frequent category.
-        min_count: pictures of the rarest one.
+        num_train: training images.
+        num_val: validation images; every category is in some of them.
+        image_size: side of the images, in pixels.
+        max_count: images of the most frequent category.
+        min_count: images of the rarest one.
         seed: of everything random.
     """
 
@@ -65,7 +65,7 @@ class SyntheticParameters:
 
 
 def zipf_counts(num_categories: int, max_count: int, min_count: int) -> list[int]:
-    """Pictures per category by the Zipf–Mandelbrot law, n_r ∝ (r + 3)^(−s), head first.
+    """Images per category by the Zipf–Mandelbrot law, n_r ∝ (r + 3)^(−s), head first.
 
     The exponent s is the one that leads from ``max_count`` at rank 1 to ``min_count`` at rank C.
     """
@@ -84,7 +84,7 @@ def make_synthetic_set(root: Path, parameters: SyntheticParameters) -> Path:
     whole or not at all, also when two processes make it at once.
 
     Raises:
-        ConfigError: counts that do not fit the number of pictures.
+        ConfigError: counts that do not fit the number of images.
     """
     folder = root / parameters.folder_name
     if folder.is_dir():
@@ -144,11 +144,11 @@ def _draw_all(folder: Path, parameters: SyntheticParameters) -> None:
 def _assign(
     counts: list[int], num_images: int, split: str, rng: np.random.Generator
 ) -> list[list[int]]:
-    """Deal categories out to pictures, each category to distinct and to the emptiest ones."""
+    """Deal categories out to images, each category to distinct and to the emptiest ones."""
     if max(counts) > num_images or sum(counts) > num_images * _MAX_CATEGORIES_PER_PICTURE:
         needed = max(max(counts), -(-sum(counts) // _MAX_CATEGORIES_PER_PICTURE))
         raise ConfigError(
-            f"DATASETS.SYNTHETIC: {split} set: {num_images} pictures are too few for "
+            f"DATASETS.SYNTHETIC: {split} set: {num_images} images are too few for "
             f"{len(counts)} categories with these counts; at least {needed} are needed"
         )
     load = np.zeros(num_images)
@@ -177,10 +177,10 @@ def _draw_split(
         repeated = [c for c in categories for _ in range(1 + int(rng.random() < 0.3))]
         hidden = [c for c in categories[:1] if rng.random() < _NOT_EXHAUSTIVE_SHARE]
         order = [int(c) for c in rng.permutation(repeated + hidden)]
-        picture, instances = draw_scene(order, appearances, size, rng)
+        image, instances = draw_scene(order, appearances, size, rng)
         image_id = index + 1
         file_name = f"{image_id:06d}.jpg"
-        if not cv2.imwrite(str(folder / file_name), picture, [cv2.IMWRITE_JPEG_QUALITY, 92]):
+        if not cv2.imwrite(str(folder / file_name), image, [cv2.IMWRITE_JPEG_QUALITY, 92]):
             raise OSError(f"{folder / file_name}: cannot be written (disk full?)")
         unannotated = list(hidden)
         for instance in instances:

@@ -1,4 +1,4 @@
-"""One synthetic picture: clutter behind, overlapping instances before it."""
+"""One synthetic image: clutter behind, overlapping instances before it."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ Mask = NDArray[np.bool_]
 # An instance of which less than this is visible is not placed there.
 _MIN_VISIBLE = 0.5
 _PLACEMENT_TRIES = 20
-# Object radius as a share of the picture's side: LVIS's small, medium and large at 192 pixels.
+# Object radius as a share of the image's side: LVIS's small, medium and large at 192 pixels.
 _RADIUS_RANGE = (0.065, 0.24)
 
 
@@ -28,21 +28,21 @@ class Instance:
 def draw_background(size: int, rng: np.random.Generator) -> Image:
     """Smooth colour noise with lines, patches and blobs that belong to no category."""
     coarse = rng.integers(40, 216, size=(6, 6, 3), dtype=np.uint8)
-    picture = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
+    image = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
     for _ in range(int(rng.integers(8, 16))):
         color = tuple(int(c) for c in rng.integers(0, 256, 3))
         start, end = (tuple(int(v) for v in rng.integers(0, size, 2)) for _ in range(2))
         kind = rng.integers(3)
         if kind == 0:
-            cv2.line(picture, start, end, color, int(rng.integers(1, 4)), cv2.LINE_AA)
+            cv2.line(image, start, end, color, int(rng.integers(1, 4)), cv2.LINE_AA)
         elif kind == 1:
             axes = tuple(int(v) for v in rng.integers(3, size // 8, 2))
-            cv2.ellipse(picture, start, axes, float(rng.integers(180)), 0, 180, color, 2)
+            cv2.ellipse(image, start, axes, float(rng.integers(180)), 0, 180, color, 2)
         else:
             radius = max(size // 40, 2)
-            cv2.circle(picture, start, int(rng.integers(1, radius + 1)), color, -1)
-    noise = rng.normal(0, 9, picture.shape)
-    return np.clip(picture + noise, 0, 255).astype(np.uint8)
+            cv2.circle(image, start, int(rng.integers(1, radius + 1)), color, -1)
+    noise = rng.normal(0, 9, image.shape)
+    return np.clip(image + noise, 0, 255).astype(np.uint8)
 
 
 def draw_scene(
@@ -56,13 +56,13 @@ def draw_scene(
     Args:
         categories: category index of each instance.
         appearances: look of each category.
-        size: side of the picture, in pixels.
+        size: side of the image, in pixels.
         rng: source of all randomness.
 
     Returns:
-        (size, size, 3) BGR picture and the instances, all of them visible in part at least.
+        (size, size, 3) BGR image and the instances, all of them visible in part at least.
     """
-    picture = draw_background(size, rng)
+    image = draw_background(size, rng)
     instances: list[Instance] = []
     for category in categories:
         shape, texture, hue = appearances[category]
@@ -71,12 +71,12 @@ def draw_scene(
         shift = np.round(outline.mean(axis=0) - size / 2).astype(int)
         rolled = np.roll(texture_patch(texture, hue, size, rng), shift[::-1], axis=(0, 1))
         shade = rng.normal(0, 6, (size, size, 1))
-        picture[mask] = np.clip(rolled + shade, 0, 255).astype(np.uint8)[mask]
-        cv2.polylines(picture, [np.round(outline).astype(np.int32)], True, (20, 20, 20), 1)
+        image[mask] = np.clip(rolled + shade, 0, 255).astype(np.uint8)[mask]
+        cv2.polylines(image, [np.round(outline).astype(np.int32)], True, (20, 20, 20), 1)
         for earlier in instances:
             earlier.visible &= ~mask
         instances.append(Instance(category, mask))
-    return picture, instances
+    return image, instances
 
 
 def _place(

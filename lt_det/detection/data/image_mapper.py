@@ -1,4 +1,4 @@
-"""Detectron2's mapper with lt_det's way of reading pictures."""
+"""Detectron2's mapper with lt_det's way of reading images."""
 
 import copy
 from typing import Any
@@ -7,27 +7,27 @@ import torch
 from detectron2.data import detection_utils as utils
 from detectron2.data import transforms as T
 
-from lt_det.data.image_files.reading import read_picture
+from lt_det.data.image_files.reading import decode_image_file
 
 from .partial_masks import PartialMaskMapper
 
 
-class PictureMapper(PartialMaskMapper):
-    """From a data set's dict to a model's input, as Detectron2's; 16-bit pictures are scaled.
+class ImageMapper(PartialMaskMapper):
+    """From a data set's dict to a model's input, as Detectron2's; 16-bit images are scaled.
 
-    Detectron2's own reads the picture in the middle of its work, so that is made anew here of the
-    same parts; 8-bit pictures give the same tensors. There is no semantic segmentation.
+    Detectron2's own reads the image in the middle of its work, so that is made anew here of the
+    same parts; 8-bit images give the same tensors. There is no semantic segmentation.
     """
 
     def __call__(self, dataset_dict: dict[str, Any]) -> dict[str, Any]:
         """As Detectron2's.
 
         Raises:
-            DataError: a picture whose pixels have no range.
-            Exception: whatever decoders of pictures and masks raise.
+            DataError: an image whose pixels have no range.
+            Exception: whatever decoders of images and masks raise.
         """
         dataset_dict = copy.deepcopy(dataset_dict)  # it is modified below
-        image = read_picture(dataset_dict["file_name"], self.image_format)
+        image = decode_image_file(dataset_dict["file_name"], self.image_format)
         utils.check_image_size(dataset_dict, image)
         augmented = T.AugInput(image)
         transforms = self.augmentations(augmented)

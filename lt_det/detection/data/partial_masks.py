@@ -1,4 +1,4 @@
-"""Pictures some of whose instances have a box alone: these train it, and no mask."""
+"""Images some of whose instances have a box alone: these train it, and no mask."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ HAS_MASK = "gt_has_mask"
 
 
 class PartialMaskMapper(DatasetMapper):
-    """Detectron2's mapper, for pictures in which some instances have no mask, too.
+    """Detectron2's mapper, for images in which some instances have no mask, too.
 
-    Where a picture has such instances, their box is in ``gt_masks``, too, and ``gt_has_mask``, (N,)
-    bool, says so. Other pictures do not have that field.
+    Where an image has such instances, their box is in ``gt_masks``, too, and ``gt_has_mask``, (N,)
+    bool, says so. Other images do not have that field.
     """
 
     def _transform_annotations(

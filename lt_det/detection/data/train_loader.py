@@ -1,7 +1,7 @@
 """Training batches of a detector: functions of the seed and the iteration alone.
 
 Detectron2's own loader starts anew wherever a run is resumed, and its batches depend on the number
-of processes. Here each picture has a number in one endless stream, from which its augmentation is
+of processes. Here each image has a number in one endless stream, from which its augmentation is
 seeded; batches are planned before anything is read, so that any of them can come first.
 """
 
@@ -24,7 +24,7 @@ from lt_det.engine import check_shared_evenly
 from lt_det.engine.seeding import derived_seed, seeded
 from lt_det.errors import ConfigError
 
-from .mapper import NamingMapper
+from .mapper import LTDatasetMapper
 
 # (number in the stream, position in the data set)
 Request = tuple[int, int]
@@ -60,16 +60,16 @@ def training_stream(cfg: CfgNode, dicts: TrainingDicts, seed: int) -> Iterator[i
     return stream
 
 
-class BatchPlan:
-    """Which pictures make up this process's part of each batch.
+class ResumableBatchSampler:
+    """Which images make up this process's part of each batch.
 
-    Pictures wider than high and the others fill batches of their own, as Detectron2 groups them;
+    Images wider than high and the others fill batches of their own, as Detectron2 groups them;
     but over all processes, so that a batch is the same for any number of them.
 
     Args:
         stream: makes the endless positions, from their beginning.
         is_wide: of a position, or ``None`` not to group.
-        batch_size: pictures of a batch, over all processes; a multiple of their number.
+        batch_size: images of a batch, over all processes; a multiple of their number.
 
     Attributes:
         start_iter: the iteration whose batch comes first.
@@ -103,8 +103,8 @@ class TrainingLoader:
     """Endless batches, each a list of Detectron2's mapped dicts.
 
     Args:
-        dicts: the pictures.
-        mapper: whatever it draws, from Python, numpy or torch, is the picture's own.
+        dicts: the images.
+        mapper: whatever it draws, from Python, numpy or torch, is the image's own.
         plan: of the batches.
         seed: of the augmentation.
         num_workers: processes that read; 0 reads in this one.
@@ -113,12 +113,12 @@ class TrainingLoader:
     def __init__(
         self,
         dicts: TrainingDicts,
-        mapper: NamingMapper,
-        plan: BatchPlan,
+        mapper: LTDatasetMapper,
+        plan: ResumableBatchSampler,
         seed: int,
         num_workers: int,
     ) -> None:
-        self._pictures = _Pictures(dicts, mapper, seed)
+        self._images = _Images(dicts, mapper, seed)
         self._plan, self._num_workers = plan, num_workers
 
     @property
@@ -132,7 +132,7 @@ class TrainingLoader:
 
     def __iter__(self) -> Iterator[list[dict[str, Any]]]:
         loader = DataLoader(
-            self._pictures,
+            self._images,
             batch_sampler=self._plan,  # type: ignore[arg-type]
             num_workers=self._num_workers,
             collate_fn=list,
@@ -142,8 +142,8 @@ class TrainingLoader:
         return iter(loader)
 
 
-class _Pictures(Dataset[dict[str, Any]]):
-    def __init__(self, dicts: TrainingDicts, mapper: NamingMapper, seed: int) -> None:
+class _Images(Dataset[dict[str, Any]]):
+    def __init__(self, dicts: TrainingDicts, mapper: LTDatasetMapper, seed: int) -> None:
         self._dicts, self._mapper, self._seed = dicts, mapper, seed
 
     def __len__(self) -> int:
@@ -164,11 +164,11 @@ def build_training_loader(cfg: CfgNode, dicts: TrainingDicts) -> TrainingLoader:
     """
     check_shared_evenly(cfg)
     seed = cfg.SEED if cfg.SEED >= 0 else comm.shared_random_seed()
-    plan = BatchPlan(
+    plan = ResumableBatchSampler(
         lambda: training_stream(cfg, dicts, seed),
         dicts.is_wide if cfg.DATALOADER.ASPECT_RATIO_GROUPING else None,
         cfg.SOLVER.IMS_PER_BATCH,
     )
     return TrainingLoader(
-        dicts, NamingMapper(cfg, is_train=True), plan, seed, cfg.DATALOADER.NUM_WORKERS
+        dicts, LTDatasetMapper(cfg, is_train=True), plan, seed, cfg.DATALOADER.NUM_WORKERS
     )

@@ -32,7 +32,7 @@ def direction_shares(model: nn.Module, frequencies: Sequence[str]) -> list[dict[
     for predictor in model.modules():
         if isinstance(predictor, LTFastRCNNOutputLayers):
             direction = predictor.head_direction.direction
-            share = predictor.cls_score.direction_share(direction[None], direction)[0]
+            share = predictor.cls_score.counterfactual_logits(direction[None], direction)[0]
             means = {}
             for group, letter in _GROUPS.items():
                 of_group = [i for i, frequency in enumerate(frequencies) if frequency == letter]

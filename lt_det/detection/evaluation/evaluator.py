@@ -17,10 +17,10 @@ from lt_det.evaluation import (
     Detections,
     GroundTruth,
     evaluate_lvis,
+    instance_weighted_ap,
     normalize_ground_truth,
     save_detections,
-    share_weighted_ap,
-    zero_figures,
+    zero_metrics,
 )
 from lt_det.evaluation.lvis.detections import FIELD_OF
 
@@ -36,7 +36,7 @@ class LTEvaluator(DatasetEvaluator):
 
     Detections are written to ``FOLDER/<row slug>/lvis_results.json``, which is the file the LVIS
     test server takes: all that the model keeps, under the image ids of the annotation file. Where
-    the set has no annotations, that file is all there is. The figures are LVIS's, of the best 300
+    the set has no annotations, that file is all there is. The metrics are LVIS's, of the best 300
     detections of an image, however many the model keeps.
 
     Args:
@@ -141,23 +141,23 @@ class LTEvaluator(DatasetEvaluator):
         row["dataset"] = self._dataset_name
         row["detections"] = str(self._file(head))
         for task in self._tasks:
-            row[task] = self._figures(results, truth, task, str(head["name"]))
+            row[task] = self._metrics(results, truth, task, str(head["name"]))
         return row
 
-    def _figures(
+    def _metrics(
         self, results: Detections, truth: GroundTruth, task: str, name: str
     ) -> dict[str, Any]:
         if len(results):
-            figures = evaluate_lvis(truth, results, task, per_category=True)
+            metrics = evaluate_lvis(truth, results, task, per_category=True)
         else:
             logger.warning("%s: %s: no detection at all", self._dataset_name, name)
             there = truth.of_masks if task == "segm" else truth
-            figures = zero_figures(there.record, per_category=True)
-        per_category = figures.pop("per_category")
+            metrics = zero_metrics(there.record, per_category=True)
+        per_category = metrics.pop("per_category")
         categories = self._set.categories
         if all("instance_count" in category for category in categories):
             counts = {category["id"]: category["instance_count"] for category in categories}
-            figures["AP_share"] = share_weighted_ap(per_category, counts)
+            metrics["AP_share"] = instance_weighted_ap(per_category, counts)
         if self._per_category:
-            figures["per_category"] = per_category
-        return figures
+            metrics["per_category"] = per_category
+        return metrics

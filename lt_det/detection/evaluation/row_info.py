@@ -31,7 +31,7 @@ def inference_settings(cfg: CfgNode) -> list[TDEInference]:
     return settings
 
 
-def row_head(cfg: CfgNode, setting: TDEInference) -> dict[str, Any]:
+def row_info(cfg: CfgNode, setting: TDEInference) -> dict[str, Any]:
     """``name``, ``alpha``, ``background_exempt`` and ``slug`` of a setting's row."""
     normalization = cfg.MODEL.LT.CLASSIFIER.NORMALIZATION
     if cfg.MODEL.LT.XERM.ENABLED and setting.alpha == 0:

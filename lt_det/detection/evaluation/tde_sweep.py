@@ -1,7 +1,7 @@
 """Several TDE settings from one pass over the data.
 
 α and background exemption touch neither RoI features nor boxes, so backbone, proposals, RoI pooling
-and box heads run once a picture; only probabilities and NMS are made once a setting. A detection
+and box heads run once an image; only probabilities and NMS are made once a setting. A detection
 that several settings share gets its mask once.
 """
 
@@ -21,7 +21,7 @@ _INDEX = "union_index"
 
 @dataclass(frozen=True)
 class SweepAnswer:
-    """What several settings detect in a picture.
+    """What several settings detect in an image.
 
     Attributes:
         union: every (box, class) that any of them detects, with its mask; scores are 0.
@@ -86,7 +86,7 @@ class TDESweep(nn.Module):
 
 
 def _union(of_settings: list[Instances]) -> SweepAnswer:
-    """Distinct (box, class) pairs over the settings of a picture."""
+    """Distinct (box, class) pairs over the settings of an image."""
     boxes = torch.cat([found.pred_boxes.tensor for found in of_settings])
     classes = torch.cat([found.pred_classes for found in of_settings])
     rows = torch.cat([boxes, classes[:, None].to(boxes.dtype)], dim=1)
@@ -101,7 +101,7 @@ def _union(of_settings: list[Instances]) -> SweepAnswer:
 
 
 def _as_processed(answer: SweepAnswer, processed: Instances) -> SweepAnswer:
-    """The answer at the picture's own size; boxes that are empty there have gone."""
+    """The answer at the image's own size; boxes that are empty there have gone."""
     kept = processed.get(_INDEX)
     processed.remove(_INDEX)
     if len(kept) == len(answer.union):

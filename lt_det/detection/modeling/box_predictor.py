@@ -22,7 +22,7 @@ from lt_det.core import (
     MultiHeadNormalizedClassifier,
     background_exempt_probs,
 )
-from lt_det.core.layers.normalized_classifier import subtract_share
+from lt_det.core.layers.normalized_classifier import tde_logits
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,16 @@ class BoxPredictions(NamedTuple):
     Attributes:
         te_logits: (R, C + 1) total-effect logits, background last.
         proposal_deltas: (R, 4) or (R, 4 C).
-        direction_share: (R, C + 1) share of the head direction in the logits at α = 1; ``None`` in
-            training and in a predictor that infers by TE: :meth:`LTFastRCNNOutputLayers.share_of`
-            makes it there.
+        counterfactual_logits: (R, C + 1) the head direction's part of the logits at α = 1; ``None``
+            in training and in a predictor that infers by TE, which makes them where asked:
+            :meth:`LTFastRCNNOutputLayers.counterfactual_logits_of`.
         features: (R, D) classifier inputs, in training for the head direction; ``None`` where
-            ``direction_share`` is made already.
+            ``counterfactual_logits`` is made already.
     """
 
     te_logits: Tensor
     proposal_deltas: Tensor
-    direction_share: Tensor | None
+    counterfactual_logits: Tensor | None
     features: Tensor | None
 
 
@@ -157,28 +157,30 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         probs = self.class_probs(predictions, self.inference_setting)
         return list(probs.split([len(p) for p in proposals]))
 
-    def share_of(self, predictions: BoxPredictions) -> Tensor:
+    def counterfactual_logits_of(self, predictions: BoxPredictions) -> Tensor:
         """(R, C + 1) share of the head direction in the logits, at α = 1.
 
         Made here for predictions of a predictor that itself infers by TE: a sweep over α or a
         teacher asks for it, too.
         """
-        if predictions.direction_share is not None:
-            return predictions.direction_share
+        if predictions.counterfactual_logits is not None:
+            return predictions.counterfactual_logits
         assert predictions.features is not None
-        return self.cls_score.direction_share(predictions.features, self.head_direction.direction)
+        return self.cls_score.counterfactual_logits(
+            predictions.features, self.head_direction.direction
+        )
 
     def class_probs(self, predictions: BoxPredictions, setting: TDEInference) -> Tensor:
         """(R, C + 1) class probabilities, background last, under any setting."""
         if setting.alpha == 0:
             return F.softmax(predictions.te_logits, dim=-1)
-        tde_logits = subtract_share(
-            predictions.te_logits, self.share_of(predictions), setting.alpha
+        logits = tde_logits(
+            predictions.te_logits, self.counterfactual_logits_of(predictions), setting.alpha
         )
         if not setting.background_exempt:
-            return F.softmax(tde_logits, dim=-1)
+            return F.softmax(logits, dim=-1)
         return background_exempt_probs(
-            predictions.te_logits, tde_logits, background_index=self.num_classes
+            predictions.te_logits, logits, background_index=self.num_classes
         )
 
     def predict_boxes(

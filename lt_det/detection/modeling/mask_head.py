@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from lt_det.config import LINEAR, classifier_options
 from lt_det.core import HeadDirection, MultiHeadNormalizedClassifier
 from lt_det.core.layers.normalization import project_heads
-from lt_det.core.layers.normalized_classifier import subtract_share
+from lt_det.core.layers.normalized_classifier import tde_logits
 
 
 class NormalizedMaskPredictor(nn.Module):
@@ -63,7 +63,7 @@ class NormalizedMaskPredictor(nn.Module):
                 direction = self.head_direction.direction
                 projection, table = (project_heads(v, direction) for v in (features, weight))
                 share = torch.einsum("rpk,rk->rp", projection, table)
-                logits = subtract_share(logits, share, self.alpha)
+                logits = tde_logits(logits, share, self.alpha)
         return logits.unflatten(1, x.shape[2:]).unsqueeze(1)
 
     @torch.no_grad()

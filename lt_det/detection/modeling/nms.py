@@ -35,7 +35,7 @@ def select_detections(
 
     Args:
         scores: (R, C) probabilities; −∞ for a pair that is none.
-        boxes_of: (RoI (M,), class (M,)) → (M, 4) boxes XYXY, clipped to the picture.
+        boxes_of: (RoI (M,), class (M,)) → (M, 4) boxes XYXY, clipped to the image.
         score_thresh: pairs must be above it.
         nms_thresh: IoU above which the lower one goes.
         topk: detections wanted; negative for all.
@@ -71,7 +71,7 @@ def class_wise_nms(boxes: Tensor, scores: Tensor, classes: Tensor, nms_thresh: f
     """Positions kept by NMS in each class, best first; ties in their order.
 
     Up to some thousand candidates go in one call on their device, with the classes shifted apart in
-    float64. Shifts are whole numbers: up to 4 million (1,230 classes in a picture of 3,000 pixels)
+    float64. Shifts are whole numbers: up to 4 million (1,230 classes in an image of 3,000 pixels)
     they move no coordinate by more than 2⁻³¹ pixels, where torchvision's own way, in float32, moves
     them by ¼. What is kept differs from float32's own arithmetic only where an IoU is within its
     rounding of the threshold. More candidates go class by class, on the CPU.

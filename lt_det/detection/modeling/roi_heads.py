@@ -23,7 +23,7 @@ from .cascade_inference import box_detections, run_box_stages
 from .mask_head import LTMaskHead
 from .mask_inference import predict_masks
 from .predictors import build_box_predictor
-from .xerm_student import LearnsFromTeacher
+from .xerm_student import TeacherMixin
 
 
 class _LTForward:
@@ -44,7 +44,7 @@ class _LTForward:
 
 
 @ROI_HEADS_REGISTRY.register()
-class LTStandardROIHeads(_LTForward, LearnsFromTeacher, StandardROIHeads):
+class LTStandardROIHeads(_LTForward, TeacherMixin, StandardROIHeads):
     """Faster and Mask R-CNN's RoI heads with the predictor of MODEL.LT."""
 
     @classmethod
@@ -54,12 +54,12 @@ class LTStandardROIHeads(_LTForward, LearnsFromTeacher, StandardROIHeads):
         return built
 
     def _forward_box(self, features: dict[str, Tensor], proposals: list[Instances]) -> Any:
-        self.ask_teacher(proposals, 0)
+        self.attach_teacher_logits(proposals, 0)
         return super()._forward_box(features, proposals)
 
 
 @ROI_HEADS_REGISTRY.register()
-class LTCascadeROIHeads(_LTForward, LearnsFromTeacher, CascadeROIHeads):
+class LTCascadeROIHeads(_LTForward, TeacherMixin, CascadeROIHeads):
     """Cascade R-CNN's RoI heads; each stage owns its classifier and its head direction."""
 
     @classmethod
@@ -76,5 +76,5 @@ class LTCascadeROIHeads(_LTForward, LearnsFromTeacher, CascadeROIHeads):
         return built
 
     def _run_stage(self, features: list[Tensor], proposals: list[Instances], stage: int) -> Any:
-        self.ask_teacher(proposals, stage)
+        self.attach_teacher_logits(proposals, stage)
         return super()._run_stage(features, proposals, stage)

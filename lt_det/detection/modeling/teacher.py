@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lt_det.config import BALANCED_TEACHERS
 from lt_det.core import background_exempt_log_probs, log_prior
-from lt_det.core.layers.normalized_classifier import subtract_share
+from lt_det.core.layers.normalized_classifier import tde_logits
 from lt_det.data.lvis.catalog import CUSTOM_TRAIN, SYNTHETIC_PREFIX, read_training_sets
 from lt_det.data.lvis.class_counts import instance_counts
 from lt_det.engine import LTCheckpointer, read_record, read_trained_config
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class DetectionTeacher:
-    """A trained detector that answers for any proposals of a picture; frozen, in eval mode.
+    """A trained detector that answers for any proposals of an image; frozen, in eval mode.
 
     It is no module, so it is in no state dict, no optimizer and no process group, and it works
     under ``no_grad``: its activations are gone with each call.
@@ -66,7 +66,7 @@ class DetectionTeacher:
 
     @torch.no_grad()
     def feature_maps(self, images: ImageList) -> list[Tensor]:
-        """The maps its box heads pool from, of normalized, padded pictures (B, 3, H, W)."""
+        """The maps its box heads pool from, of normalized, padded images (B, 3, H, W)."""
         features = self.model.backbone(images.tensor)
         return [features[name] for name in self.model.roi_heads.box_in_features]
 
@@ -89,8 +89,8 @@ class DetectionTeacher:
         background = self.predictors[stage].num_classes
         if self.balanced == "tde":
             assert isinstance(predictions, BoxPredictions)
-            share = self.predictors[stage].share_of(predictions)
-            balanced = subtract_share(te_logits, share.float(), self.alpha)
+            share = self.predictors[stage].counterfactual_logits_of(predictions)
+            balanced = tde_logits(te_logits, share.float(), self.alpha)
         else:
             foreground = te_logits[:, :background] - self._log_prior
             balanced = torch.cat([foreground, te_logits[:, background:]], dim=1)
@@ -110,7 +110,7 @@ def load_teacher(
             checkpoint says them.
 
     Raises:
-        ConfigError: no config beside the weights, one whose pictures are normalized otherwise, or
+        ConfigError: no config beside the weights, one whose images are normalized otherwise, or
             PC of a teacher whose training sets cannot be read.
         WeightsError: other classes or stages, weights that are not the config's, or no direction.
     """
@@ -201,7 +201,7 @@ def _check_fits(cfg: CfgNode, teacher_cfg: CfgNode, weights: str) -> None:
         if mine != theirs:
             raise ConfigError(
                 f"{key}: the student's is {mine}, the teacher's ({weights}) {theirs}; both see the "
-                "same pictures"
+                "same images"
             )
 
 

@@ -94,13 +94,13 @@ class XERMLinearOutputLayers(XERMLosses, FastRCNNOutputLayers):
     """The linear classifier as xERM's student; its state dict is the plain one's."""
 
 
-class LearnsFromTeacher:
-    """Of RoI heads: once :meth:`learn_from` was called, training goes by xERM."""
+class TeacherMixin:
+    """Of RoI heads: once :meth:`set_teacher` was called, training goes by xERM."""
 
     teacher: DetectionTeacher | None = None
     _teacher_maps: list[Tensor] | None = None
 
-    def learn_from(self, teacher: DetectionTeacher) -> None:
+    def set_teacher(self, teacher: DetectionTeacher) -> None:
         """Set the teacher; it stays outside the module's state."""
         self.teacher = teacher
 
@@ -111,7 +111,7 @@ class LearnsFromTeacher:
         proposals: list[Instances],
         targets: list[Instances] | None = None,
     ) -> Any:
-        """Detectron2's, with the teacher's view of the same, identically augmented pictures."""
+        """Detectron2's, with the teacher's view of the same, identically augmented images."""
         if not self.training or self.teacher is None:  # type: ignore[attr-defined]
             return super().forward(images, features, proposals, targets)  # type: ignore[misc]
         self._teacher_maps = self.teacher.feature_maps(images)
@@ -120,7 +120,7 @@ class LearnsFromTeacher:
         finally:
             self._teacher_maps = None
 
-    def ask_teacher(self, proposals: list[Instances], stage: int) -> None:
+    def attach_teacher_logits(self, proposals: list[Instances], stage: int) -> None:
         """Put the teacher's word on the proposals of a stage; nothing without a teacher."""
         if self.teacher is None or self._teacher_maps is None:
             return

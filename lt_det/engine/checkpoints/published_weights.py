@@ -93,7 +93,7 @@ class Conversion:
     needs: dict[str, Any] = field(default_factory=dict)
 
     def check_config(self, cfg: CfgNode) -> None:
-        """Refuse a config by which the weights would be given other pictures than they know.
+        """Refuse a config by which the weights would be given other images than they know.
 
         Raises:
             ConfigError: the KEY VALUE pairs that are missing.

@@ -19,18 +19,18 @@ def shot_metrics(
 ) -> Figures:
     """Top-1, and recall, precision and F1 averaged over the classes of each shot group, in percent.
 
-    A class without test pictures has no recall. A class that is never predicted has no precision:
+    A class without test images has no recall. A class that is never predicted has no precision:
     ``precision`` leaves it out, as the published code does (Liu et al., 2019, and after them),
     ``precision_zero`` counts it 0. There are two readings of F1. ``f1`` is the mean of the classes'
-    F1, 2TP / (2TP + FP + FN): 0 for a class that has test pictures and no true positive, undefined
-    for one with neither pictures nor predictions. ``f1_paper`` is the papers'
+    F1, 2TP / (2TP + FP + FN): 0 for a class that has test images and no true positive, undefined
+    for one with neither images nor predictions. ``f1_paper`` is the papers'
     (:func:`~lt_det.core.group_f1`): the harmonic mean of the group's ``recall`` and ``precision``.
     What is undefined is NaN and left out of means; a group with nothing in it is NaN.
 
     Args:
         predictions: (N,) in [0, C).
         labels: (N,) in [0, C).
-        class_counts: (C,) training pictures, which make the groups.
+        class_counts: (C,) training images, which make the groups.
         many, few: limits, as in :func:`~lt_det.core.shot_groups`.
 
     Returns:
@@ -104,7 +104,7 @@ def class_bias(
 
     Returns:
         ``{"train": [C counts], "predicted": …, "true": …, "true_positives": {group: count},
-        "false_positives": {group: count}}``; a group's false positives are pictures given one of
+        "false_positives": {group: count}}``; a group's false positives are images given one of
         its classes while they are of another class.
     """
     num_classes = len(class_counts)

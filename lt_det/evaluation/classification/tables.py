@@ -1,4 +1,4 @@
-"""Tables of classification results, {method: {test: figures}}."""
+"""Tables of classification results, {method: {test: metrics}}."""
 
 import math
 from typing import Any
@@ -23,9 +23,9 @@ def group_table(results: Results, test: str) -> str:
     heading = [test, "top-1", *(f"{shown.get(f, f)} {g}" for f, g in columns), "ECE"]
     rows = []
     for method, tests in results.items():
-        figures = tests[test]
-        cells = [figure_cell(figures["top1"]), *(figure_cell(figures[f][g]) for f, g in columns)]
-        rows.append([method, *cells, figure_cell(figures.get("ece", math.nan))])
+        metrics = tests[test]
+        cells = [metric_cell(metrics["top1"]), *(metric_cell(metrics[f][g]) for f, g in columns)]
+        rows.append([method, *cells, metric_cell(metrics.get("ece", math.nan))])
     return markdown_table(heading, rows)
 
 
@@ -33,12 +33,12 @@ def top1_table(results: Results) -> str:
     """Top-1 on every test, a row a method (xERM, Table 4)."""
     tests = list(next(iter(results.values())))
     rows = [
-        [method, *(figure_cell(of_tests[test]["top1"]) for test in tests)]
+        [method, *(metric_cell(of_tests[test]["top1"]) for test in tests)]
         for method, of_tests in results.items()
     ]
     return markdown_table(["top-1", *tests], rows)
 
 
-def figure_cell(value: float) -> str:
+def metric_cell(value: float) -> str:
     """One decimal; a dash for NaN."""
     return "–" if math.isnan(value) else f"{value:.1f}"

@@ -11,7 +11,7 @@ from lt_det.errors import DataError
 from .detection_limits import LVIS_PER_IMAGE, best_per_category, best_per_image, with_area
 from .detections import Detections
 from .lvis_ap import (
-    LVIS_FIGURES,
+    LVIS_METRICS,
     GroundTruth,
     Record,
     Results,
@@ -19,10 +19,10 @@ from .lvis_ap import (
     log_uncounted,
     percent,
     prepare,
-    zero_figures,
+    zero_metrics,
 )
 
-# Width of the border, as a share of the picture's diagonal (Cheng et al., 2021).
+# Width of the border, as a share of the image's diagonal (Cheng et al., 2021).
 DILATION = 0.02
 
 
@@ -41,16 +41,16 @@ def evaluate_lvis_boundary(
 
     Args:
         ground_truth, results, max_detections: as :func:`~lt_det.evaluation.evaluate_lvis`; masks.
-        dilation: width of the border over the picture's diagonal.
+        dilation: width of the border over the image's diagonal.
 
     Returns:
-        the figures of :func:`~lt_det.evaluation.evaluate_lvis`, in percent.
+        the metrics of :func:`~lt_det.evaluation.evaluate_lvis`, in percent.
 
     Raises:
         DataError: as there; or vernier is not installed, or refuses the ground truth.
     """
     truth, checked = prepare(ground_truth, results, "boundary", ("boundary",))
-    return _figures(truth, checked, best_per_image(checked, max_detections), dilation)
+    return _metrics(truth, checked, best_per_image(checked, max_detections), dilation)
 
 
 def evaluate_lvis_boundary_fixed(
@@ -58,10 +58,10 @@ def evaluate_lvis_boundary_fixed(
 ) -> dict[str, float]:
     """Boundary AP_fixed: the best 10,000 detections of a category, no limit of an image."""
     truth, checked = prepare(ground_truth, results, "boundary", ("boundary",))
-    return _figures(truth, checked, best_per_category(checked), dilation)
+    return _metrics(truth, checked, best_per_category(checked), dilation)
 
 
-def _figures(
+def _metrics(
     truth: GroundTruth, checked: Detections, best: Detections, dilation: float
 ) -> dict[str, float]:
     try:
@@ -73,7 +73,7 @@ def _figures(
     kept = with_area(best)
     log_uncounted("boundary", len(checked), len(best), len(kept))
     if not len(kept):
-        return zero_figures(truth.record)
+        return zero_metrics(truth.record)
     try:
         gt = instance.CocoDataset.from_lvis_json(json.dumps(_disjoint(truth)).encode())
     except ValueError as error:
@@ -88,9 +88,9 @@ def _figures(
         dt_area="mask",
     ).accumulate([len(kept)])
     stats = accumulated.summarize_lvis(gt, [len(kept)]).stats
-    figures = {key: percent(value) for key, value in zip(LVIS_FIGURES, stats, strict=True)}
+    metrics = {key: percent(value) for key, value in zip(LVIS_METRICS, stats, strict=True)}
     precision = np.asarray(accumulated.precision)[0, :, :, 0, -1]
-    return {**figures, **group_ap50(precision, truth.record["categories"])}
+    return {**metrics, **group_ap50(precision, truth.record["categories"])}
 
 
 def _boxed(detections: Detections) -> list[dict[str, Any]]:

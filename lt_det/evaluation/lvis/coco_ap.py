@@ -1,4 +1,4 @@
-"""COCO's twelve figures, as pycocotools computes them."""
+"""COCO's twelve metrics, as pycocotools computes them."""
 
 import contextlib
 import copy
@@ -17,7 +17,7 @@ from .lvis_ap import GroundTruth, Results, check_results, percent
 from .matching import match
 
 # As pycocotools prints them: the best 100 detections of a category in an image count, or 1, or 10.
-COCO_FIGURES = (
+COCO_METRICS = (
     "AP", "AP50", "AP75", "APs", "APm", "APl",
     "AR@1", "AR@10", "AR@100", "ARs@100", "ARm@100", "ARl@100",
 )  # fmt: skip
@@ -74,7 +74,7 @@ def evaluate_coco(truth: GroundTruth, results: Results, iou_type: str) -> dict[s
         iou_type: ``"bbox"`` or ``"segm"``.
 
     Returns:
-        :data:`COCO_FIGURES` in percent; NaN for a size without ground truth.
+        :data:`COCO_METRICS` in percent; NaN for a size without ground truth.
 
     Raises:
         DataError: as ``evaluate_lvis``; or masks are asked for, and an annotation has none.
@@ -116,4 +116,4 @@ def _checked(truth: GroundTruth, results: Results, iou_type: str) -> Detections:
 
 
 def _named(stats: Any) -> dict[str, float]:
-    return {key: percent(value) for key, value in zip(COCO_FIGURES, stats, strict=True)}
+    return {key: percent(value) for key, value in zip(COCO_METRICS, stats, strict=True)}

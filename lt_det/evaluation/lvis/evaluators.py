@@ -23,7 +23,7 @@ def evaluator_of(
     Args:
         iou_type: one of :data:`IOU_TYPES`.
         fixed: AP_fixed instead of LVIS's 300 detections an image.
-        coco: COCO's figures instead of LVIS's; ground truth is that of
+        coco: COCO's metrics instead of LVIS's; ground truth is that of
             :func:`~lt_det.evaluation.lvis.coco_ap.coco_ground_truth` then.
         reference: by the official lvis package or pycocotools, slowly; they know no boundary AP.
 

@@ -27,7 +27,7 @@ def normalize_ground_truth(
 
     * Annotations of area 0 or less go.
     * Annotations marked ``ignore`` may be found or not; they get an area beyond every range.
-    * Boxes count as they are, also where they stand out of their picture.
+    * Boxes count as they are, also where they stand out of their image.
 
     It differs from the package where that has no answer, or one that is no ground truth's:
 
@@ -62,7 +62,7 @@ def normalize_ground_truth(
     normalized = {
         "images": [_image(image, kept) for image in images],
         "annotations": kept.annotations,
-        # Names that are unique for sure: per-category figures are keyed by them. By id, as every
+        # Names that are unique for sure: per-category metrics are keyed by them. By id, as every
         # evaluator's arrays are, whatever the order of a model's classes.
         "categories": [
             {"id": c["id"], "name": str(c["id"]), "frequency": c["frequency"]}
@@ -208,7 +208,7 @@ def instance_area(box: list[float], segmentation: Any, size: Sequence[int]) -> f
     Args:
         box: XYWH.
         segmentation: polygons, RLE, or nothing.
-        size: (height, width) of the picture.
+        size: (height, width) of the image.
     """
     if not segmentation:
         return float(max(box[2], 0) * max(box[3], 0))

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 
-def share_weighted_ap(ap_of: Mapping[int, float], weight_of: Mapping[int, float]) -> float:
+def instance_weighted_ap(ap_of: Mapping[int, float], weight_of: Mapping[int, float]) -> float:
     """Mean AP with each category weighted, by its share of the training instances say.
 
     LVIS's AP asks how a detector does on a balanced test; this asks how it does on one as

@@ -26,8 +26,8 @@ logger = logging.getLogger(__name__)
 Record = dict[str, Any]
 Results = Detections | Sequence[Record]
 
-# The thirteen official figures (lvis-api), in percent here.
-LVIS_FIGURES = (
+# The thirteen official metrics (lvis-api), in percent here.
+LVIS_METRICS = (
     "AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf",
     "AR@300", "ARs@300", "ARm@300", "ARl@300",
 )  # fmt: skip
@@ -60,7 +60,7 @@ class GroundTruth:
 
     @cached_property
     def of_present(self) -> "GroundTruth":
-        """That of the categories with annotations, which alone have figures.
+        """That of the categories with annotations, which alone have metrics.
 
         Arrays of recalls by categories are what memory goes to.
         """
@@ -116,15 +116,15 @@ def evaluate_lvis(
         per_category: add ``"per_category"``: {category id: AP}.
 
     Returns:
-        :data:`LVIS_FIGURES` and :data:`GROUP_AP50` in percent; NaN for a group or size without
+        :data:`LVIS_METRICS` and :data:`GROUP_AP50` in percent; NaN for a group or size without
         ground truth.
 
     Raises:
         DataError: no results, or a result with an unknown id, without a needed field, or with a
-            mask of another size than its picture or that is none.
+            mask of another size than its image or that is none.
     """
     truth, checked = prepare(ground_truth, results, iou_type, ("bbox", "segm"))
-    return _figures(truth, checked, best_per_image(checked, max_detections), per_category)
+    return _metrics(truth, checked, best_per_image(checked, max_detections), per_category)
 
 
 def evaluate_lvis_fixed(
@@ -136,11 +136,11 @@ def evaluate_lvis_fixed(
 ) -> dict[str, Any]:
     """AP_fixed (Dave et al., 2021): the best 10,000 detections of a category, no limit of an image.
 
-    The figures are called as :func:`evaluate_lvis` calls them (``AR@300`` included, whose limit
+    The metrics are called as :func:`evaluate_lvis` calls them (``AR@300`` included, whose limit
     does not apply). Arguments and errors are the same.
     """
     truth, checked = prepare(ground_truth, results, iou_type, ("bbox", "segm"))
-    return _figures(truth, checked, best_per_category(checked), per_category)
+    return _metrics(truth, checked, best_per_category(checked), per_category)
 
 
 def as_ground_truth(ground_truth: Record | GroundTruth) -> GroundTruth:
@@ -163,7 +163,7 @@ def check_results(
     """Results as columns, with what the IoU type needs and nothing else.
 
     Boxes go from mask results, for every evaluator would take the box's area as the instance's.
-    Masks of any form are compressed RLE of their pictures' sizes then, and right.
+    Masks of any form are compressed RLE of their images' sizes then, and right.
 
     Raises:
         DataError: as :func:`evaluate_lvis`.
@@ -207,7 +207,7 @@ def log_uncounted(iou_type: str, given: int, best: int, kept: int) -> None:
         )
 
 
-def _figures(
+def _metrics(
     truth: GroundTruth, checked: Detections, best: Detections, per_category: bool
 ) -> dict[str, Any]:
     kept = with_area(best)
@@ -217,21 +217,21 @@ def _figures(
     counted = np.isin(kept.category_ids, [c["id"] for c in categories])
     kept = kept if counted.all() else kept.take(np.flatnonzero(counted))
     if not len(kept):
-        return zero_figures(truth.record, per_category=per_category)
+        return zero_metrics(truth.record, per_category=per_category)
     evaluation = match(truth.of_present, kept, lvis_style=True)
     evaluation.accumulate()
     with contextlib.redirect_stdout(io.StringIO()):  # it prints a table of its own
         evaluation.summarize()
     found = evaluation.get_results(per_class=per_category)
-    figures: dict[str, Any] = {key: percent(found[key]) for key in LVIS_FIGURES}
+    metrics: dict[str, Any] = {key: percent(found[key]) for key in LVIS_METRICS}
     # IoU thresholds x recalls x categories (by id) x areas x limits; IoU 0.5 comes first.
     precision = np.asarray(evaluation.eval["precision"])[0, :, :, 0, -1]
-    figures.update(group_ap50(precision, categories))
+    metrics.update(group_ap50(precision, categories))
     if per_category:
-        figures["per_category"] = {
+        metrics["per_category"] = {
             c["id"]: percent(found.get(f"AP/{c['name']}", -1)) for c in truth.record["categories"]
         }
-    return figures
+    return metrics
 
 
 def group_ap50(precision: np.ndarray, categories: list[Record]) -> dict[str, float]:
@@ -242,16 +242,16 @@ def group_ap50(precision: np.ndarray, categories: list[Record]) -> dict[str, flo
         categories: with ``id`` and ``frequency``.
     """
     frequencies = [c["frequency"] for c in sorted(categories, key=lambda c: c["id"])]
-    figures = {}
+    metrics = {}
     for name in GROUP_AP50:
         own = precision[:, [f == name[-1] for f in frequencies]]
         known = own[own > -1]
-        figures[name] = 100 * float(known.mean()) if known.size else math.nan
-    return figures
+        metrics[name] = 100 * float(known.mean()) if known.size else math.nan
+    return metrics
 
 
-def zero_figures(ground_truth: Record, *, per_category: bool = False) -> dict[str, Any]:
-    """The figures of a model that detects nothing: 0, and NaN where there is nothing to detect."""
+def zero_metrics(ground_truth: Record, *, per_category: bool = False) -> dict[str, Any]:
+    """The metrics of a model that detects nothing: 0, and NaN where there is nothing to detect."""
     counted = [a for a in ground_truth["annotations"] if a["area"] < IGNORED_AREA]
     present = {a["category_id"] for a in counted}
     groups = {c["frequency"] for c in ground_truth["categories"] if c["id"] in present}
@@ -261,16 +261,16 @@ def zero_figures(ground_truth: Record, *, per_category: bool = False) -> dict[st
         "m": any(32**2 <= a <= 96**2 for a in areas),
         "l": any(a >= 96**2 for a in areas),
     }
-    figures: dict[str, Any] = {}
-    for key in (*LVIS_FIGURES, *GROUP_AP50):
+    metrics: dict[str, Any] = {}
+    for key in (*LVIS_METRICS, *GROUP_AP50):
         letter = key[-1] if key in GROUP_AP50 else key[2:3]
         exists = letter in groups if letter in "rcf" and letter else sizes.get(letter, bool(areas))
-        figures[key] = 0.0 if exists else math.nan
+        metrics[key] = 0.0 if exists else math.nan
     if per_category:
-        figures["per_category"] = {
+        metrics["per_category"] = {
             c["id"]: 0.0 if c["id"] in present else math.nan for c in ground_truth["categories"]
         }
-    return figures
+    return metrics
 
 
 def percent(value: float) -> float:

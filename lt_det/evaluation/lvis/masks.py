@@ -15,23 +15,23 @@ from lt_det.rle import rle_problem
 
 # Masks looked at together: their texts stay in a processor's cache.
 _AT_A_TIME = 4096
-# Of a picture in which a mask may have any length.
+# Of an image in which a mask may have any length.
 _BOUNDLESS = [2**15, 2**16]
-# pycocotools walks along a polygon's sides pixel by pixel: no picture is as large.
+# pycocotools walks along a polygon's sides pixel by pixel: no image is as large.
 _FARTHEST = 2**20
 
 
 def checked_masks(
     masks: Sequence[Any], sizes: Sequence[list[int]], source: str
 ) -> tuple[list[dict[str, Any]], NDArray[np.float64]]:
-    """Bring segmentations to compressed RLE of their pictures' sizes, and check every one.
+    """Bring segmentations to compressed RLE of their images' sizes, and check every one.
 
-    An RLE of another size, or of other lengths, than its picture overlaps with nothing that is
+    An RLE of another size, or of other lengths, than its image overlaps with nothing that is
     there: evaluators give AP 0 for it, or read past it, and say nothing.
 
     Args:
         masks: N segmentations: RLE, compressed or not, or polygons; not changed.
-        sizes: [height, width] of the picture of each.
+        sizes: [height, width] of the image of each.
         source: what an error calls the detections.
 
     Returns:
@@ -71,7 +71,7 @@ def _first_problem(
 def _areas(masks: list[Any], sizes: Sequence[list[int]]) -> NDArray[Any] | None:
     """Pixels of each, or ``None`` where some mask is wrong or has another form.
 
-    hotcoco refuses what is no RLE and what is longer than its picture, but fills up what is
+    hotcoco refuses what is no RLE and what is longer than its image, but fills up what is
     shorter, as a text that was cut off is.
     """
     try:
@@ -125,14 +125,14 @@ def _compressed(segmentation: Any, size: list[int], where: str) -> dict[str, Any
     """One mask, whatever its form; compressed counts are as they were given.
 
     Raises:
-        DataError: it has no such form, or another picture's size.
+        DataError: it has no such form, or another image's size.
     """
     if isinstance(segmentation, dict):
         counts, given = segmentation.get("counts"), segmentation.get("size")
         own = [as_id(v) for v in given] if isinstance(given, (list, tuple)) else given
         if own != size:
             raise DataError(
-                f"{where}: RLE has size {given!r:.60}, its picture {size} (height, width)"
+                f"{where}: RLE has size {given!r:.60}, its image {size} (height, width)"
             )
         if isinstance(counts, bytes):
             counts = counts.decode("ascii", errors="replace")
@@ -160,7 +160,7 @@ def _polygon_problem(polygon: Any) -> str | None:
     if len(polygon) % 2:
         return f"polygon has an odd number of coordinates ({len(polygon)})"
     if not all(math.isfinite(v) and abs(v) <= _FARTHEST for v in polygon):
-        return f"polygon does not lie in a picture: {polygon!r:.60}"
+        return f"polygon does not lie in an image: {polygon!r:.60}"
     return None
 
 

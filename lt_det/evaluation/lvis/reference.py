@@ -7,7 +7,7 @@ import numpy as np
 
 from .detection_limits import LVIS_PER_IMAGE, best_per_category
 from .detections import Detections
-from .lvis_ap import LVIS_FIGURES, GroundTruth, Record, Results, group_ap50, percent, prepare
+from .lvis_ap import LVIS_METRICS, GroundTruth, Record, Results, group_ap50, percent, prepare
 
 _NO_LIMIT = -1
 
@@ -25,7 +25,7 @@ def evaluate_lvis_reference(
     official code's own business here.
     """
     truth, checked = prepare(ground_truth, results, iou_type, ("bbox", "segm"))
-    return _official_figures(truth, checked, iou_type, max_detections)
+    return _official_metrics(truth, checked, iou_type, max_detections)
 
 
 def evaluate_lvis_fixed_reference(
@@ -33,10 +33,10 @@ def evaluate_lvis_fixed_reference(
 ) -> dict[str, float]:
     """:func:`~lt_det.evaluation.evaluate_lvis_fixed` computed by the lvis package."""
     truth, checked = prepare(ground_truth, results, iou_type, ("bbox", "segm"))
-    return _official_figures(truth, best_per_category(checked), iou_type, _NO_LIMIT)
+    return _official_metrics(truth, best_per_category(checked), iou_type, _NO_LIMIT)
 
 
-def _official_figures(
+def _official_metrics(
     truth: GroundTruth, detections: Detections, iou_type: str, max_detections: int
 ) -> dict[str, float]:
     if not hasattr(np, "float"):
@@ -51,7 +51,7 @@ def _official_figures(
     found = LVISResults(official, records, max_dets=max_detections)
     evaluation = LVISEval(official, found, iou_type)
     evaluation.run()
-    figures = evaluation.get_results()
+    metrics = evaluation.get_results()
     categories = truth.record["categories"]
     by_group = group_ap50(evaluation.eval["precision"][0, :, :, 0], categories)
-    return {**{key: percent(figures[key]) for key in LVIS_FIGURES}, **by_group}
+    return {**{key: percent(metrics[key]) for key in LVIS_METRICS}, **by_group}

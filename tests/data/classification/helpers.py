@@ -1,4 +1,4 @@
-"""Small trees of pictures."""
+"""Small trees of images."""
 
 import io
 import zipfile
@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 
-def picture_bytes(seed=0, size=8, form="PNG"):
+def image_bytes(seed=0, size=8, form="PNG"):
     pixels = np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, form)
@@ -15,12 +15,12 @@ def picture_bytes(seed=0, size=8, form="PNG"):
 
 
 def tree(counts, test_count=3, splits=("train", "val"), size=8):
-    """{path: bytes} of folder-per-class pictures; class ``c{i}`` has ``counts[i]``."""
+    """{path: bytes} of folder-per-class images; class ``c{i}`` has ``counts[i]``."""
     files = {}
     for split in splits:
         for label, count in enumerate(counts):
             for i in range(count if split == "train" else test_count):
-                files[f"{split}/c{label}/{i}.png"] = picture_bytes(hash((label, i)) % 1000, size)
+                files[f"{split}/c{label}/{i}.png"] = image_bytes(hash((label, i)) % 1000, size)
     return files
 
 

@@ -8,7 +8,7 @@ import torch
 from lt_det.data.classification import decode_all, read_folder, split_by_seed
 from lt_det.errors import DataError
 
-from .helpers import picture_bytes, tree, write_folder, write_zip
+from .helpers import image_bytes, tree, write_folder, write_zip
 
 
 @pytest.fixture
@@ -56,45 +56,45 @@ def test_no_splits(tmp_path):
 
 
 def test_a_class_too_small_to_split(tmp_path):
-    flat = {"a/0.png": picture_bytes(), "b/0.png": picture_bytes(), "b/1.png": picture_bytes()}
+    flat = {"a/0.png": image_bytes(), "b/0.png": image_bytes(), "b/1.png": image_bytes()}
     (whole,) = read_folder(write_folder(tmp_path / "flat", flat)).values()
-    with pytest.raises(DataError, match="class a has 1 pictures"):
+    with pytest.raises(DataError, match="class a has 1 images"):
         split_by_seed(whole, 0.2, seed=0)
 
 
 @pytest.mark.parametrize("member", ["../evil.png", "train/../../evil.png", "/etc/evil.png"])
 def test_zip_that_leaves_its_folder(files, tmp_path, member):
-    path = write_zip(tmp_path / "evil.zip", {**files, member: picture_bytes()})
+    path = write_zip(tmp_path / "evil.zip", {**files, member: image_bytes()})
     with pytest.raises(DataError, match=r"evil\.zip: .*evil\.png: leaves its folder"):
         read_folder(path)
 
 
-def test_what_is_no_set_of_pictures(files, tmp_path):
+def test_what_is_no_set_of_images(files, tmp_path):
     with pytest.raises(DataError, match="absent: no such folder or zip"):
         read_folder(tmp_path / "absent")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="empty: no picture in"):
+    with pytest.raises(DataError, match="empty: no image in"):
         read_folder(tmp_path / "empty")
     (tmp_path / "not.zip").write_bytes(b"hello")
     with pytest.raises(DataError, match=r"not\.zip: not a readable zip"):
         read_folder(tmp_path / "not.zip")
-    files["val/other/0.png"] = picture_bytes()
+    files["val/other/0.png"] = image_bytes()
     with pytest.raises(DataError, match="val/other: no such class in train/"):
         read_folder(write_folder(tmp_path / "odd", files))
 
 
-def test_broken_pictures(files, tmp_path, caplog):
+def test_broken_images(files, tmp_path, caplog):
     files["train/c1/1.png"] = files["train/c1/1.png"][:40]
-    files["train/c0/2.png"] = b"no picture"
+    files["train/c0/2.png"] = b"no image"
     path = write_zip(tmp_path / "broken.zip", files)
     train = read_folder(path)["train"]
-    with pytest.raises(DataError, match=r"broken\.zip: train/c0/2\.png: broken picture"):
+    with pytest.raises(DataError, match=r"broken\.zip: train/c0/2\.png: broken image"):
         decode_all(train, 8, "error")
     with caplog.at_level("WARNING", logger="lt_det.data.classification.image_set"):
-        kept, pictures = decode_all(train, 8, "skip")
-    assert len(kept) == len(pictures) == 7
+        kept, images = decode_all(train, 8, "skip")
+    assert len(kept) == len(images) == 7
     assert kept.counts().tolist() == [3, 2, 2]
-    assert "2 of 9 pictures are broken and left out" in caplog.text
+    assert "2 of 9 images are broken and left out" in caplog.text
 
 
 def test_broken_zip_member(files, tmp_path):
@@ -112,21 +112,21 @@ def test_missing_and_empty(files, tmp_path):
     root = write_folder(tmp_path / "set", files)
     train = read_folder(root)["train"]
     (root / "train/c0/1.png").unlink()
-    with pytest.raises(DataError, match=r"train/c0/1\.png: picture is missing"):
+    with pytest.raises(DataError, match=r"train/c0/1\.png: image is missing"):
         decode_all(train, 8, "error")
-    with pytest.raises(DataError, match=r"class 1 \(c1\) has no picture"):
+    with pytest.raises(DataError, match=r"class 1 \(c1\) has no image"):
         train.select((train.labels != 1).nonzero().flatten()).check_classes()
 
 
-def test_grey_and_large_pictures_are_brought_to_form(tmp_path):
-    files = {"train/a/0.png": picture_bytes(size=20), "val/a/0.png": picture_bytes()}
+def test_grey_and_large_images_are_brought_to_form(tmp_path):
+    files = {"train/a/0.png": image_bytes(size=20), "val/a/0.png": image_bytes()}
     train = read_folder(write_folder(tmp_path / "set", files))["train"]
-    _, pictures = decode_all(train, 8, "error")
-    assert pictures.shape == (1, 3, 8, 8)
-    assert pictures.dtype == torch.uint8
+    _, images = decode_all(train, 8, "error")
+    assert images.shape == (1, 3, 8, 8)
+    assert images.dtype == torch.uint8
 
 
-def test_real_pictures(shared_data):
+def test_real_images(shared_data):
     sets = read_folder(shared_data / "tiny_imagenet100_32px.zip")
     assert {split: len(part) for split, part in sets.items()} == {"train": 50_000, "val": 5_000}
     assert set(sets["train"].counts().tolist()) == {500}

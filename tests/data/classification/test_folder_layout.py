@@ -9,9 +9,9 @@ from PIL import Image
 from lt_det.data.classification import read_folder
 from lt_det.errors import DataError
 
-from .helpers import picture_bytes, write_folder, write_zip
+from .helpers import image_bytes, write_folder, write_zip
 
-PICTURE = picture_bytes()
+PICTURE = image_bytes()
 
 
 def files(*names):
@@ -60,12 +60,12 @@ def test_one_folder_around_everything(made, around):
     assert counts(read_folder(made(content))) == {"train": [2, 2], "val": [2, 2]}
 
 
-def test_a_stray_picture_does_not_make_one_class_of_everything(made, caplog):
+def test_a_stray_image_does_not_make_one_class_of_everything(made, caplog):
     content = {**of_classes("data/train", "data/test"), **files("logo.png", "data/plan.png")}
     content["code/run.py"] = b""
     with caplog.at_level(logging.WARNING, logger="lt_det"):
         assert counts(read_folder(made(content))) == {"train": [2, 2], "test": [2, 2]}
-    assert "2 pictures lie outside class folders and are not read (data/plan.png)" in caplog.text
+    assert "2 images lie outside class folders and are not read (data/plan.png)" in caplog.text
     assert "looked for in data/; 1 files beside it are not read (code/run.py)" in caplog.text
 
 
@@ -89,18 +89,18 @@ def test_what_systems_leave_behind_is_nothing(made, caplog, inside):
 
 
 def test_an_empty_class_stops_by_name(made):
-    with pytest.raises(DataError, match=r"train/c/: a class folder without a picture; so are 1"):
+    with pytest.raises(DataError, match=r"train/c/: a class folder without an image; so are 1"):
         read_folder(made({**of_classes("train", "val"), "train/c/": None, "train/d/": None}))
 
 
 def test_an_empty_class_without_splits(made):
-    with pytest.raises(DataError, match=r"c/: a class folder without a picture$"):
+    with pytest.raises(DataError, match=r"c/: a class folder without an image$"):
         read_folder(made({**of_classes(""), "c/": None}))
 
 
 def test_a_class_of_files_that_are_not_read(made):
     content = {**of_classes("train"), "train/c/x.heic": b"x", "train/c/deep/y.heic": b"x"}
-    message = r"train/c/: a class folder without a picture \(files that are not read: 2 \.heic\)"
+    message = r"train/c/: a class folder without an image \(files that are not read: 2 \.heic\)"
     with pytest.raises(DataError, match=message):
         read_folder(made(content))
 
@@ -111,9 +111,9 @@ def test_an_empty_class_of_the_test_set(made):
     assert counts(found) == {"train": [2, 2], "test": [1, 0]}
 
 
-def test_a_split_without_a_picture(made):
+def test_a_split_without_a_image(made):
     content = {**of_classes("train"), "Test/a/x.heic": b"", "Test/b/": None}
-    with pytest.raises(DataError, match=r"Test/: a split without a picture .*1 \.heic.*beside tra"):
+    with pytest.raises(DataError, match=r"Test/: a split without an image .*1 \.heic.*beside tra"):
         read_folder(made(content))
 
 
@@ -141,15 +141,14 @@ def test_other_files_are_counted(made, caplog):
 def test_other_suffixes_that_pillow_reads(tmp_path, suffix, form):
     if form not in Image.SAVE and (Image.init() or form not in Image.SAVE):
         pytest.skip(f"this Pillow writes no {form}")
-    picture = picture_bytes(size=16, form=form)
-    content = {**of_classes(""), f"a/x.{suffix}": picture}
+    content = {**of_classes(""), f"a/x.{suffix}": image_bytes(size=16, form=form)}
     (found,) = read_folder(write_folder(tmp_path / "set", content)).values()
     assert found.counts().tolist() == [3, 2]
     assert found.image(2).size == (16, 16)
 
 
 @pytest.mark.parametrize("suffix", ["pdf", "eps", "mpg", "h5", "wmf"])
-def test_suffixes_that_are_no_pictures(tmp_path, suffix):
+def test_suffixes_that_are_no_images(tmp_path, suffix):
     content = {**of_classes(""), f"a/x.{suffix}": b""}
     (found,) = read_folder(write_folder(tmp_path / "set", content)).values()
     assert found.counts().tolist() == [2, 2]
@@ -160,10 +159,10 @@ def test_suffixes_that_are_no_pictures(tmp_path, suffix):
     [
         (of_classes("train", "val", "valid"), "val/ and valid/ are both the split val; keep one"),
         (of_classes("Train", "train", "test"), "Train/ and train/ are both the split train"),
-        (files("train/0.png", "test/0.png"), "test/, train/: pictures, but no class folders"),
-        (files("train/0.png", "test/0.png", "c/0.png"), "test/, train/: pictures, but no class fo"),
-        (files("Train/0.png"), "Train/: pictures, but no class folders"),
-        (files("0.png", "1.png"), r"no picture in .*\(2 pictures lie elsewhere: 0\.png\)"),
+        (files("train/0.png", "test/0.png"), "test/, train/: images, but no class folders"),
+        (files("train/0.png", "test/0.png", "c/0.png"), "test/, train/: images, but no class fo"),
+        (files("Train/0.png"), "Train/: images, but no class folders"),
+        (files("0.png", "1.png"), r"no image in .*\(2 images lie elsewhere: 0\.png\)"),
         (
             {**of_classes("test"), **files("control/0.png")},
             "test/ looks like a split, control/ beside it like a class",
@@ -188,7 +187,7 @@ def test_a_class_that_is_called_like_a_split(made, caplog):
     with caplog.at_level(logging.WARNING, logger="lt_det"):
         (found,) = read_folder(made(files("test/0.png", "control/0.png", "no/0.png"))).values()
     assert found.class_names == ("control", "no", "test")
-    assert "test/ is taken as a class: like control/, no/ it holds pictures" in caplog.text
+    assert "test/ is taken as a class: like control/, no/ it holds images" in caplog.text
 
 
 def test_classes_whose_names_speak_of_splits(made):
@@ -202,15 +201,15 @@ def test_folders_beside_splits_are_said(made, caplog):
     content |= {"notes/a.txt": b"", **files("train/stray.png")}
     with caplog.at_level(logging.WARNING, logger="lt_det"):
         assert counts(read_folder(made(content))) == {"train": [2, 2], "test": [2, 2]}
-    assert "docs/, images/ beside the splits test/, train/ is not read (5 pictures)" in caplog.text
-    assert "1 pictures lie outside class folders and are not read (train/stray.png)" in caplog.text
+    assert "docs/, images/ beside the splits test/, train/ is not read (5 images)" in caplog.text
+    assert "1 images lie outside class folders and are not read (train/stray.png)" in caplog.text
 
 
 def test_a_test_folder_without_labels_is_said(made, caplog):
     content = {**of_classes("train", "val"), **files("test/0.png", "test/1.png")}
     with caplog.at_level(logging.WARNING, logger="lt_det"):
         assert set(read_folder(made(content))) == {"train", "val"}
-    assert "2 pictures lie outside class folders and are not read (test/0.png)" in caplog.text
+    assert "2 images lie outside class folders and are not read (test/0.png)" in caplog.text
 
 
 def test_classes_alike_are_said(made, caplog):

@@ -5,18 +5,18 @@ import logging
 
 import pytest
 
-from lt_det.data.classification import read_list, warn_of_shared_pictures
+from lt_det.data.classification import read_list, warn_of_shared_images
 from lt_det.errors import DataError
 
-from .helpers import picture_bytes
+from .helpers import image_bytes
 
 
 @pytest.fixture
-def pictures(tmp_path):
+def images(tmp_path):
     root = tmp_path / "pictures"
     (root / "sub folder").mkdir(parents=True)
     for name in ("a.png", "sub folder/b c.png", "sub folder/d,e.png"):
-        (root / name).write_bytes(picture_bytes())
+        (root / name).write_bytes(image_bytes())
     return root
 
 
@@ -50,48 +50,48 @@ TEXT = "a.png 1\nsub folder/b c.png 0\nsub folder/d,e.png 2\n"
     ],
     ids=range(15),
 )
-def test_forms_of_one_list(pictures, tmp_path, content):
+def test_forms_of_one_list(images, tmp_path, content):
     if isinstance(content, str):
-        content = content.replace("{0}", str(pictures))
-    found = read_list(listed(tmp_path, content), pictures, 3)
+        content = content.replace("{0}", str(images))
+    found = read_list(listed(tmp_path, content), images, 3)
     assert found.labels.tolist() == [1, 0, 2]
     assert [found.image_name(i) for i in range(3)] == [
-        str(pictures / name) for name in ("a.png", "sub folder/b c.png", "sub folder/d,e.png")
+        str(images / name) for name in ("a.png", "sub folder/b c.png", "sub folder/d,e.png")
     ]
     assert found.image(2).size == (8, 8)
 
 
-def test_absolute_paths_need_no_folder(pictures, tmp_path):
-    found = read_list(listed(tmp_path, f"{pictures}/a.png 0\n"), "", 1)
-    assert found.image_name(0) == f"{pictures}/a.png"
+def test_absolute_paths_need_no_folder(images, tmp_path):
+    found = read_list(listed(tmp_path, f"{images}/a.png 0\n"), "", 1)
+    assert found.image_name(0) == f"{images}/a.png"
     with pytest.raises(DataError, match=r"line 1: a\.png: relative to which folder"):
         read_list(listed(tmp_path, "a.png 0\n"), "", 1)
 
 
-def test_a_folder_relative_to_where_one_is(pictures, tmp_path, monkeypatch):
-    monkeypatch.chdir(pictures)
+def test_a_folder_relative_to_where_one_is(images, tmp_path, monkeypatch):
+    monkeypatch.chdir(images)
     found = read_list(listed(tmp_path, "a.png 0\nsub folder/b c.png 1\n"), ".", 2)
     assert found.image(0).size == found.image(1).size
-    with pytest.raises(DataError, match=r"line 1: .*leaves the picture folder"):
+    with pytest.raises(DataError, match=r"line 1: .*leaves the image folder"):
         read_list(listed(tmp_path, "../list.txt 0\n"), ".", 2)
 
 
-def test_a_picture_listed_again_counts_and_is_said(pictures, tmp_path, caplog):
+def test_a_image_listed_again_counts_and_is_said(images, tmp_path, caplog):
     again = listed(tmp_path, "a.png 1\nsub folder/b c.png 0\n./a.png 1\na.png 1\n")
     with caplog.at_level(logging.WARNING, logger="lt_det"):
-        found = read_list(again, pictures, 2)
+        found = read_list(again, images, 2)
     assert found.counts().tolist() == [1, 3]
-    assert "list.txt: 2 of 4 lines name a picture that an earlier line names" in caplog.text
+    assert "list.txt: 2 of 4 lines name an image that an earlier line names" in caplog.text
 
 
-def test_pictures_in_two_lists_are_said(pictures, tmp_path, caplog):
+def test_images_in_two_lists_are_said(images, tmp_path, caplog):
     sets = {
-        "train": read_list(listed(tmp_path, "a.png 1\nsub folder/b c.png 0\n", "r"), pictures, 3),
-        "val": read_list(listed(tmp_path, "sub folder/d,e.png 2\n", "v"), pictures, 3),
-        "test": read_list(listed(tmp_path, "./a.png 1\nsub folder/d,e.png 2\n", "t"), pictures, 3),
+        "train": read_list(listed(tmp_path, "a.png 1\nsub folder/b c.png 0\n", "r"), images, 3),
+        "val": read_list(listed(tmp_path, "sub folder/d,e.png 2\n", "v"), images, 3),
+        "test": read_list(listed(tmp_path, "./a.png 1\nsub folder/d,e.png 2\n", "t"), images, 3),
     }
     with caplog.at_level(logging.WARNING, logger="lt_det"):
-        warn_of_shared_pictures(sets)
+        warn_of_shared_images(sets)
     first, second = caplog.messages
-    assert first.startswith("1 of the pictures of the test list are in the train list, too (")
-    assert second.startswith("1 of the pictures of the test list are in the val list, too (")
+    assert first.startswith("1 of the images of the test list are in the train list, too (")
+    assert second.startswith("1 of the images of the test list are in the val list, too (")

@@ -10,7 +10,7 @@ from torchvision import datasets as torchvision_datasets
 from lt_det.data.classification import read_cifar, read_digits, read_list
 from lt_det.errors import DataError
 
-from .helpers import picture_bytes
+from .helpers import image_bytes
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def listed(tmp_path):
     root = tmp_path / "pictures"
     (root / "sub folder").mkdir(parents=True)
     for name in ("a.png", "sub folder/b c.png"):
-        (root / name).write_bytes(picture_bytes())
+        (root / name).write_bytes(image_bytes())
     list_file = tmp_path / "train.txt"
     list_file.write_text("a.png 1\nsub folder/b c.png\t0\n\n", encoding="utf-8")
     return list_file, root
@@ -38,12 +38,12 @@ def test_a_list(listed):
         ("a.png one", "line 3: label 'one' is not an integer"),
         ("a.png 2", r"line 3: label 2 is not in \[0, 2\)"),
         ("a.png -1", r"line 3: label -1 is not in \[0, 2\)"),
-        ("gone.png 0", r"line 3: picture is missing: .*gone\.png"),
-        ("nowhere/a.png 0", "line 3: picture is missing"),
-        ("../secret.png 0", "line 3: .*leaves the picture folder"),
-        ("sub folder/../../secret.png 0", "line 3: .*leaves the picture folder"),
-        ("..\\secret.png 0", "line 3: .*leaves the picture folder"),
-        ("/nowhere/a.png 0", "line 3: picture is missing: /nowhere/a.png"),
+        ("gone.png 0", r"line 3: image is missing: .*gone\.png"),
+        ("nowhere/a.png 0", "line 3: image is missing"),
+        ("../secret.png 0", "line 3: .*leaves the image folder"),
+        ("sub folder/../../secret.png 0", "line 3: .*leaves the image folder"),
+        ("..\\secret.png 0", "line 3: .*leaves the image folder"),
+        ("/nowhere/a.png 0", "line 3: image is missing: /nowhere/a.png"),
         ("--1", "line 3: no label"),
         ("a.png --1", "line 3: label '--1' is not an integer"),
         ("a.png 1.5", "line 3: label '1.5' is not an integer"),
@@ -72,9 +72,9 @@ def test_unreadable_lists(listed, tmp_path):
         read_list(tmp_path / "binary.txt", tmp_path, 2)
 
 
-def test_pictures_may_be_absent_where_labels_are_enough(listed):
+def test_images_may_be_absent_where_labels_are_enough(listed):
     list_file, root = listed
-    found = read_list(list_file, root / "nowhere", 2, check_pictures=False)
+    found = read_list(list_file, root / "nowhere", 2, check_images=False)
     assert found.counts().tolist() == [1, 1]
 
 

@@ -44,7 +44,7 @@ def test_a_stronger_cut_is_part_of_a_weaker_one():
 
 
 def test_a_class_too_small():
-    with pytest.raises(ValueError, match="class 2 has 50 pictures, not 51"):
+    with pytest.raises(ValueError, match="class 2 has 50 images, not 51"):
         cut_to_counts(LABELS, [50, 50, 51] + [1] * 7, seed=0)
 
 

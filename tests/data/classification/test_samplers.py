@@ -6,12 +6,12 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
-from lt_det.data.classification import IndexStream, read_folder
+from lt_det.data.classification import ResumableSampler, read_folder
 from lt_det.data.classification.augment import crop_and_flip, test_transform, training_transform
 from lt_det.data.classification.loaders import (
+    BatchShard,
     FileLoader,
     InMemoryLoader,
-    Share,
     file_test_batches,
     in_memory_test_batches,
 )
@@ -22,7 +22,7 @@ LABELS = torch.tensor([0] * 90 + [1] * 9 + [2])
 
 
 def test_instance_balanced_passes_through_the_set():
-    stream = IndexStream(LABELS, "instance", seed=0)
+    stream = ResumableSampler(LABELS, "instance", seed=0)
     first, second = stream.take(0, 100), stream.take(100, 100)
     assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(100))
     assert not torch.equal(first, second)
@@ -30,12 +30,12 @@ def test_instance_balanced_passes_through_the_set():
 
 @pytest.mark.parametrize("sampler", ["instance", "class_balanced", "square_root"])
 def test_any_part_of_the_stream_is_a_function_of_seed_and_position(sampler):
-    whole = IndexStream(LABELS, sampler, seed=3).take(0, 350)
-    other = IndexStream(LABELS, sampler, seed=3)
+    whole = ResumableSampler(LABELS, sampler, seed=3).take(0, 350)
+    other = ResumableSampler(LABELS, sampler, seed=3)
     pieces = [other.take(start, 70) for start in (280, 70, 0, 140, 210)]
     assert torch.equal(pieces[0], whole[280:350])
     assert torch.equal(pieces[1], whole[70:140])
-    assert not torch.equal(IndexStream(LABELS, sampler, seed=4).take(0, 350), whole)
+    assert not torch.equal(ResumableSampler(LABELS, sampler, seed=4).take(0, 350), whole)
 
 
 @pytest.mark.parametrize(
@@ -47,28 +47,28 @@ def test_any_part_of_the_stream_is_a_function_of_seed_and_position(sampler):
     ],
 )
 def test_class_shares(sampler, shares):
-    drawn = LABELS[IndexStream(LABELS, sampler, seed=0).take(0, 30_000)]
+    drawn = LABELS[ResumableSampler(LABELS, sampler, seed=0).take(0, 30_000)]
     found = torch.bincount(drawn) / 30_000
     torch.testing.assert_close(found, torch.tensor(shares), atol=0.012, rtol=0)
 
 
-def test_pictures_of_a_class_are_equally_likely():
-    drawn = IndexStream(LABELS, "class_balanced", seed=0).take(0, 90_000)
+def test_images_of_a_class_are_equally_likely():
+    drawn = ResumableSampler(LABELS, "class_balanced", seed=0).take(0, 90_000)
     of_class = torch.bincount(drawn[LABELS[drawn] == 1], minlength=100)[90:99]
     assert of_class.min() > 0.9 * of_class.float().mean()
 
 
 def test_samplers_that_cannot_be():
     with pytest.raises(ValueError, match="unknown sampler 'x'"):
-        IndexStream(LABELS, "x", 0)
+        ResumableSampler(LABELS, "x", 0)
     with pytest.raises(ValueError, match="nothing to sample"):
-        IndexStream(LABELS[:0], "instance", 0)
+        ResumableSampler(LABELS[:0], "instance", 0)
 
 
 def test_crop_and_flip_by_hand():
-    """Every result is one of the 2 · (2p + 1)² windows of the padded picture."""
-    picture = torch.arange(3 * 16, dtype=torch.uint8).view(1, 3, 4, 4) + 1
-    padded = torch.nn.functional.pad(picture, (1, 1, 1, 1))
+    """Every result is one of the 2 · (2p + 1)² windows of the padded image."""
+    image = torch.arange(3 * 16, dtype=torch.uint8).view(1, 3, 4, 4) + 1
+    padded = torch.nn.functional.pad(image, (1, 1, 1, 1))
     windows = {
         (flip, y, x): (padded.flip(-1) if flip else padded)[0, :, y : y + 4, x : x + 4]
         for flip in (False, True)
@@ -76,7 +76,7 @@ def test_crop_and_flip_by_hand():
         for x in range(3)
     }
     generator = torch.Generator().manual_seed(0)
-    found = crop_and_flip(picture.expand(400, -1, -1, -1), 1, True, generator)
+    found = crop_and_flip(image.expand(400, -1, -1, -1), 1, True, generator)
     seen = set()
     for one in found:
         (key,) = [key for key, window in windows.items() if torch.equal(one, window)]
@@ -86,14 +86,14 @@ def test_crop_and_flip_by_hand():
 
 
 def test_nothing_to_augment():
-    pictures = torch.randint(256, (2, 3, 4, 4), dtype=torch.uint8)
-    assert torch.equal(crop_and_flip(pictures, 0, False, torch.Generator()), pictures)
+    images = torch.randint(256, (2, 3, 4, 4), dtype=torch.uint8)
+    assert torch.equal(crop_and_flip(images, 0, False, torch.Generator()), images)
 
 
-def in_memory(share, labels=LABELS):
-    pictures = torch.arange(100, dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 4, 4)
-    stream = IndexStream(labels, "instance", seed=0)
-    return InMemoryLoader(pictures, labels, stream, share, padding=1, flip=True)
+def in_memory(shard, labels=LABELS):
+    images = torch.arange(100, dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 4, 4)
+    stream = ResumableSampler(labels, "instance", seed=0)
+    return InMemoryLoader(images, labels, stream, shard, padding=1, flip=True)
 
 
 def take(loader, count):
@@ -102,17 +102,17 @@ def take(loader, count):
 
 
 def test_batches_go_on_where_they_are_told_to():
-    whole = take(in_memory(Share(8, 0, 1, seed=7)), 6)
-    rest = take(in_memory(Share(8, 0, 1, seed=7, start_iter=4)), 2)
+    whole = take(in_memory(BatchShard(8, 0, 1, seed=7)), 6)
+    rest = take(in_memory(BatchShard(8, 0, 1, seed=7, start_iter=4)), 2)
     for one, other in zip(whole[4:], rest, strict=True):
         assert torch.equal(one["images"], other["images"])
         assert torch.equal(one["labels"], other["labels"])
 
 
 def assert_shared(loader):
-    """Two processes take, between them, what one would: pictures, augmentation and all."""
-    one = take(loader(Share(8, 0, 1, seed=7)), 13)
-    two = [take(loader(Share(8, rank, 2, seed=7)), 13) for rank in (0, 1)]
+    """Two processes take, between them, what one would: images, augmentation and all."""
+    one = take(loader(BatchShard(8, 0, 1, seed=7)), 13)
+    two = [take(loader(BatchShard(8, rank, 2, seed=7)), 13) for rank in (0, 1)]
     for whole, *parts in zip(one, *two, strict=True):
         for key, values in whole.items():
             assert torch.equal(values, torch.cat([part[key] for part in parts])), key
@@ -128,17 +128,17 @@ def file_set(tmp_path):
 
 
 def test_processes_share_each_batch_of_files(file_set):
-    stream = IndexStream(file_set.labels, "instance", seed=0)
+    stream = ResumableSampler(file_set.labels, "instance", seed=0)
     transform = training_transform(16, 0.4)
-    assert_shared(lambda share: FileLoader(file_set, stream, share, transform, 0))
+    assert_shared(lambda shard: FileLoader(file_set, stream, shard, transform, 0))
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_files_by_any_number_of_workers(file_set, workers):
     def loader(start, num_workers):
-        stream = IndexStream(file_set.labels, "instance", seed=0)
-        share = Share(4, 0, 1, seed=5, start_iter=start)
-        return FileLoader(file_set, stream, share, training_transform(16, 0.4), num_workers)
+        stream = ResumableSampler(file_set.labels, "instance", seed=0)
+        shard = BatchShard(4, 0, 1, seed=5, start_iter=start)
+        return FileLoader(file_set, stream, shard, training_transform(16, 0.4), num_workers)
 
     state = torch.get_rng_state()
     whole = take(loader(0, 0), 5)
@@ -153,7 +153,7 @@ def test_files_by_any_number_of_workers(file_set, workers):
 
 
 @pytest.mark.parametrize("flip", [True, False])
-def test_pictures_that_must_not_be_flipped(flip):
+def test_images_that_must_not_be_flipped(flip):
     """Brighter to the right, whatever the crop; half of them to the left where they are flipped."""
     ramp = Image.fromarray(np.tile(np.arange(0, 240, 10, dtype=np.uint8), (24, 1))).convert("RGB")
     drawn = [training_transform(8, 0.0, flip=flip)(ramp)[0, 0] for _ in range(40)]
@@ -161,10 +161,10 @@ def test_pictures_that_must_not_be_flipped(flip):
     assert 8 < rising < 32 if flip else rising == 40
 
 
-def test_test_batches_hold_each_picture_once(file_set):
+def test_test_batches_hold_each_image_once(file_set):
     batches = list(file_test_batches(file_set, test_transform(16), 4, 0))
     assert [len(batch["labels"]) for batch in batches] == [4, 4, 4, 3]
     assert torch.equal(torch.cat([b["labels"] for b in batches]), file_set.labels)
-    pictures = torch.stack([v2.PILToTensor()(file_set.image(i)) for i in range(15)])
-    batches = in_memory_test_batches(pictures, file_set.labels, 4)
-    assert torch.equal(torch.cat([b["images"] for b in batches]), pictures)
+    images = torch.stack([v2.PILToTensor()(file_set.image(i)) for i in range(15)])
+    batches = in_memory_test_batches(images, file_set.labels, 4)
+    assert torch.equal(torch.cat([b["images"] for b in batches]), images)

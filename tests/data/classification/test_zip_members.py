@@ -1,4 +1,4 @@
-"""Zip files as other systems make them, and names to show that are beside the pictures."""
+"""Zip files as other systems make them, and names to show that are beside the images."""
 
 import re
 import struct

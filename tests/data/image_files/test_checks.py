@@ -1,4 +1,4 @@
-"""Pictures looked at before the work: what stops a run, what is left out, what is kept."""
+"""Images looked at before the work: what stops a run, what is left out, what is kept."""
 
 import json
 import os
@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from lt_det.data import read_annotations
-from lt_det.data.image_files import cache as picture_cache
-from lt_det.data.image_files import checks as picture_checks
-from lt_det.data.image_files.checks import picture_files, picture_problems, read_headers
+from lt_det.data.image_files import cache as image_cache
+from lt_det.data.image_files import checks as image_checks
+from lt_det.data.image_files.checks import image_files, image_problems, read_headers
 from lt_det.data.lvis.catalog import register_from_config, registered_set
 from lt_det.data.lvis.detectron2_dicts import TrainingDicts, to_detectron2_dicts
 from lt_det.data.lvis.unreadable_images import find_unreadable
@@ -23,7 +23,7 @@ from tests.detection.helpers import small_config
 def jpegs(tmp_path, monkeypatch):
     """Five files, kept by the cache although they are few."""
     monkeypatch.setenv("LT_DET_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(picture_cache, "MIN_PICTURES", 1)
+    monkeypatch.setattr(image_cache, "MIN_PICTURES", 1)
     paths = [str(tmp_path / f"{i}.jpg") for i in range(5)]
     for path in paths:
         Image.new("RGB", (20, 10)).save(path)
@@ -34,21 +34,21 @@ def jpegs(tmp_path, monkeypatch):
 def opened(monkeypatch):
     """Which files were opened."""
     found = []
-    original = picture_checks.file_header
+    original = image_checks.file_header
 
     def file_header(path):
         found.append(os.path.basename(path))
         return original(path)
 
-    monkeypatch.setattr(picture_checks, "file_header", file_header)
+    monkeypatch.setattr(image_checks, "file_header", file_header)
     return found
 
 
 def look(paths):
-    return read_headers(picture_files(paths), "set")
+    return read_headers(image_files(paths), "set")
 
 
-def test_seen_pictures_are_not_opened_again(jpegs, opened):
+def test_seen_images_are_not_opened_again(jpegs, opened):
     first = look(jpegs)
     assert [header.width for header in first] == [20] * 5
     assert sorted(opened) == [f"{i}.jpg" for i in range(5)]
@@ -58,7 +58,7 @@ def test_seen_pictures_are_not_opened_again(jpegs, opened):
     assert opened == []
 
 
-def test_changed_and_broken_pictures_are_looked_at_again(jpegs, opened):
+def test_changed_and_broken_images_are_looked_at_again(jpegs, opened):
     look(jpegs)
     opened.clear()
     Image.new("RGB", (30, 10)).save(jpegs[1])
@@ -99,17 +99,17 @@ def test_without_a_cache(jpegs, opened, monkeypatch, tmp_path, caplog):
 
 
 def test_progress_is_said(jpegs, monkeypatch, caplog):
-    monkeypatch.setattr(picture_checks, "_SAY_EVERY", 0)
+    monkeypatch.setattr(image_checks, "_SAY_EVERY", 0)
     with caplog.at_level("INFO"):
         look(jpegs)
-    assert "set: looked at 5 of 5 pictures (" in caplog.text
+    assert "set: looked at 5 of 5 images (" in caplog.text
 
 
 def test_one_process_looks(jpegs, opened, monkeypatch):
     """Another one takes what the main process found."""
-    monkeypatch.setattr(picture_checks.comm, "is_main_process", lambda: False)
-    monkeypatch.setattr(picture_checks.comm, "all_gather", lambda own: [{3: "broken"}, own])
-    assert picture_problems(picture_files(jpegs), "set") == {3: "broken"}
+    monkeypatch.setattr(image_checks.comm, "is_main_process", lambda: False)
+    monkeypatch.setattr(image_checks.comm, "all_gather", lambda own: [{3: "broken"}, own])
+    assert image_problems(image_files(jpegs), "set") == {3: "broken"}
     assert opened == []
 
 
@@ -117,31 +117,31 @@ def test_frames_are_said(tmp_path, caplog):
     path = str(tmp_path / "a.gif")
     frames = [Image.fromarray(np.full((8, 8), v, np.uint8)) for v in (0, 255)]
     frames[0].save(path, save_all=True, append_images=frames[1:])
-    assert picture_problems(picture_files([path]), "set", [(8, 8)]) == {}
-    assert f"1 pictures have several frames or pages ({path}): the first of each" in caplog.text
+    assert image_problems(image_files([path]), "set", [(8, 8)]) == {}
+    assert f"1 images have several frames or pages ({path}): the first of each" in caplog.text
 
 
 def faulty_set(tmp_path, fault):
     data = valid()
     path = write(tmp_path, data)
-    picture = tmp_path / "2.jpg"
+    image = tmp_path / "2.jpg"
     exif = Image.Exif()
     exif[0x0112] = 6
     if fault == "cut off":
-        picture.write_bytes(picture.read_bytes()[:-10])
+        image.write_bytes(image.read_bytes()[:-10])
     elif fault == "turned":
-        Image.new("RGB", (64, 48)).save(picture, exif=exif)
+        Image.new("RGB", (64, 48)).save(image, exif=exif)
     elif fault == "turned, sizes too":
-        Image.new("RGB", (48, 64)).save(picture, exif=exif)
+        Image.new("RGB", (48, 64)).save(image, exif=exif)
     elif fault == "another size":
-        Image.new("RGB", (60, 48)).save(picture)
+        Image.new("RGB", (60, 48)).save(image)
     elif fault == "floats":
-        Image.new("F", (64, 48)).save(picture, "TIFF")
+        Image.new("F", (64, 48)).save(image, "TIFF")
     return path
 
 
 FAULTS = {
-    "cut off": "broken picture: image file is truncated",
+    "cut off": "broken image: image file is truncated",
     "turned": r"its record says 64x48 pixels, but it has 48x64 after the turn that its EXIF asks "
     r"for \(orientation 6\): its annotations are of the size before turning",
     "another size": "its record says 64x48 pixels, but it has 60x48;",
@@ -150,14 +150,14 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_faulty_pictures_stop_or_are_left_out(fault, tmp_path, caplog):
+def test_faulty_images_stop_or_are_left_out(fault, tmp_path, caplog):
     found = read_annotations(faulty_set(tmp_path, fault), tmp_path)
     with pytest.raises(DataError, match=r"data\.json: image 2: .*2\.jpg: " + FAULTS[fault]) as e:
         find_unreadable(found, "error")
     assert "\n" not in str(e.value)
     left = find_unreadable(found, "skip")
     assert left.unreadable == {1}
-    assert "1 of 2 pictures cannot be used" in caplog.text
+    assert "1 of 2 images cannot be used" in caplog.text
     assert "2.jpg: " in caplog.text
     for filter_empty in (True, False):
         dicts = TrainingDicts([left], filter_empty=filter_empty)
@@ -168,28 +168,28 @@ def test_faulty_pictures_stop_or_are_left_out(fault, tmp_path, caplog):
     assert left.counts == found.counts
 
 
-def test_a_turned_picture_with_annotations_of_that_size_is_right(tmp_path):
+def test_a_turned_image_with_annotations_of_that_size_is_right(tmp_path):
     found = read_annotations(faulty_set(tmp_path, "turned, sizes too"), tmp_path)
     assert find_unreadable(found, "error") is found
 
 
-def test_no_picture_is_left(tmp_path):
+def test_no_image_is_left(tmp_path):
     found = read_annotations(write(tmp_path, valid()), tmp_path)
     for name in ("1.jpg", "2.jpg"):
         (tmp_path / name).write_bytes(b"")
-    with pytest.raises(DataError, match=r"image 1: .*empty.*\(1 more pictures.*no picture is left"):
+    with pytest.raises(DataError, match=r"image 1: .*empty.*\(1 more images.*no image is left"):
         find_unreadable(found, "skip")
 
 
 def config(folder, *options):
-    pictures = [f"{split}" for split in ("train", "val")]
+    images = [f"{split}" for split in ("train", "val")]
     return small_config(
         "Base-RCNN-FPN.yaml",
         *("DATASETS.TRAIN", ("custom_train",), "DATASETS.TEST", ("custom_val",)),
         *("DATASETS.CUSTOM.TRAIN_JSON", str(folder / "train.json")),
-        *("DATASETS.CUSTOM.TRAIN_IMAGES", str(folder / pictures[0])),
+        *("DATASETS.CUSTOM.TRAIN_IMAGES", str(folder / images[0])),
         *("DATASETS.CUSTOM.VAL_JSON", str(folder / "val.json")),
-        *("DATASETS.CUSTOM.VAL_IMAGES", str(folder / pictures[1])),
+        *("DATASETS.CUSTOM.VAL_IMAGES", str(folder / images[1])),
         *options,
     )
 
@@ -203,13 +203,13 @@ def one_set_twice(tmp_path, faulty):
 
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_before_training(split, tmp_path):
-    """In training, pictures of both sets; in evaluation alone, the test set's."""
+    """In training, images of both sets; in evaluation alone, the test set's."""
     one_set_twice(tmp_path, split)
     with pytest.raises(DataError, match=rf"{split}\.json: image 2: .*truncated"):
         register_from_config(config(tmp_path), training=True)
     if split == "train":
         register_from_config(config(tmp_path), training=False)
-    register_from_config(config(tmp_path, "DATASETS.CHECK_PICTURES", False), training=True)
+    register_from_config(config(tmp_path, "DATASETS.CHECK_IMAGES", False), training=True)
     register_from_config(config(tmp_path, "DATASETS.ON_INVALID", "skip"), training=True)
     assert registered_set(f"custom_{split}").unreadable == {1}
     other = "val" if split == "train" else "train"
@@ -226,7 +226,7 @@ def test_windows_paths_and_other_cases(tmp_path):
     assert read_annotations(path, tmp_path).paths[1] == str(tmp_path / "sub" / "2.JPG")
     data["images"][1]["file_name"] = "sub/2.jpg"
     path.write_text(json.dumps(data))
-    with pytest.raises(DataError, match=r"picture not found: .*sub/2\.jpg \(there is 2\.JPG\)"):
+    with pytest.raises(DataError, match=r"image not found: .*sub/2\.jpg \(there is 2\.JPG\)"):
         read_annotations(path, tmp_path)
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from lt_det.data.image_files.headers import Header, file_header, read_header
-from lt_det.data.image_files.reading import read_picture
+from lt_det.data.image_files.reading import decode_image_file
 from tests.fuzz.mutations import mutated_bytes
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
@@ -16,9 +16,9 @@ KINDS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM")
 WHOLE = Header(width=90, height=60)
 
 
-def saved(image_format, picture=None, **options):
+def saved(image_format, image=None, **options):
     buffer = io.BytesIO()
-    (picture or Image.fromarray(PIXELS)).save(buffer, image_format, **options)
+    (image or Image.fromarray(PIXELS)).save(buffer, image_format, **options)
     return buffer.getvalue()
 
 
@@ -35,7 +35,7 @@ def test_whole_and_cut_off(kind):
 
 
 def test_what_may_follow_a_jpeg():
-    """Padding, another picture and a film, as telephones append them."""
+    """Padding, another image and a film, as telephones append them."""
     content = saved("JPEG")
     film = np.random.default_rng(1).integers(0, 256, 9000, dtype=np.uint8).tobytes()
     for behind in (bytes(10), bytes(10_000), b"\r\n", content, film):
@@ -43,7 +43,7 @@ def test_what_may_follow_a_jpeg():
 
 
 def test_zeros_where_a_jpeg_was_not_written():
-    """An end marker before the pixels (a thumbnail's) is not the picture's."""
+    """An end marker before the pixels (a thumbnail's) is not the image's."""
     content, thumbnail = saved("JPEG"), saved("JPEG", Image.new("RGB", (8, 8)))
     segment = b"\xff\xfe" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail
     content = content[:2] + segment + content[2:]
@@ -53,7 +53,7 @@ def test_zeros_where_a_jpeg_was_not_written():
     content = saved("JPEG", Image.fromarray(PIXELS[:, :, 0]))
     zeroed = content[: len(content) // 2] + bytes(len(content) // 2)
     Image.open(io.BytesIO(zeroed)).load()
-    assert header(zeroed).problem == "broken picture: its end is missing (zero bytes are there)"
+    assert header(zeroed).problem == "broken image: its end is missing (zero bytes are there)"
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
@@ -63,7 +63,7 @@ def test_size_after_turning(kind, orientation):
     exif[0x0112] = orientation
     content = saved(kind, exif=exif)
     found = header(content)
-    assert (found.height, found.width) == read_picture(io.BytesIO(content), "RGB").shape[:2]
+    assert (found.height, found.width) == decode_image_file(io.BytesIO(content), "RGB").shape[:2]
     assert (found.width, found.height) == ((90, 60) if orientation < 5 else (60, 90))
     assert found.orientation == orientation
 
@@ -88,19 +88,19 @@ def test_frames_and_pages():
     ("content", "problem"),
     [
         (b"", "the file is empty"),
-        (b"<html>404</html>" * 50, "no kind of picture"),
-        (bytes(5000), "no kind of picture"),
+        (b"<html>404</html>" * 50, "no kind of image"),
+        (bytes(5000), "no kind of image"),
         (saved("TIFF", Image.new("F", (4, 4))), "floats"),
         (saved("TIFF", Image.new("I", (4, 4))), "32-bit"),
     ],
 )
-def test_no_pictures(content, problem):
+def test_no_images(content, problem):
     assert problem in header(content).problem
 
 
 def test_files(tmp_path):
     path = tmp_path / "a.jpg"
-    assert file_header(path).problem == "picture is missing"
+    assert file_header(path).problem == "image is missing"
     path.write_bytes(saved("PNG"))
     assert file_header(path) == WHOLE
     assert file_header(tmp_path).problem.startswith("cannot be read: ")

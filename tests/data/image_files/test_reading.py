@@ -1,4 +1,4 @@
-"""Reading pictures: 8 bits as Detectron2 does, 16 bits by their range, the rest refused."""
+"""Reading images: 8 bits as Detectron2 does, 16 bits by their range, the rest refused."""
 
 import io
 import struct
@@ -10,7 +10,7 @@ from detectron2.data.detection_utils import read_image
 from PIL import Image, ImageOps
 
 from lt_det.data.classification.image_set import ArraySource, FileSource
-from lt_det.data.image_files.reading import read_picture
+from lt_det.data.image_files.reading import decode_image_file
 from lt_det.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -22,16 +22,16 @@ FORMATS = ("RGB", "BGR", "L", "YUV-BT.601")
 
 
 def read(content, image_format="L"):
-    return read_picture(io.BytesIO(content), image_format)
+    return decode_image_file(io.BytesIO(content), image_format)
 
 
 def encoded(suffix, pixels):
     return cv2.imencode(suffix, pixels)[1].tobytes()
 
 
-def saved(picture, image_format, **options):
+def saved(image, image_format, **options):
     buffer = io.BytesIO()
-    picture.save(buffer, image_format, **options)
+    image.save(buffer, image_format, **options)
     return buffer.getvalue()
 
 
@@ -87,7 +87,7 @@ def test_arrays():
     np.testing.assert_array_equal(np.asarray(gray)[..., 0].ravel(), EIGHT_BIT)
     mask = ArraySource(np.array([[[True, False]]]), "array").image(0)
     np.testing.assert_array_equal(np.asarray(mask)[0, :, 1], [255, 0])
-    with pytest.raises(DataError, match="array: picture 0: pixels are float32, which has no range"):
+    with pytest.raises(DataError, match="array: image 0: pixels are float32, which has no range"):
         ArraySource(np.zeros((1, 2, 2), np.float32), "array").image(0)
 
 
@@ -99,11 +99,11 @@ def test_arrays():
     ],
 )
 def test_pixels_without_a_range_are_refused(content, message, tmp_path):
-    path = tmp_path / "picture.tif"
+    path = tmp_path / "image.tif"
     path.write_bytes(content)
     with pytest.raises(DataError, match=message):
-        read_picture(path, "BGR")
-    with pytest.raises(DataError, match=rf"picture\.tif: .*{message}"):
+        decode_image_file(path, "BGR")
+    with pytest.raises(DataError, match=rf"image\.tif: .*{message}"):
         FileSource([str(path)]).image(0)
 
 
@@ -130,12 +130,12 @@ EIGHT_BIT_KINDS = {
 
 @pytest.mark.parametrize("kind", EIGHT_BIT_KINDS)
 def test_8_bits_are_read_as_detectron2_reads_them(kind, tmp_path):
-    picture, image_format, options = EIGHT_BIT_KINDS[kind]
+    pixels, image_format, options = EIGHT_BIT_KINDS[kind]
     # A wrong suffix says nothing.
-    path = tmp_path / "picture.jpg"
-    path.write_bytes(saved(picture, image_format, **options))
+    path = tmp_path / "image.jpg"
+    path.write_bytes(saved(pixels, image_format, **options))
     for wanted in FORMATS:
-        found, expected = read_picture(path, wanted), read_image(str(path), wanted)
+        found, expected = decode_image_file(path, wanted), read_image(str(path), wanted)
         assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
         np.testing.assert_array_equal(found, expected)
     classified = np.asarray(FileSource([str(path)]).image(0))
@@ -156,8 +156,8 @@ def test_exif_turns(orientation, tmp_path):
     np.testing.assert_array_equal(read(saved(deep, "PNG", exif=exif))[..., 0], gray)
 
 
-def _tagged(picture, exif):
-    return Image.open(io.BytesIO(saved(picture, "PNG", exif=exif)))
+def _tagged(image, exif):
+    return Image.open(io.BytesIO(saved(image, "PNG", exif=exif)))
 
 
 def test_broken_exif_turns_nothing():

@@ -44,7 +44,7 @@ def test_ids_are_mapped_and_come_back(ids, internal, originals, tmp_path):
     for inside, own_id in zip(internal, originals or internal, strict=True):
         assert found.ids.internal(own_id) == inside
         assert found.ids.original(inside) == own_id
-    # The first picture of the file has one instance, the second has two.
+    # The first image of the file has one instance, the second has two.
     assert found.store.header(internal.index(found.ids.internal(ids[0])))["file_name"] == "1.jpg"
     counts = {d["file_name"][-5:]: len(d["annotations"]) for d in to_detectron2_dicts(found)}
     assert counts == {"1.jpg": 1, "2.jpg": 2}
@@ -74,7 +74,7 @@ def test_messages_have_the_file_s_own_ids(tmp_path):
     data = with_ids("left", "right")
     path = write(tmp_path, data)
     (tmp_path / "2.jpg").unlink()
-    with pytest.raises(DataError, match="image right: picture not found"):
+    with pytest.raises(DataError, match="image right: image not found"):
         read_annotations(path, tmp_path)
     data["annotations"][1]["image_id"] = "middle"
     with pytest.raises(DataError, match="annotation 2: image id 'middle' has no image"):
@@ -88,8 +88,8 @@ def test_annotation_ids_may_be_anything_that_tells_them_apart(tmp_path):
     assert len(read_annotations(write(tmp_path, data), tmp_path).annotations) == 3
 
 
-def test_figures_do_not_depend_on_the_ids(tmp_path):
-    figures = []
+def test_metrics_do_not_depend_on_the_ids(tmp_path):
+    metrics = []
     for name, ids in (("plain", (1, 2)), ("hashed", HASHES[::-1]), ("named", ("a", "b"))):
         found = read_annotations(write(tmp_path / name, with_ids(*ids)), tmp_path / name)
         record, _ = normalize_ground_truth(
@@ -100,7 +100,7 @@ def test_figures_do_not_depend_on_the_ids(tmp_path):
              "bbox": [10.0 + shift, 10.0, 20.0, 20.0], "score": 0.5}
             for position, category, shift in ((0, 7, 0), (1, 7, 3), (1, 3, 1), (0, 3, 0))
         ]  # fmt: skip
-        figures.append(evaluate_lvis(record, results, "bbox"))
-    assert 0 < figures[0]["AP"] < 100
-    for other in figures[1:]:
-        assert other == pytest.approx(figures[0], nan_ok=True)
+        metrics.append(evaluate_lvis(record, results, "bbox"))
+    assert 0 < metrics[0]["AP"] < 100
+    for other in metrics[1:]:
+        assert other == pytest.approx(metrics[0], nan_ok=True)

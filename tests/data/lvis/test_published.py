@@ -24,8 +24,8 @@ def lvis_root(tmp_path, monkeypatch):
     (tmp_path / "lvis" / "lvis_v1_val.json").write_text(json.dumps(data))
     (tmp_path / "coco" / "val2017").mkdir(parents=True)
     for name in names:
-        picture = np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8)
-        cv2.imwrite(str(tmp_path / "coco" / "val2017" / name), picture)
+        image = np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8)
+        cv2.imwrite(str(tmp_path / "coco" / "val2017" / name), image)
     return tmp_path
 
 
@@ -37,16 +37,16 @@ def test_complete(lvis_root):
     assert faults(lvis_root) == []
 
 
-def test_missing_and_truncated_pictures(lvis_root):
-    pictures = lvis_root / "coco" / "val2017"
-    whole = (pictures / "000000000001.jpg").read_bytes()
-    (pictures / "000000000001.jpg").write_bytes(whole[:-200])
-    (pictures / "000000000002.jpg").unlink()
+def test_missing_and_truncated_images(lvis_root):
+    images = lvis_root / "coco" / "val2017"
+    whole = (images / "000000000001.jpg").read_bytes()
+    (images / "000000000001.jpg").write_bytes(whole[:-200])
+    (images / "000000000002.jpg").unlink()
     missing, truncated = faults(lvis_root)
-    assert "1 of 2 pictures missing, as 000000000002.jpg" in missing
-    assert "1 of 2 pictures truncated, as 000000000001.jpg" in truncated
+    assert "1 of 2 images missing, as 000000000002.jpg" in missing
+    assert "1 of 2 images truncated, as 000000000001.jpg" in truncated
     assert faults(lvis_root, json_only=True) == []
-    (pictures / "000000000001.jpg").write_bytes(b"")
+    (images / "000000000001.jpg").write_bytes(b"")
     assert any("truncated" in fault for fault in faults(lvis_root))
 
 

@@ -117,12 +117,12 @@ def test_each_fault_is_one_line_with_file_and_record(fault, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def test_missing_picture(tmp_path):
+def test_missing_image(tmp_path):
     path = write(tmp_path, valid())
     (tmp_path / "2.jpg").unlink()
-    with pytest.raises(DataError, match=r"image 2: picture not found: .*2\.jpg"):
+    with pytest.raises(DataError, match=r"image 2: image not found: .*2\.jpg"):
         read_annotations(path, tmp_path)
-    assert len(read_annotations(path, tmp_path, check_pictures=False).images) == 2
+    assert len(read_annotations(path, tmp_path, check_images=False).images) == 2
 
 
 @pytest.mark.parametrize("keep", [0.3, 0.7, 0.99])
@@ -230,7 +230,7 @@ def test_given_frequencies_are_kept(tmp_path):
     assert with_frequencies(annotation_set, annotation_set) is annotation_set
 
 
-def test_pictures_are_found_by_coco_url(tmp_path):
+def test_images_are_found_by_coco_url(tmp_path):
     data = valid()
     path = write(tmp_path / "train2017", data)
     for image in data["images"]:
@@ -242,7 +242,7 @@ def test_pictures_are_found_by_coco_url(tmp_path):
 
 def test_published_lvis_annotations_pass(shared_data):
     annotation_set = read_annotations(
-        shared_data / "lvis_v0.5_val_100.json", "nowhere", check_pictures=False
+        shared_data / "lvis_v0.5_val_100.json", "nowhere", check_images=False
     )
     assert annotation_set.num_classes == 1230
     assert len(annotation_set.images) == 100

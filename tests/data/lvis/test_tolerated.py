@@ -47,7 +47,7 @@ def test_boxes_are_clipped_for_training_and_kept_for_evaluation(
         found = read(changed(bbox=box), tmp_path, on_invalid=on_invalid)
     assert instances(found)[1][0]["bbox"] == pytest.approx(trained)
     assert found.annotations[0]["bbox"] == box
-    assert "1 boxes stand out of their picture by more than a pixel" in caplog.text
+    assert "1 boxes stand out of their image by more than a pixel" in caplog.text
     assert found.counts == ([1, 2], [1, 2])
 
 
@@ -60,7 +60,7 @@ def test_boxes_that_cover_nothing_are_not_trained_on(box, on_invalid, tmp_path, 
         found = read(changed(bbox=box), tmp_path, on_invalid=on_invalid)
     assert instances(found)[1] == []
     assert found.annotations[0]["bbox"] == box
-    assert "1 boxes cover nothing of their picture: not trained on" in caplog.text
+    assert "1 boxes cover nothing of their image: not trained on" in caplog.text
     assert found.counts == ([1, 1], [1, 1])
     dicts = TrainingDicts([found], filter_empty=True)
     assert [dicts[i]["image_id"] for i in range(len(dicts))] == [2]

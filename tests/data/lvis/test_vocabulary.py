@@ -99,7 +99,7 @@ def test_frequencies_of_other_categories_are_refused(tmp_path):
 def test_the_published_renumbered_set_is_mapped(shared_cases):
     """The file keeps its names; its ids are a permutation."""
     path = shared_cases / "33d-synth-renumbered" / "val.json"
-    found = read_annotations(path, "nowhere", check_pictures=False)
+    found = read_annotations(path, "nowhere", check_images=False)
     names = sorted(found.class_names)
     model = Vocabulary(tuple(names), tuple(range(1, 61)), "train.json")
     ordered = found.in_order_of(model)
