@@ -7,13 +7,16 @@ Shape legend used throughout:
 """
 
 from .group_f1 import group_f1
-from .layers.head_direction import HeadDirection
-from .layers.normalization import NORMALIZATIONS
-from .layers.normalized_classifier import MultiHeadNormalizedClassifier
-from .long_tail import long_tailed_counts, shot_groups
-from .losses.xerm import xerm_loss, xerm_weights
-from .post_hoc.background_exemption import background_exempt_log_probs, background_exempt_probs
-from .post_hoc.logit_adjustment import adjust_logits, log_prior
+from .layers import NORMALIZATIONS, HeadDirection, MultiHeadNormalizedClassifier, tde_logits
+from .long_tail import log_prior, long_tailed_counts, shot_groups
+from .losses import build_loss, xerm_loss, xerm_weights
+from .post_hoc import (
+    adjust_logits,
+    background_exempt_log_probs,
+    background_exempt_probs,
+    parse_post_hoc,
+    tau_normalized_weight,
+)
 
 __all__ = [
     "NORMALIZATIONS",
@@ -22,10 +25,14 @@ __all__ = [
     "adjust_logits",
     "background_exempt_log_probs",
     "background_exempt_probs",
+    "build_loss",
     "group_f1",
     "log_prior",
     "long_tailed_counts",
+    "parse_post_hoc",
     "shot_groups",
+    "tau_normalized_weight",
+    "tde_logits",
     "xerm_loss",
     "xerm_weights",
 ]

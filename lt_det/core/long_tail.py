@@ -7,6 +7,8 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
+Counts = Sequence[int] | Tensor
+
 
 def shot_groups(
     class_counts: Sequence[int] | Tensor, many: int = 100, few: int = 20
@@ -71,3 +73,32 @@ def _truncated(max_count: int, ratio: Fraction, exponent: Fraction) -> int:
     p, q = exponent.numerator, exponent.denominator
     reaches = nearest**q * ratio.numerator**p <= max_count**q * ratio.denominator**p
     return nearest if reaches else nearest - 1
+
+
+def log_prior(class_counts: Counts) -> Tensor:
+    """Compute log π_c, what :func:`~lt_det.core.adjust_logits` takes off at τ = 1.
+
+    For callers that adjust in every step: made once and put where the logits are, it takes a device
+    no wait, as counts that are checked there do.
+
+    Args:
+        class_counts: (C,) samples per class, all positive; only ratios matter.
+
+    Returns:
+        (C,) float64, where the counts are.
+
+    Raises:
+        ValueError: a count that is not positive, or counts that are not 1-D.
+    """
+    prior = log_shares(class_counts)
+    if prior.ndim != 1:
+        raise ValueError(f"class counts must be (C,), got shape {tuple(prior.shape)}")
+    if not torch.isfinite(prior).all():
+        raise ValueError("class_counts must be positive")
+    return prior
+
+
+def log_shares(counts: Counts) -> Tensor:
+    """Return the logarithm of each count's share of their sum, (C,) float64; −∞ for 0."""
+    values = torch.as_tensor(counts, dtype=torch.float64)
+    return (values / values.sum()).log()

@@ -1,1 +1,21 @@
-"""Classifier layers: the normalized classifier, its normalizations, the head direction."""
+"""Classifier layers: the normalized classifier, its normalizations, the head direction.
+
+A person's own classifier is a module (N, D) → (N, C) under a name of :data:`CLASSIFIERS`; with
+``effects`` and ``counterfactual_logits`` as :class:`MultiHeadNormalizedClassifier` has them, it
+tracks a head direction and has TDE.
+"""
+
+from .classifiers import CLASSIFIERS, build_classifier, has_counterfactual
+from .head_direction import HeadDirection
+from .normalization import NORMALIZATIONS
+from .normalized_classifier import MultiHeadNormalizedClassifier, tde_logits
+
+__all__ = [
+    "CLASSIFIERS",
+    "NORMALIZATIONS",
+    "HeadDirection",
+    "MultiHeadNormalizedClassifier",
+    "build_classifier",
+    "has_counterfactual",
+    "tde_logits",
+]

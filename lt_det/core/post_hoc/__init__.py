@@ -1,1 +1,39 @@
-"""Post-hoc methods: other class probabilities from a trained model, one method a file."""
+"""Post-hoc methods: other class probabilities from a trained model, one method a file.
+
+Importing this package fills :data:`POST_HOC_METHODS`.
+"""
+
+from .background_exemption import (
+    BackgroundExempt,
+    background_exempt_log_probs,
+    background_exempt_probs,
+)
+from .base import (
+    POST_HOC_METHODS,
+    ClassifierOutputs,
+    NoPostHoc,
+    PostHocContext,
+    PostHocMethod,
+)
+from .logit_adjustment import LogitAdjustment, adjust_logits
+from .parsing import Combined, parse_post_hoc
+from .tau_norm import TauNorm, tau_normalized_weight
+from .tde import TDE
+
+__all__ = [
+    "POST_HOC_METHODS",
+    "TDE",
+    "BackgroundExempt",
+    "ClassifierOutputs",
+    "Combined",
+    "LogitAdjustment",
+    "NoPostHoc",
+    "PostHocContext",
+    "PostHocMethod",
+    "TauNorm",
+    "adjust_logits",
+    "background_exempt_log_probs",
+    "background_exempt_probs",
+    "parse_post_hoc",
+    "tau_normalized_weight",
+]

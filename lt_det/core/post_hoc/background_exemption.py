@@ -1,10 +1,15 @@
 """Background-exempted inference: the foreground/background ratio is left as TE has it."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from lt_det.core.layers.normalization import full_precision
+
+from .base import ClassifierOutputs, PostHocContext, PostHocMethod
 
 
 def background_exempt_log_probs(
@@ -72,3 +77,50 @@ def _remove(logits: Tensor, column: int) -> Tensor:
 def _insert(foreground: Tensor, background: Tensor, column: int) -> Tensor:
     background = background.expand(*foreground.shape[:-1], 1)
     return torch.cat([foreground[..., :column], background, foreground[..., column:]], dim=-1)
+
+
+@dataclass(frozen=True)
+class BackgroundExempt(PostHocMethod):
+    """A method whose foreground/background ratio is that of the classifier as it was trained.
+
+    Attributes:
+        method: what ranks the foreground.
+    """
+
+    method: PostHocMethod
+
+    def logits(self, outputs: ClassifierOutputs, context: PostHocContext) -> Tensor:
+        """Return log-probabilities, which softmax leaves as they are."""
+        ranked = self.method.logits(outputs, context)
+        return background_exempt_log_probs(outputs.te_logits, ranked, _background(context))
+
+    def probs(self, outputs: ClassifierOutputs, context: PostHocContext) -> Tensor:
+        """Return probabilities (N, C)."""
+        ranked = self.method.logits(outputs, context)
+        return background_exempt_probs(outputs.te_logits, ranked, _background(context))
+
+    def check(self, context: PostHocContext) -> None:
+        """Check the method; there must be background, too."""
+        _background(context)
+        self.method.check(context)
+
+    @property
+    def uses_counterfactual(self) -> bool:
+        """As the method."""
+        return self.method.uses_counterfactual
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The method's, with ``exempt``."""
+        return {**self.method.params, "exempt": True}
+
+    @property
+    def label(self) -> str:
+        """The method's, with a word more."""
+        return f"{self.method.label} with exemption"
+
+
+def _background(context: PostHocContext) -> int:
+    if context.background_index is None:
+        raise ValueError("background exemption: there is no background class")
+    return context.background_index

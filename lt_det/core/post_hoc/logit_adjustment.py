@@ -1,11 +1,14 @@
 """Post-hoc logit adjustment: a classifier of one class distribution, asked about another."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-Counts = Sequence[int] | Tensor
+from lt_det.core.long_tail import Counts, log_prior, log_shares
+
+from .base import POST_HOC_METHODS, ClassifierOutputs, PostHocContext, PostHocMethod
 
 
 def adjust_logits(
@@ -34,41 +37,40 @@ def adjust_logits(
     """
     prior = _fitting(log_prior(class_counts), logits)
     if test_counts is not None:
-        prior = prior - _fitting(_log_shares(test_counts), logits)
+        prior = prior - _fitting(log_shares(test_counts), logits)
     if isinstance(tau, Tensor) and tau.ndim > 0:
         tau = tau.to(prior)[:, None, None]
     return logits - tau * prior
-
-
-def log_prior(class_counts: Counts) -> Tensor:
-    """Compute log π_c, what :func:`adjust_logits` takes off at τ = 1.
-
-    For callers that adjust in every step: made once and put where the logits are, it takes a device
-    no wait, as counts that are checked there do.
-
-    Args:
-        class_counts: (C,) samples per class, all positive; only ratios matter.
-
-    Returns:
-        (C,) float64, where the counts are.
-
-    Raises:
-        ValueError: a count that is not positive, or counts that are not 1-D.
-    """
-    prior = _log_shares(class_counts)
-    if prior.ndim != 1:
-        raise ValueError(f"class counts must be (C,), got shape {tuple(prior.shape)}")
-    if not torch.isfinite(prior).all():
-        raise ValueError("class_counts must be positive")
-    return prior
-
-
-def _log_shares(counts: Counts) -> Tensor:
-    values = torch.as_tensor(counts, dtype=torch.float64)
-    return (values / values.sum()).log()
 
 
 def _fitting(prior: Tensor, logits: Tensor) -> Tensor:
     if prior.shape != logits.shape[-1:]:
         raise ValueError(f"counts of shape {tuple(prior.shape)} for logits {tuple(logits.shape)}")
     return prior.to(device=logits.device, dtype=logits.dtype, non_blocking=True)
+
+
+@POST_HOC_METHODS.register("logit_adjustment")
+@dataclass(frozen=True)
+class LogitAdjustment(PostHocMethod):
+    """Logits less τ log π; where there is background, of the foreground alone.
+
+    Attributes:
+        tau: τ; 1 is PC.
+    """
+
+    tau: float = 1.0
+
+    needs_class_counts: ClassVar[bool] = True
+
+    def logits(self, outputs: ClassifierOutputs, context: PostHocContext) -> Tensor:
+        """Return z_c − τ log π_c, and background's logit as it is."""
+        te_logits, background = outputs.te_logits, context.background_index
+        prior = context.log_prior(te_logits)
+        if background is not None:
+            prior = torch.cat([prior[:background], prior.new_zeros(1), prior[background:]])
+        return te_logits - self.tau * prior
+
+    @property
+    def label(self) -> str:
+        """Its name in results: PC at τ = 1."""
+        return ", PC" if self.tau == 1 else f", LA τ={self.tau:g}"

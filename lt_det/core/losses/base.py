@@ -1,0 +1,143 @@
+"""What a classification loss is, and the table of those that there are.
+
+A person's own loss is one class in a file of their own::
+
+    @LOSSES.register("my_loss")
+    class MyLoss(Loss):
+        def forward(self, logits, labels, reduction="mean"):
+            ...
+
+and ``MODEL.LT.LOSS.NAME my_loss`` in the config of a detector or a classifier.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lt_det.core.layers.normalization import full_precision
+from lt_det.core.name_table import NameTable
+
+Counts = Sequence[int] | Tensor
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+class Loss(nn.Module):
+    """A classification loss, held as an object by a box predictor or an image classifier.
+
+    What it counts while it trains goes into buffers, and so into checkpoints. A formula belongs
+    into a pure function beside the class.
+
+    Args:
+        class_counts: (C,) training samples per foreground class, on the CPU; ``None`` where nothing
+            is trained on, in an evaluation.
+        background_index: column of background in the logits; ``None`` where there is none.
+
+    Attributes:
+        uses_class_counts: whether ``class_counts`` are made for it; the class says.
+        extra_inputs: names of what :meth:`forward` takes beside logits and labels, and what the
+            training provides: a teacher's logits, say.
+    """
+
+    uses_class_counts: bool = True
+    extra_inputs: tuple[str, ...] = ()
+
+    def __init__(
+        self, class_counts: Tensor | None = None, background_index: int | None = None
+    ) -> None:
+        super().__init__()
+        self.class_counts = class_counts
+        self.background_index = background_index
+
+    def num_outputs(self, num_classes: int) -> int:
+        """Return the number of logits the classifier gives for ``num_classes`` columns."""
+        return num_classes
+
+    def forward(self, logits: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
+        """Compute the loss.
+
+        Args:
+            logits: (N, C), or (N, ``num_outputs(C)``).
+            labels: (N,) in [0, C).
+            reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+
+        Returns:
+            a scalar, or (N,) for ``"none"``; 0 for the mean of no sample.
+        """
+        raise NotImplementedError
+
+    def log_probs(self, logits: Tensor) -> Tensor:
+        """Return the log-probabilities (N, C) that this loss trains the logits for: softmax's."""
+        return logits.log_softmax(dim=-1)
+
+    def probs(self, logits: Tensor) -> Tensor:
+        """Return :meth:`log_probs`, exponentiated."""
+        if type(self).log_probs is not Loss.log_probs:
+            return self.log_probs(logits).exp()
+        return logits.softmax(dim=-1)
+
+
+LOSSES: NameTable[type[Loss]] = NameTable("loss")
+
+
+def build_loss(
+    name: str,
+    class_counts: Counts | None = None,
+    background_index: int | None = None,
+    **options: Any,
+) -> Loss:
+    """Build the loss of a name.
+
+    Args:
+        name: in :data:`LOSSES`.
+        class_counts: (C,) training samples per foreground class; ``None`` in an evaluation.
+        background_index: column of background; ``None`` where there is none.
+        options: the loss's own.
+
+    Raises:
+        ValueError: an unknown name, or an option that the loss does not take or refuses.
+    """
+    LOSSES.check_options(name, options, reserved=("class_counts", "background_index"))
+    counts = None if class_counts is None else torch.as_tensor(class_counts)
+    loss = LOSSES.get(name)
+    return loss(class_counts=counts, background_index=background_index, **options)
+
+
+def reduced(losses: Tensor, reduction: str) -> Tensor:
+    """Reduce losses (N,) as asked; the mean of no sample is 0.
+
+    Raises:
+        ValueError: an unknown reduction.
+    """
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"unknown reduction {reduction!r}; known: {', '.join(REDUCTIONS)}")
+    if reduction == "none":
+        return losses
+    return losses.sum() if reduction == "sum" else losses.sum() / max(losses.numel(), 1)
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
+    """Compute softmax cross-entropy in float32 at least; the mean of no sample is 0.
+
+    Args:
+        logits: (N, C).
+        labels: (N,) in [0, C).
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+    """
+    if not labels.numel() and reduction == "mean":
+        return full_precision(logits).sum() * 0.0
+    return F.cross_entropy(full_precision(logits), labels, reduction=reduction)
+
+
+@LOSSES.register("cross_entropy")
+class CrossEntropyLoss(Loss):
+    """Softmax cross-entropy: what every other loss is compared with."""
+
+    uses_class_counts = False
+
+    def forward(self, logits: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
+        """Compute :func:`cross_entropy`."""
+        return cross_entropy(logits, labels, reduction)

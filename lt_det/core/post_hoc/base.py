@@ -1,0 +1,193 @@
+"""What a post-hoc method is, and the table of those that there are.
+
+A post-hoc method reads other class probabilities from a trained model, without training. A person's
+own is one class in a file of their own::
+
+    @POST_HOC_METHODS.register("temperature")
+    @dataclass(frozen=True)
+    class Temperature(PostHocMethod):
+        t: float = 1.0
+
+        def logits(self, outputs, context):
+            return outputs.te_logits / self.t
+
+and ``"temperature(t=2)"`` in TEST.POST_HOC of a detector or a classifier.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from lt_det.core.layers.head_direction import HeadDirection
+from lt_det.core.long_tail import log_prior
+from lt_det.core.name_table import NameTable
+
+
+@dataclass(frozen=True, eq=False)
+class ClassifierOutputs:
+    """What a classifier says of N samples, all that post-hoc methods may read.
+
+    Attributes:
+        te_logits: (N, C), of the classifier as it was trained.
+        features: (N, D) classifier inputs, or ``None``.
+        make_counterfactual: makes :attr:`counterfactual_logits` when they are first asked for;
+            ``None`` where the classifier tracks no head direction.
+    """
+
+    te_logits: Tensor
+    features: Tensor | None = None
+    make_counterfactual: Callable[[], Tensor] | None = None
+
+    @cached_property
+    def counterfactual_logits(self) -> Tensor:
+        """(N, C), the head direction's part of the logits at α = 1.
+
+        Raises:
+            ValueError: there is no head direction.
+        """
+        if self.make_counterfactual is None:
+            raise ValueError("this classifier tracks no head direction: it has no TDE")
+        return self.make_counterfactual()
+
+
+@dataclass(frozen=True, eq=False)
+class PostHocContext:
+    """What is known of a classifier beside its outputs.
+
+    Attributes:
+        background_index: column of background; ``None`` where there is none.
+        class_counts: training instances (images, in classification) per foreground class, on the
+            CPU, in the order of the columns; ``None`` where they are not known.
+        image_counts: training images per foreground class, likewise.
+        classifier: the trained layer, features → logits.
+        head_direction: that it tracked, or ``None``.
+    """
+
+    background_index: int | None = None
+    class_counts: Tensor | None = None
+    image_counts: Tensor | None = None
+    classifier: nn.Module | None = None
+    head_direction: HeadDirection | None = None
+
+    @cached_property
+    def _log_priors(self) -> dict[Any, Tensor]:
+        return {}
+
+    def log_prior(self, like: Tensor) -> Tensor:
+        """Return log π of the foreground classes, where ``like`` is and of its type.
+
+        A class without a training sample has no prior: the count 1 stands in. Made once a device,
+        for whatever asks in every step.
+
+        Raises:
+            ValueError: the counts are not known.
+        """
+        if self.class_counts is None:
+            raise ValueError("the training instances per class are not known")
+        place = like.device, like.dtype
+        if place not in self._log_priors:
+            prior = log_prior(self.class_counts.clamp(min=1))
+            self._log_priors[place] = prior.to(device=like.device, dtype=like.dtype)
+        return self._log_priors[place]
+
+
+@dataclass(frozen=True)
+class PostHocMethod(ABC):
+    """Other class probabilities from a trained classifier; a frozen dataclass of its parameters.
+
+    Attributes:
+        name: in :data:`POST_HOC_METHODS`; the dataclass decorator comes below ``register``.
+        exempt_by_default: whether background exemption wraps the method where there is background
+            and nothing else is said.
+        uses_features: whether it reads features, and so comes first in a combination.
+        needs_class_counts: whether it reads the context's counts.
+    """
+
+    name: ClassVar[str] = ""
+    exempt_by_default: ClassVar[bool] = False
+    uses_features: ClassVar[bool] = False
+    needs_class_counts: ClassVar[bool] = False
+
+    @abstractmethod
+    def logits(self, outputs: ClassifierOutputs, context: PostHocContext) -> Tensor:
+        """Return logits (N, C) whose softmax are the method's probabilities."""
+
+    def __call__(self, outputs: ClassifierOutputs, context: PostHocContext) -> Tensor:
+        """Return log-probabilities (N, C)."""
+        return self.logits(outputs, context).log_softmax(dim=-1)
+
+    def probs(self, outputs: ClassifierOutputs, context: PostHocContext) -> Tensor:
+        """Return probabilities (N, C): one softmax, as inference without a method has."""
+        return self.logits(outputs, context).softmax(dim=-1)
+
+    def check(self, context: PostHocContext) -> None:
+        """Check, before any inference, that the method can read this classifier.
+
+        Raises:
+            ValueError: what it lacks.
+        """
+        if self.needs_class_counts and context.class_counts is None:
+            raise ValueError(f"{self.name}: the training instances per class are not known")
+        if self.uses_counterfactual:
+            if context.head_direction is None:
+                raise ValueError(f"{self.name}: a linear classifier tracks no head direction")
+            if not context.head_direction.direction.any():
+                raise ValueError(
+                    f"{self.name}: the head direction is zero, none was tracked in training"
+                )
+
+    @property
+    def uses_counterfactual(self) -> bool:
+        """Whether the method reads the head direction's part of the logits."""
+        return False
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Parameters by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @property
+    def label(self) -> str:
+        """What is put behind a model's name in results: ``", norcal gamma=0.6"``."""
+        values = " ".join(f"{key}={_shown(value)}" for key, value in self.params.items())
+        return f", {self.name} {values}".rstrip()
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+class _Methods(NameTable[type[PostHocMethod]]):
+    """Tells each class its name."""
+
+    def register(self, name: str) -> Callable[[type[PostHocMethod]], type[PostHocMethod]]:
+        """Return a decorator that puts a class under a name."""
+        put = super().register(name)
+
+        def named(method: type[PostHocMethod]) -> type[PostHocMethod]:
+            method.name = name
+            return put(method)
+
+        return named
+
+
+POST_HOC_METHODS = _Methods("post-hoc method")
+
+
+@POST_HOC_METHODS.register("none")
+@dataclass(frozen=True)
+class NoPostHoc(PostHocMethod):
+    """The classifier as it was trained."""
+
+    def logits(self, outputs: ClassifierOutputs, context: PostHocContext) -> Tensor:
+        """Return the logits as they are."""
+        return outputs.te_logits
+
+    @property
+    def label(self) -> str:
+        """Nothing: the row is the model's own."""
+        return ""
