@@ -6,8 +6,6 @@ from detectron2.config import CfgNode as CN
 
 # MODEL.LT.CLASSIFIER.NORMALIZATION of a plain linear layer.
 LINEAR = "linear"
-# MODEL.LT.XERM.BALANCED.
-BALANCED_TEACHERS = ("tde", "pc")
 
 
 def classifier_options(cfg: CN) -> dict[str, Any]:
@@ -49,6 +47,13 @@ def _add_classifier(cfg: CN) -> None:
     cfg.MODEL.LT.CLASSIFIER.WEIGHT_NORM_OFFSET = 1 / 32
     # p: power of the weight's norm in "tau_norm".
     cfg.MODEL.LT.CLASSIFIER.WEIGHT_NORM_POWER = 1.0
+
+    # The loss of the classifier, a name of lt_det.core.losses.LOSSES, one's own included; sigmoid
+    # losses of Detectron2 (MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE) take its place in a detector.
+    cfg.MODEL.LT.LOSS = CN()
+    cfg.MODEL.LT.LOSS.NAME = "cross_entropy"
+    # What that loss takes, by the name of its parameter.
+    cfg.MODEL.LT.LOSS.OPTIONS = CN(new_allowed=True)
 
     cfg.MODEL.LT.HEAD_DIRECTION = CN()
     # μ in d ← μ d + mean(x): 1 − 0.1 · lr/10 in the published detector (lr 0.02).
@@ -115,7 +120,11 @@ def _add_datasets(cfg: CN) -> None:
 
 
 def _add_test(cfg: CN) -> None:
-    # α of each result row, all from one pass over the data; empty: MODEL.LT.TDE as configured.
+    # A result row for each post-hoc method, all from one pass over the data: calls such as "none",
+    # "tde(alpha=1.5)", "tde(alpha=1.5, exempt=False)", "logit_adjustment(tau=1)", joined by + where
+    # one follows another. Empty: the keys below, else MODEL.LT.TDE as configured.
+    cfg.TEST.POST_HOC = []
+    # α of each result row; empty: MODEL.LT.TDE as configured.
     cfg.TEST.TDE_ALPHAS = []
     # With and without background exemption, for each α; empty: MODEL.LT.TDE.BACKGROUND_EXEMPT.
     cfg.TEST.TDE_BACKGROUND_EXEMPT = []
@@ -148,8 +157,8 @@ def _add_xerm(cfg: CN) -> None:
     cfg.MODEL.LT.XERM.ENABLED = False
     # g in w_ba = CE(balanced)^g / (CE(balanced)^g + CE(imbalanced)^g); 0 gives ½.
     cfg.MODEL.LT.XERM.EXPONENT = 1.5
-    # The balanced teacher: "tde" (the head direction taken off, α = MODEL.LT.TDE.ALPHA) or "pc"
-    # (logits − log prior).
+    # The balanced teacher: "tde" (the head direction taken off, α = MODEL.LT.TDE.ALPHA), "pc"
+    # (logits − log prior), "te" (as it was trained), or any call as in TEST.POST_HOC.
     cfg.MODEL.LT.XERM.BALANCED = "tde"
     # w_ba for every sample instead, in [0, 1]; -1: per sample. Classification only.
     cfg.MODEL.LT.XERM.CONSTANT_WEIGHT = -1.0

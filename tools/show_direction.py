@@ -10,15 +10,15 @@ take the α at which α·cos(x, d) is about 1 where there is no validation set t
 import argparse
 import itertools
 
+from lt_det.core.post_hoc import TDE
 from lt_det.data.lvis.catalog import registered_set
-from lt_det.detection.evaluation.direction_checks import check_directions
-from lt_det.detection.evaluation.direction_report import (
+from lt_det.detection.evaluation.directions import (
+    check_directions,
     cosine_table,
-    direction_shares,
+    direction_logits,
     direction_table,
     foreground_cosines,
 )
-from lt_det.detection.modeling.box_predictor import TDEInference
 from lt_det.detection.setup import argument_parser, setup
 from lt_det.detection.trainer import LTTrainer
 from lt_det.engine import LTCheckpointer, run
@@ -30,9 +30,9 @@ def main(args: argparse.Namespace) -> None:
     cfg = setup(args)
     model = LTTrainer.build_model(cfg)
     LTCheckpointer(model, complete=True).load(cfg.MODEL.WEIGHTS)
-    check_directions(model, [TDEInference(alpha=1.0)], cfg.MODEL.WEIGHTS)
+    check_directions(model, [TDE(1.0)], cfg.MODEL.WEIGHTS)
     categories = registered_set(cfg.DATASETS.TEST[0]).categories
-    print(direction_table(direction_shares(model, [c["frequency"] for c in categories])))
+    print(direction_table(direction_logits(model, [c["frequency"] for c in categories])))
     if args.images:
         loader = LTTrainer.build_test_loader(cfg, cfg.DATASETS.TEST[0])
         batches = itertools.islice(loader, args.images)

@@ -9,7 +9,6 @@ from detectron2.engine import default_argument_parser
 
 from lt_det.config import add_lt_config
 from lt_det.engine import (
-    check_engine_keys,
     check_shared_evenly,
     check_teacher_given,
     check_weights_given,
@@ -66,7 +65,6 @@ def setup(args: argparse.Namespace) -> tuple[CfgNode, ImageData]:
     cfg = load_config(args)
     check_config(cfg, args.opts)
     check_unused_keys(cfg, args.opts, training=not args.eval_only)
-    check_engine_keys(cfg)
     check_shared_evenly(cfg)
     _check_weights(cfg, args)
     start_job(cfg, args)

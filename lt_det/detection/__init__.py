@@ -1,8 +1,11 @@
 """De-confound-TDE in Detectron2: importing this package registers its modules."""
 
-from .modeling.box_predictor import BoxPredictions, LTFastRCNNOutputLayers, TDEInference
+from .modeling.box_predictor import (
+    BoxPredictions,
+    LTFastRCNNOutputLayers,
+    build_box_predictor,
+)
 from .modeling.mask_head import LTMaskHead
-from .modeling.predictors import build_box_predictor
 from .modeling.roi_heads import LTCascadeROIHeads, LTStandardROIHeads
 from .modeling.teacher import DetectionTeacher
 from .modeling.timm_backbone import build_timm_fpn_backbone
@@ -14,7 +17,6 @@ __all__ = [
     "LTFastRCNNOutputLayers",
     "LTMaskHead",
     "LTStandardROIHeads",
-    "TDEInference",
     "build_box_predictor",
     "build_timm_fpn_backbone",
 ]

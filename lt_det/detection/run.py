@@ -8,8 +8,8 @@ from detectron2.utils import comm
 
 from lt_det.engine import LTCheckpointer, report_cost, write_config
 
-from .evaluation.direction_checks import check_directions
-from .evaluation.row_info import inference_settings
+from .evaluation.directions import check_directions
+from .evaluation.row_info import post_hoc_rows
 from .setup import setup
 from .trainer import LTTrainer
 
@@ -22,7 +22,7 @@ def train_or_evaluate(args: argparse.Namespace) -> CfgNode:
             model = LTTrainer.build_model(cfg)
             checkpointer = LTCheckpointer(model, save_dir=cfg.OUTPUT_DIR, complete=True)
             checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=args.resume)
-            check_directions(model, inference_settings(cfg), cfg.MODEL.WEIGHTS or cfg.OUTPUT_DIR)
+            check_directions(model, post_hoc_rows(cfg), cfg.MODEL.WEIGHTS or cfg.OUTPUT_DIR)
             results = LTTrainer.test(cfg, model)
             if comm.is_main_process():
                 verify_results(cfg, results)

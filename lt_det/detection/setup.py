@@ -11,7 +11,6 @@ from lt_det.config import add_lt_config
 from lt_det.data.lvis.catalog import CUSTOM_TRAIN, CUSTOM_VAL, register_from_config, registered_set
 from lt_det.data.lvis.reader import AnnotationSet
 from lt_det.engine import (
-    check_engine_keys,
     check_teacher_given,
     check_weights_given,
     merge_config,
@@ -81,7 +80,6 @@ def setup(args: argparse.Namespace) -> CfgNode:
     """
     cfg = load_config(args.config_file, args.opts, args)
     check_config(cfg)
-    check_engine_keys(cfg)
     _check_weights(cfg, args)
     start_job(cfg, args)
     if cfg.SOLVER.AMP.ENABLED and cfg.MODEL.DEVICE == "cpu":

@@ -12,6 +12,7 @@ from detectron2.evaluation import inference_on_dataset
 from detectron2.utils import comm
 from torch import nn
 
+from lt_det.core.post_hoc import PostHocMethod
 from lt_det.data.lvis.catalog import registered_set
 from lt_det.data.lvis.class_counts import image_counts, instance_counts
 from lt_det.data.lvis.detectron2_dicts import TrainingDicts
@@ -21,12 +22,13 @@ from lt_det.evaluation import results_table, write_results
 
 from .data.mapper import LTDatasetMapper
 from .data.train_loader import TrainingLoader, build_training_loader
-from .evaluation.direction_checks import untracked_direction
+from .evaluation.directions import untracked_direction
 from .evaluation.evaluator import LTEvaluator
-from .evaluation.row_info import inference_settings, row_info
-from .evaluation.tde_sweep import TDESweep
-from .modeling.box_predictor import LTFastRCNNOutputLayers, TDEInference
-from .modeling.box_stages import box_predictors
+from .evaluation.post_hoc_sweep import PostHocSweep
+from .evaluation.row_info import post_hoc_rows, row_info
+from .evaluation.training_counts import check_methods, training_counts
+from .modeling.box_predictor import LTFastRCNNOutputLayers
+from .modeling.cascade_inference import NO_COUNTS, Counts, box_predictors
 from .modeling.teacher import load_teacher
 
 logger = logging.getLogger(__name__)
@@ -83,7 +85,7 @@ class LTTrainer(LTTrainerBase):
         """Evaluate on every DATASETS.TEST; write and print the rows.
 
         Args:
-            cfg: TEST.TDE_ALPHAS and TEST.TDE_BACKGROUND_EXEMPT say which rows.
+            cfg: TEST.POST_HOC (or TEST.TDE_ALPHAS) says which rows.
             model: with its weights.
             evaluators: Detectron2's own way, used instead of ours where given.
 
@@ -92,19 +94,19 @@ class LTTrainer(LTTrainerBase):
         """
         if evaluators is not None:
             return super().test(cfg, model, evaluators)
-        settings = inference_settings(cfg)
-        heads = [row_info(cfg, setting) for setting in settings]
+        methods = post_hoc_rows(cfg)
+        rows_info = [row_info(cfg, method) for method in methods]
         tasks = ("bbox", "segm") if cfg.MODEL.MASK_ON else ("bbox",)
-        plain = model.module if hasattr(model, "module") else model
-        missing = untracked_direction(plain, settings)
+        detector = model.module if hasattr(model, "module") else model
+        missing = untracked_direction(detector, methods)
         if missing:
             logger.warning("%s", missing)
-        tested = answering(plain, settings)
+        tested = answering(detector, methods, training_counts(cfg, methods))
         rows: list[dict[str, Any]] = []
         for name in cfg.DATASETS.TEST:
             evaluator = LTEvaluator(
                 name,
-                heads,
+                rows_info,
                 tasks,
                 Path(cfg.OUTPUT_DIR, "inference", name),
                 per_category=cfg.TEST.PER_CATEGORY,
@@ -117,17 +119,27 @@ class LTTrainer(LTTrainerBase):
         return _as_detectron2_results(rows)
 
 
-def answering(model: Any, settings: list[TDEInference]) -> nn.Module:
-    """The model where it infers by the one setting itself, else a sweep over the settings.
+def answering(
+    model: Any,
+    methods: list[PostHocMethod],
+    counts: Counts = NO_COUNTS,
+) -> nn.Module:
+    """Return the model where it infers by the one method itself, else a sweep over the methods.
 
     A single α of TEST.TDE_ALPHAS need not be the model's own.
+
+    Raises:
+        ConfigError: a method that cannot read the model.
     """
-    own = {
-        predictor.inference_setting
+    inferred_by = {
+        predictor.post_hoc
         for predictor in box_predictors(model.roi_heads)
         if isinstance(predictor, LTFastRCNNOutputLayers)
     }
-    return model if len(settings) == 1 and own <= set(settings) else TDESweep(model, settings)
+    if len(methods) == 1 and inferred_by <= set(methods):
+        return model
+    check_methods(model, methods, counts)
+    return PostHocSweep(model, methods, counts)
 
 
 def _as_detectron2_results(rows: list[dict[str, Any]]) -> OrderedDict[str, Any]:

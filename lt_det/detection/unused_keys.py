@@ -6,6 +6,8 @@ from lt_det.config import LINEAR
 from lt_det.engine.config_merge import changed_keys
 from lt_det.errors import ConfigError
 
+from .modeling.roi_heads import LTCascadeROIHeads, lt_roi_heads
+
 _CASCADE, _ONE_STAGE = "LTCascadeROIHeads", "LTStandardROIHeads"
 
 _KEYPOINTS = "keypoints are not learned here"
@@ -58,7 +60,7 @@ def check_unused_keys(cfg: CfgNode) -> None:
     Raises:
         ConfigError: names the key.
     """
-    unused = {**_NEVER, **_OF_HEADS.get(cfg.MODEL.ROI_HEADS.NAME, {})}
+    unused = {**_NEVER, **_OF_HEADS.get(_kind(cfg), {})}
     for key, default in changed_keys(cfg).items():
         reason = next((why for at, why in unused.items() if f"{key}.".startswith(f"{at}.")), None)
         if reason is not None:
@@ -70,7 +72,12 @@ def check_unused_keys(cfg: CfgNode) -> None:
 def _check_normalizations(cfg: CfgNode) -> None:
     heads, mask_head = cfg.MODEL.ROI_HEADS.NAME, cfg.MODEL.ROI_MASK_HEAD.NAME
     options = cfg.MODEL.LT
-    if heads not in _OF_HEADS and options.CLASSIFIER.NORMALIZATION != LINEAR:
+    if not _kind(cfg) and options.LOSS.NAME != "cross_entropy":
+        raise ConfigError(
+            f"MODEL.LT.LOSS.NAME: MODEL.ROI_HEADS.NAME {heads} has no use for it: {_CASCADE} or "
+            f"{_ONE_STAGE} has"
+        )
+    if not _kind(cfg) and options.CLASSIFIER.NORMALIZATION != LINEAR:
         raise ConfigError(
             f"MODEL.LT.CLASSIFIER.NORMALIZATION: MODEL.ROI_HEADS.NAME {heads} has no use for it: "
             f"{_CASCADE} or {_ONE_STAGE} has; else set it to {LINEAR}"
@@ -100,7 +107,15 @@ def _check_box_head(cfg: CfgNode) -> None:
             "MODEL.ROI_BOX_HEAD.USE_FED_LOSS: the federated loss is a sigmoid one: set "
             f"MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE True and MODEL.LT.CLASSIFIER.NORMALIZATION {LINEAR}"
         )
-    if cfg.MODEL.ROI_HEADS.NAME == _CASCADE and not box.CLS_AGNOSTIC_BBOX_REG:
+    if _kind(cfg) == _CASCADE and not box.CLS_AGNOSTIC_BBOX_REG:
         raise ConfigError(
             "MODEL.ROI_BOX_HEAD.CLS_AGNOSTIC_BBOX_REG: a cascade's box regression is class-agnostic"
         )
+
+
+def _kind(cfg: CfgNode) -> str:
+    """Which of lt_det's RoI heads the config's are, or are a subclass of; ``""`` if none."""
+    heads = lt_roi_heads(cfg.MODEL.ROI_HEADS.NAME)
+    if heads is None:
+        return ""
+    return _CASCADE if issubclass(heads, LTCascadeROIHeads) else _ONE_STAGE

@@ -2,9 +2,9 @@
 
 from .checkpoints.checkpointer import LTCheckpointer
 from .checkpoints.model_record import ModelRecord, read_record, weights_to_load
+from .config_checks import check_choice, check_common_keys
 from .launch import run
 from .setup import (
-    check_engine_keys,
     check_shared_evenly,
     check_weights_given,
     log_like_detectron2,
@@ -21,7 +21,8 @@ __all__ = [
     "LTCheckpointer",
     "LTTrainerBase",
     "ModelRecord",
-    "check_engine_keys",
+    "check_choice",
+    "check_common_keys",
     "check_shared_evenly",
     "check_teacher_given",
     "check_weights_given",

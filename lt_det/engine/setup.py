@@ -49,16 +49,6 @@ def merge_config(
     return cfg
 
 
-def check_engine_keys(cfg: CfgNode) -> None:
-    """Raise ConfigError for a key of the training engine that cannot be."""
-    if cfg.SOLVER.ON_NON_FINITE not in ("stop", "skip"):
-        raise ConfigError(
-            f"SOLVER.ON_NON_FINITE: unknown {cfg.SOLVER.ON_NON_FINITE!r}; known: stop, skip"
-        )
-    if cfg.SOLVER.KEEP_CHECKPOINTS < 0:
-        raise ConfigError("SOLVER.KEEP_CHECKPOINTS: a number of checkpoints, or 0 for all")
-
-
 def check_shared_evenly(cfg: CfgNode) -> None:
     """Raise ConfigError for a batch that the processes cannot share evenly."""
     images, processes = cfg.SOLVER.IMS_PER_BATCH, comm.get_world_size()

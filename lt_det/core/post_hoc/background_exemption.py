@@ -105,6 +105,16 @@ class BackgroundExempt(PostHocMethod):
         self.method.check(context)
 
     @property
+    def name(self) -> str:
+        """The method's."""
+        return self.method.name
+
+    @property
+    def reads_class_counts(self) -> bool:
+        """As the method."""
+        return self.method.reads_class_counts
+
+    @property
     def uses_counterfactual(self) -> bool:
         """As the method."""
         return self.method.uses_counterfactual

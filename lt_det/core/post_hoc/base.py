@@ -100,14 +100,14 @@ class PostHocMethod(ABC):
     """Other class probabilities from a trained classifier; a frozen dataclass of its parameters.
 
     Attributes:
-        name: in :data:`POST_HOC_METHODS`; the dataclass decorator comes below ``register``.
+        registered_name: in :data:`POST_HOC_METHODS`, which tells it.
         exempt_by_default: whether background exemption wraps the method where there is background
             and nothing else is said.
         uses_features: whether it reads features, and so comes first in a combination.
         needs_class_counts: whether it reads the context's counts.
     """
 
-    name: ClassVar[str] = ""
+    registered_name: ClassVar[str] = ""
     exempt_by_default: ClassVar[bool] = False
     uses_features: ClassVar[bool] = False
     needs_class_counts: ClassVar[bool] = False
@@ -141,6 +141,16 @@ class PostHocMethod(ABC):
                 )
 
     @property
+    def name(self) -> str:
+        """In :data:`POST_HOC_METHODS`."""
+        return self.registered_name
+
+    @property
+    def reads_class_counts(self) -> bool:
+        """Whether the method reads the context's counts."""
+        return self.needs_class_counts
+
+    @property
     def uses_counterfactual(self) -> bool:
         """Whether the method reads the head direction's part of the logits."""
         return False
@@ -169,7 +179,7 @@ class _Methods(NameTable[type[PostHocMethod]]):
         put = super().register(name)
 
         def named(method: type[PostHocMethod]) -> type[PostHocMethod]:
-            method.name = name
+            method.registered_name = name
             return put(method)
 
         return named

@@ -53,6 +53,16 @@ class Combined(PostHocMethod):
                 raise ValueError(f"{method.name}: comes first in a combination")
 
     @property
+    def name(self) -> str:
+        """The methods' names."""
+        return "+".join(method.name for method in self.methods)
+
+    @property
+    def reads_class_counts(self) -> bool:
+        """Whether any of them does."""
+        return any(method.reads_class_counts for method in self.methods)
+
+    @property
     def uses_counterfactual(self) -> bool:
         """As the first method."""
         return self.methods[0].uses_counterfactual

@@ -10,6 +10,7 @@ from lt_det.data.root import datasets_root
 from lt_det.data.synthetic import SyntheticParameters, make_synthetic_set
 from lt_det.errors import DataError
 
+from .class_counts import image_counts, instance_counts
 from .detectron2_dicts import to_detectron2_dicts
 from .published import LVIS_SETS
 from .reader import AnnotationSet, read_annotations, with_frequencies
@@ -56,6 +57,24 @@ def registered_set(name: str) -> AnnotationSet:
     if not isinstance(annotation_set, AnnotationSet):
         raise DataError(f"{name}: no such data set is registered with lt_det")
     return annotation_set
+
+
+def registered_training_sets(cfg: CfgNode) -> list[AnnotationSet] | None:
+    """Return the sets of DATASETS.TRAIN, or ``None`` where one is not registered."""
+    sets = [MetadataCatalog.get(name).get("annotation_set") for name in cfg.DATASETS.TRAIN]
+    return sets if sets and all(isinstance(s, AnnotationSet) for s in sets) else None
+
+
+def training_instance_counts(cfg: CfgNode) -> list[int] | None:
+    """Count the training instances of each class over DATASETS.TRAIN; ``None`` where unknown."""
+    sets = registered_training_sets(cfg)
+    return None if sets is None else instance_counts(sets)
+
+
+def training_image_counts(cfg: CfgNode) -> list[int] | None:
+    """Count the training images of each class over DATASETS.TRAIN; ``None`` where unknown."""
+    sets = registered_training_sets(cfg)
+    return None if sets is None else image_counts(sets)
 
 
 def register_from_config(

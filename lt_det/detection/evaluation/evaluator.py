@@ -1,4 +1,4 @@
-"""LVIS evaluation of a detector, for one TDE setting or several."""
+"""LVIS evaluation of a detector, for one post-hoc method or several."""
 
 import itertools
 import logging
@@ -24,7 +24,7 @@ from lt_det.evaluation import (
 )
 from lt_det.evaluation.lvis.detections import FIELD_OF
 
-from .tde_sweep import SweepAnswer
+from .post_hoc_sweep import SweepAnswer
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class LTEvaluator(DatasetEvaluator):
 
     Args:
         dataset_name: registered by lt_det.
-        rows: heads of the rows: ``name``, ``alpha``, ``background_exempt``, ``slug``.
+        rows: of :func:`~lt_det.detection.evaluation.row_info.row_info`.
         tasks: ``("bbox",)`` or ``("bbox", "segm")``.
         folder: where detections go.
         per_category: report AP per category, too.
@@ -78,13 +78,13 @@ class LTEvaluator(DatasetEvaluator):
             if not isinstance(answer, SweepAnswer):
                 self._detections[0].append(self._columns(answer, image["image_id"]))
                 continue
-            # Boxes and masks of what several settings detect are encoded once.
+            # Boxes and masks of what several methods detect are encoded once.
             answer = answer.to(torch.device("cpu"))
             union = self._columns(answer.union, image["image_id"])
-            of_settings = zip(self._detections, answer.positions, answer.scores, strict=True)
-            for kept, positions, scores in of_settings:
-                own = scores.double().numpy()
-                kept.append(replace(union.take(positions.numpy()), scores=own))
+            of_methods = zip(self._detections, answer.positions, answer.scores, strict=True)
+            for kept, positions, scores in of_methods:
+                taken = union.take(positions.numpy())
+                kept.append(replace(taken, scores=scores.double().numpy()))
 
     def _columns(self, instances: Instances, image_id: int) -> Detections:
         """As columns: a record a detection takes several times the memory."""
@@ -119,7 +119,7 @@ class LTEvaluator(DatasetEvaluator):
         without = sum("instance_count" not in category for category in categories)
         if without:
             logger.warning(
-                "%s: %d of %d categories have no instance_count: no AP_share",
+                "%s: %d of %d categories have no instance_count: no AP_instance_weighted",
                 self._dataset_name,
                 without,
                 len(categories),
@@ -137,7 +137,7 @@ class LTEvaluator(DatasetEvaluator):
         return Detections.from_records([], self._fields)
 
     def _row(self, head: Record, results: Detections, truth: GroundTruth) -> Record:
-        row = {key: head[key] for key in ("name", "alpha", "background_exempt")}
+        row = {key: value for key, value in head.items() if key != "slug"}
         row["dataset"] = self._dataset_name
         row["detections"] = str(self._file(head))
         for task in self._tasks:
@@ -157,7 +157,8 @@ class LTEvaluator(DatasetEvaluator):
         categories = self._set.categories
         if all("instance_count" in category for category in categories):
             counts = {category["id"]: category["instance_count"] for category in categories}
-            metrics["AP_share"] = instance_weighted_ap(per_category, counts)
+            metrics["AP_instance_weighted"] = instance_weighted_ap(per_category, counts)
+            metrics["AP_share"] = metrics["AP_instance_weighted"]  # its name before
         if self._per_category:
             metrics["per_category"] = per_category
         return metrics

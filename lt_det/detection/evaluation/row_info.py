@@ -1,53 +1,90 @@
 """Which rows of results a config asks for, and how they are called."""
 
+import re
 from typing import Any
 
 from detectron2.config import CfgNode
 
 from lt_det.config import LINEAR
-from lt_det.detection.modeling.box_predictor import TDEInference
+from lt_det.core.post_hoc import TDE, BackgroundExempt, NoPostHoc, PostHocMethod
+from lt_det.engine.post_hoc import spelled_methods, swept_tde
 
 _TE_NAMES = {
+    LINEAR: "Baseline",
     "deconfound": "De-confound",
     "cosine": "Cosine",
     "capsule": "Capsule",
     "tau_norm": "τ-norm",
     "lws": "LWS",
 }
+_OLD_NAMES = ("TEST.TDE_ALPHAS", "TEST.TDE_BACKGROUND_EXEMPT")
 
 
-def inference_settings(cfg: CfgNode) -> list[TDEInference]:
-    """Settings of TEST.TDE_ALPHAS × TEST.TDE_BACKGROUND_EXEMPT, or the one of MODEL.LT.TDE.
+def post_hoc_rows(cfg: CfgNode) -> list[PostHocMethod]:
+    """Return the post-hoc method of each row.
 
-    α = 0 has nothing to exempt: it gives one setting.
+    They are TEST.POST_HOC's, else TEST.TDE_ALPHAS × TEST.TDE_BACKGROUND_EXEMPT, else the one of
+    MODEL.LT.TDE.
+
+    Raises:
+        ConfigError: a call of TEST.POST_HOC that is none.
     """
-    tde = cfg.MODEL.LT.TDE
-    alphas = list(cfg.TEST.TDE_ALPHAS) or [tde.ALPHA if tde.ENABLED else 0.0]
-    exempts = list(cfg.TEST.TDE_BACKGROUND_EXEMPT) or [tde.BACKGROUND_EXEMPT]
-    settings = []
-    for alpha in alphas:
-        for exempt in exempts if alpha else [exempts[-1]]:
-            settings.append(TDEInference(float(alpha), bool(exempt)))
-    return settings
+    spelled = spelled_methods(cfg, has_background=True, old_names=_OLD_NAMES)
+    return spelled or swept_tde(cfg, has_background=True)
 
 
-def row_info(cfg: CfgNode, setting: TDEInference) -> dict[str, Any]:
-    """``name``, ``alpha``, ``background_exempt`` and ``slug`` of a setting's row."""
-    normalization = cfg.MODEL.LT.CLASSIFIER.NORMALIZATION
-    if cfg.MODEL.LT.XERM.ENABLED and setting.alpha == 0:
+def row_info(cfg: CfgNode, method: PostHocMethod) -> dict[str, Any]:
+    """Return what a row says of itself.
+
+    Returns:
+        ``name``; ``method`` and ``params`` of the post-hoc method; ``alpha`` and
+        ``background_exempt``, ``None`` where the classifier tracks no direction; ``slug``, its
+        folder.
+    """
+    name, slug = _model_name(cfg)
+    info = {"method": method.name, "params": method.params, **_tde_columns(cfg, method)}
+    if isinstance(method, NoPostHoc):
+        return {"name": name, "slug": slug, **info}
+    return {"name": f"{name}{_label(method)}", "slug": f"{slug}_{_slug(method)}", **info}
+
+
+def _model_name(cfg: CfgNode) -> tuple[str, str]:
+    """Of the trained model, and its slug."""
+    if cfg.MODEL.LT.XERM.ENABLED:
         balanced = cfg.MODEL.LT.XERM.BALANCED
-        name = f"xERM_{balanced.upper()}"
-        return {"name": name, "alpha": None, "background_exempt": None, "slug": f"xerm_{balanced}"}
-    if normalization == LINEAR:
-        return {"name": "Baseline", "alpha": None, "background_exempt": None, "slug": "baseline"}
-    te_name = _TE_NAMES[normalization]
-    head = {"alpha": setting.alpha, "background_exempt": setting.background_exempt}
-    if setting.alpha == 0:
+        return f"xERM_{balanced.upper()}", f"xerm_{_as_slug(balanced)}"
+    classifier, loss = cfg.MODEL.LT.CLASSIFIER.NORMALIZATION, cfg.MODEL.LT.LOSS.NAME
+    name = _TE_NAMES.get(classifier, classifier)
+    slug = "baseline" if classifier == LINEAR else classifier
+    if loss == "cross_entropy":
+        return name, slug
+    return (loss if classifier == LINEAR else f"{name}, {loss}"), f"{slug}_{_as_slug(loss)}"
+
+
+def _tde_columns(cfg: CfgNode, method: PostHocMethod) -> dict[str, Any]:
+    exempt = isinstance(method, BackgroundExempt)
+    inner = method.method if isinstance(method, BackgroundExempt) else method
+    if isinstance(inner, TDE):
+        return {"alpha": inner.alpha, "background_exempt": exempt}
+    normalized = cfg.MODEL.LT.CLASSIFIER.NORMALIZATION != LINEAR
+    if normalized and not cfg.MODEL.LT.XERM.ENABLED and isinstance(method, NoPostHoc):
         # Nothing was subtracted, so nothing was exempted.
-        return {**head, "background_exempt": False, "name": te_name, "slug": normalization}
-    exemption = "with" if setting.background_exempt else "without"
-    return {
-        **head,
-        "name": f"{te_name}-TDE α={setting.alpha:g} {exemption} exemption",
-        "slug": f"{normalization}_tde_{setting.alpha:g}_{exemption}_exemption",
-    }
+        return {"alpha": 0.0, "background_exempt": False}
+    return {"alpha": None, "background_exempt": None}
+
+
+def _label(method: PostHocMethod) -> str:
+    # TDE is shown both ways, so each is named.
+    return f"{method.label} without exemption" if isinstance(method, TDE) else method.label
+
+
+def _slug(method: PostHocMethod) -> str:
+    inner = method.method if isinstance(method, BackgroundExempt) else method
+    if isinstance(inner, TDE):
+        with_or_without = "without" if isinstance(method, TDE) else "with"
+        return f"tde_{inner.alpha:g}_{with_or_without}_exemption"
+    return _as_slug(f"{method.name}_{method.params}")
+
+
+def _as_slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "_", text.lower()).strip("_")

@@ -1,72 +1,61 @@
-"""Fast R-CNN outputs whose classifier is normalized, tracks its head direction, and infers by TDE.
+"""Fast R-CNN outputs that hold their classifier and their loss as objects, and infer post-hoc.
 
 Shape legend, besides Detectron2's (``fast_rcnn.py``):
     R: RoIs of a batch      C: foreground classes; column C of the logits is background
     D: box-head features    pred_class_logits (R, C + 1), proposal deltas (R, 4) or (R, 4 C)
 """
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from detectron2.config import CfgNode, configurable
 from detectron2.layers import ShapeSpec
 from detectron2.modeling.roi_heads.fast_rcnn import FastRCNNOutputLayers
 from detectron2.structures import Instances
 from torch import Tensor
 
-from lt_det.config import classifier_options
-from lt_det.core import (
-    HeadDirection,
-    MultiHeadNormalizedClassifier,
-    background_exempt_probs,
-)
-from lt_det.core.layers.normalized_classifier import tde_logits
+from lt_det.config import LINEAR, classifier_options
+from lt_det.core import HeadDirection
+from lt_det.core.layers import build_classifier, has_counterfactual
+from lt_det.core.losses import CrossEntropyLoss, Loss
+from lt_det.core.post_hoc import ClassifierOutputs, NoPostHoc, PostHocContext, PostHocMethod
+from lt_det.data.lvis.catalog import training_instance_counts
+from lt_det.engine.losses import loss_of
+from lt_det.engine.post_hoc import model_post_hoc
 
-
-@dataclass(frozen=True)
-class TDEInference:
-    """How class probabilities are made from logits.
-
-    Attributes:
-        alpha: α; 0 is inference by the total effect.
-        background_exempt: whether the foreground/background ratio is left as TE has it.
-    """
-
-    alpha: float = 0.0
-    background_exempt: bool = True
+# Fields of proposals that carry what a loss takes beside logits and labels: this, and its name.
+EXTRA_INPUT = "loss_input_"
 
 
 class BoxPredictions(NamedTuple):
     """What :class:`LTFastRCNNOutputLayers` predicts for R RoIs.
 
     Attributes:
-        te_logits: (R, C + 1) total-effect logits, background last.
+        te_logits: (R, C + 1) total-effect logits, background last (and what the loss adds).
         proposal_deltas: (R, 4) or (R, 4 C).
-        counterfactual_logits: (R, C + 1) the head direction's part of the logits at α = 1; ``None``
-            in training and in a predictor that infers by TE, which makes them where asked:
-            :meth:`LTFastRCNNOutputLayers.counterfactual_logits_of`.
-        features: (R, D) classifier inputs, in training for the head direction; ``None`` where
-            ``counterfactual_logits`` is made already.
+        features: (R, D) classifier inputs.
+        counterfactual_logits: (R, C + 1) the head direction's part of the logits at α = 1, where
+            the predictor's own inference needs them; else they are made when asked for.
     """
 
     te_logits: Tensor
     proposal_deltas: Tensor
-    counterfactual_logits: Tensor | None
-    features: Tensor | None
+    features: Tensor
+    counterfactual_logits: Tensor | None = None
 
 
 class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
-    """Detectron2's output layers with :class:`~lt_det.core.MultiHeadNormalizedClassifier`.
+    """Detectron2's output layers with any classifier, any loss and any post-hoc method of lt_det.
 
-    Training is cross-entropy on TE logits; :meth:`losses` moves the head direction by the mean
-    feature of the step's foreground RoIs. Inference is TDE with or without background exemption.
+    :meth:`losses` moves the head direction by the mean feature of the step's foreground RoIs.
 
     Attributes:
         cls_score: the classifier, C + 1 classes with background last.
-        head_direction: d; at zero (never updated), inference is TE.
-        inference_setting: may be changed after training; takes no part in it.
+        loss: of its logits. Detectron2's own sigmoid and federated losses take its place where they
+            are switched on.
+        head_direction: d, of a classifier that has a counterfactual; else ``None``. At zero (never
+            updated), TDE is TE.
+        post_hoc: how class probabilities are made at inference; takes no part in training.
     """
 
     @configurable
@@ -74,114 +63,155 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         self,
         input_shape: ShapeSpec,
         *,
-        normalization: str,
-        num_heads: int,
-        temperature: float,
-        weight_norm_offset: float,
-        weight_norm_power: float,
-        direction_momentum: float,
-        inference_setting: TDEInference,
+        classifier: str = LINEAR,
+        classifier_options: dict[str, Any] | None = None,
+        direction_momentum: float = 0.9998,
+        loss: Loss | None = None,
+        post_hoc: PostHocMethod | None = None,
         **kwargs: Any,
     ) -> None:
         """
         Args:
             input_shape: of the box head's output; D is its size.
-            normalization, num_heads, temperature, weight_norm_offset, weight_norm_power: as in
-                :class:`~lt_det.core.MultiHeadNormalizedClassifier`.
+            classifier: a name of :data:`~lt_det.core.layers.CLASSIFIERS`; ``"linear"`` is
+                Detectron2's own layer with its initialisation.
+            classifier_options: what the classifier takes.
             direction_momentum: μ.
-            inference_setting: α and background exemption.
+            loss: cross-entropy if ``None``.
+            post_hoc: none if ``None``.
             kwargs: those of Detectron2's FastRCNNOutputLayers.
 
         Raises:
-            ValueError: a sigmoid loss, which has no background class to exempt and no softmax for
-                TDE, or classifier arguments that do not fit.
+            ValueError: a sigmoid loss with anything but a linear classifier, cross-entropy and no
+                post-hoc method, which need softmax; or arguments that do not fit.
         """
         super().__init__(input_shape, **kwargs)
+        self.loss = loss or CrossEntropyLoss(background_index=self.num_classes)
+        self.post_hoc = post_hoc or NoPostHoc()
         if self.use_sigmoid_ce:
-            raise ValueError(
-                "MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE: TDE and background exemption need softmax "
-                "probabilities; use MODEL.LT.CLASSIFIER.NORMALIZATION linear with sigmoid losses"
-            )
+            self._check_sigmoid(classifier)
         in_features = self.cls_score.in_features
-        self.cls_score = MultiHeadNormalizedClassifier(
-            in_features,
-            self.num_classes + 1,
-            num_heads=num_heads,
-            temperature=temperature,
-            normalization=normalization,
-            weight_norm_offset=weight_norm_offset,
-            weight_norm_power=weight_norm_power,
+        num_outputs = self.loss.num_outputs(self.num_classes + 1)
+        if classifier != LINEAR or num_outputs != self.num_classes + 1:
+            options = classifier_options or {}
+            self.cls_score = build_classifier(classifier, in_features, num_outputs, **options)
+        self.head_direction = (
+            HeadDirection(in_features, direction_momentum)
+            if has_counterfactual(self.cls_score)
+            else None
         )
-        self.head_direction = HeadDirection(in_features, direction_momentum)
-        self.inference_setting = inference_setting
+        if self.post_hoc.uses_counterfactual and self.head_direction is None:
+            raise ValueError(
+                "MODEL.LT.TDE.ENABLED needs a normalized classifier; "
+                f"MODEL.LT.CLASSIFIER.NORMALIZATION is {classifier}"
+            )
 
     @classmethod
     def from_config(cls, cfg: CfgNode, input_shape: ShapeSpec) -> dict[str, Any]:
         """Read MODEL.LT and Detectron2's own keys."""
-        tde = cfg.MODEL.LT.TDE
+        num_classes = cfg.MODEL.ROI_HEADS.NUM_CLASSES
         return {
             **super().from_config(cfg, input_shape),
-            **classifier_options(cfg),
+            "classifier": cfg.MODEL.LT.CLASSIFIER.NORMALIZATION,
+            "classifier_options": classifier_options(cfg),
             "direction_momentum": cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM,
-            "normalization": cfg.MODEL.LT.CLASSIFIER.NORMALIZATION,
-            "inference_setting": TDEInference(
-                alpha=tde.ALPHA if tde.ENABLED else 0.0, background_exempt=tde.BACKGROUND_EXEMPT
-            ),
+            "loss": loss_of(cfg, lambda: training_instance_counts(cfg), num_classes),
+            "post_hoc": model_post_hoc(cfg, has_background=True),
         }
+
+    def _check_sigmoid(self, classifier: str) -> None:
+        plain = type(self.loss) is CrossEntropyLoss and isinstance(self.post_hoc, NoPostHoc)
+        if classifier != LINEAR or not plain:
+            raise ValueError(
+                "MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE: TDE and background exemption need softmax "
+                "probabilities; use MODEL.LT.CLASSIFIER.NORMALIZATION linear with sigmoid losses"
+            )
+
+    def context(
+        self, class_counts: Tensor | None = None, image_counts: Tensor | None = None
+    ) -> PostHocContext:
+        """Return what post-hoc methods know of this predictor beside its outputs.
+
+        Args:
+            class_counts, image_counts: (C,) training instances and images, where they are known.
+        """
+        return PostHocContext(
+            background_index=self.num_classes,
+            class_counts=class_counts,
+            image_counts=image_counts,
+            classifier=self.cls_score,
+            head_direction=self.head_direction,
+        )
 
     def forward(self, x: Tensor) -> BoxPredictions:
         """Predict for R RoIs from (R, D) features, or (R, …) ones that flatten to D."""
         x = x.flatten(start_dim=1)
         proposal_deltas = self.bbox_pred(x)
-        if self.training or self.inference_setting.alpha == 0:
-            return BoxPredictions(self.cls_score(x), proposal_deltas, None, x)
-        te_logits, share = self.cls_score.effects(x, self.head_direction.direction)
-        return BoxPredictions(te_logits, proposal_deltas, share, None)
+        if self.training or not self.post_hoc.uses_counterfactual:
+            return BoxPredictions(self.cls_score(x), proposal_deltas, x)
+        assert self.head_direction is not None
+        te_logits, counterfactual = self.cls_score.effects(x, self.head_direction.direction)
+        return BoxPredictions(te_logits, proposal_deltas, x, counterfactual)
 
     def losses(self, predictions: BoxPredictions, proposals: list[Instances]) -> dict[str, Tensor]:
-        """Detectron2's losses on the TE logits; updates the head direction when training.
+        """Detectron2's losses, with ``loss_cls`` by :attr:`loss`; moves the head direction.
 
         Every process must call this in every step: the direction is all-reduced.
         """
-        if self.training and predictions.features is not None:
+        if self.training and self.head_direction is not None:
             # Background is the last index: labels in [0, C) are foreground.
             labels = torch.cat([p.gt_classes for p in proposals])
             foreground = (labels >= 0) & (labels < self.num_classes)
             self.head_direction.update(predictions.features, foreground)
-        return super().losses(predictions[:2], proposals)
+        logits = predictions.te_logits[:, : self.num_classes + 1]
+        losses: dict[str, Tensor] = super().losses((logits, predictions.proposal_deltas), proposals)
+        if type(self.loss) is CrossEntropyLoss or not proposals:
+            return losses
+        loss = self.loss(
+            predictions.te_logits,
+            torch.cat([p.gt_classes for p in proposals]),
+            **self._extra_inputs(proposals),
+        )
+        return {**losses, "loss_cls": loss * self.loss_weight.get("loss_cls", 1.0)}
+
+    def _extra_inputs(self, proposals: list[Instances]) -> dict[str, Tensor]:
+        """What the loss takes besides, where the proposals carry it."""
+        return {
+            name: torch.cat([p.get(EXTRA_INPUT + name) for p in proposals])
+            for name in self.loss.extra_inputs
+            if proposals[0].has(EXTRA_INPUT + name)
+        }
+
+    def outputs(self, predictions: BoxPredictions) -> ClassifierOutputs:
+        """Return what post-hoc methods read; made once, it serves several of them."""
+        if self.head_direction is None:
+            return ClassifierOutputs(predictions.te_logits, predictions.features)
+        direction = self.head_direction.direction
+
+        def counterfactual_logits() -> Tensor:
+            if predictions.counterfactual_logits is not None:
+                return predictions.counterfactual_logits
+            made: Tensor = self.cls_score.counterfactual_logits(predictions.features, direction)
+            return made
+
+        return ClassifierOutputs(predictions.te_logits, predictions.features, counterfactual_logits)
+
+    def class_probs(
+        self, outputs: ClassifierOutputs, method: PostHocMethod, context: PostHocContext
+    ) -> Tensor:
+        """Return (R, C + 1) class probabilities, background last, by a post-hoc method."""
+        if isinstance(method, NoPostHoc):
+            return self.loss.probs(outputs.te_logits)
+        return method.probs(outputs, context)
 
     def predict_probs(
         self, predictions: BoxPredictions, proposals: list[Instances]
     ) -> list[Tensor]:
-        """(R_i, C + 1) class probabilities of each image under :attr:`inference_setting`."""
-        probs = self.class_probs(predictions, self.inference_setting)
+        """Return (R_i, C + 1) class probabilities of each image, by :attr:`post_hoc`."""
+        if self.use_sigmoid_ce:
+            return super().predict_probs(predictions[:2], proposals)
+        probs = self.class_probs(self.outputs(predictions), self.post_hoc, self.context())
         return list(probs.split([len(p) for p in proposals]))
-
-    def counterfactual_logits_of(self, predictions: BoxPredictions) -> Tensor:
-        """(R, C + 1) share of the head direction in the logits, at α = 1.
-
-        Made here for predictions of a predictor that itself infers by TE: a sweep over α or a
-        teacher asks for it, too.
-        """
-        if predictions.counterfactual_logits is not None:
-            return predictions.counterfactual_logits
-        assert predictions.features is not None
-        return self.cls_score.counterfactual_logits(
-            predictions.features, self.head_direction.direction
-        )
-
-    def class_probs(self, predictions: BoxPredictions, setting: TDEInference) -> Tensor:
-        """(R, C + 1) class probabilities, background last, under any setting."""
-        if setting.alpha == 0:
-            return F.softmax(predictions.te_logits, dim=-1)
-        logits = tde_logits(
-            predictions.te_logits, self.counterfactual_logits_of(predictions), setting.alpha
-        )
-        if not setting.background_exempt:
-            return F.softmax(logits, dim=-1)
-        return background_exempt_probs(
-            predictions.te_logits, logits, background_index=self.num_classes
-        )
 
     def predict_boxes(
         self, predictions: BoxPredictions, proposals: list[Instances]
@@ -194,3 +224,16 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
     ) -> list[Tensor]:
         """As Detectron2's."""
         return super().predict_boxes_for_gt_classes(predictions[:2], proposals)
+
+
+def build_box_predictor(
+    cfg: CfgNode, input_shape: ShapeSpec, **kwargs: Any
+) -> LTFastRCNNOutputLayers:
+    """Build the box predictor of a config, for RoI heads of lt_det's and of one's own.
+
+    Args:
+        cfg: with lt_det's keys.
+        input_shape: of the box head's output.
+        kwargs: override what the config says (``box2box_transform`` of a cascade stage).
+    """
+    return LTFastRCNNOutputLayers(cfg, input_shape, **kwargs)

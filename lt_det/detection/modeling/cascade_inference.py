@@ -1,74 +1,128 @@
-"""From box stages to detections, for lt_det's heads with one TDE setting or several."""
+"""From RoI features to detections, through one box stage or a cascade's, by any post-hoc method."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from detectron2.modeling.roi_heads.cascade_rcnn import CascadeROIHeads
 from detectron2.modeling.roi_heads.fast_rcnn import FastRCNNOutputLayers
 from detectron2.structures import Boxes, Instances
 from torch import Tensor
 
-from .box_predictor import BoxPredictions, LTFastRCNNOutputLayers, TDEInference
-from .box_stages import box_predictors, predict_stage
+from lt_det.core.post_hoc import ClassifierOutputs, PostHocMethod
+
+from .box_predictor import LTFastRCNNOutputLayers
 from .nms import select_detections
 
-# Predictor, predictions and proposals of one stage.
-Stage = tuple[FastRCNNOutputLayers, Any, list[Instances]]
+
+class Stage(NamedTuple):
+    """One box stage's answer for the proposals of a batch.
+
+    Attributes:
+        predictor: of the stage.
+        predictions: Detectron2's tuple, or :class:`~lt_det.detection.BoxPredictions`.
+        proposals: an image each.
+        outputs: what post-hoc methods read, made once for all of them; ``None`` where the predictor
+            is not lt_det's.
+    """
+
+    predictor: FastRCNNOutputLayers
+    predictions: Any
+    proposals: list[Instances]
+    outputs: ClassifierOutputs | None
+
+
+class Counts(NamedTuple):
+    """Training instances and images per category, (C,) each, that post-hoc methods may ask for."""
+
+    instances: Tensor | None = None
+    images: Tensor | None = None
+
+
+NO_COUNTS = Counts()
+
+
+def box_predictors(roi_heads: Any) -> list[Any]:
+    """Return the predictor of each stage: one of Faster R-CNN's heads, several of a cascade's."""
+    if isinstance(roi_heads, CascadeROIHeads):
+        return list(roi_heads.box_predictor)
+    return [roi_heads.box_predictor]
+
+
+def predict_stage(
+    roi_heads: Any, maps: list[Tensor], proposals: list[Instances], stage: int
+) -> Any:
+    """Return the predictions of a stage for proposals: Detectron2's tuple, or BoxPredictions.
+
+    Args:
+        roi_heads: Detectron2's standard or cascade heads, or lt_det's.
+        maps: those feature maps that ``roi_heads.box_in_features`` names.
+        proposals: an image each, with ``proposal_boxes``.
+        stage: 0 for standard heads.
+    """
+    if isinstance(roi_heads, CascadeROIHeads):
+        return roi_heads._run_stage(maps, proposals, stage)
+    pooled = roi_heads.box_pooler(maps, [p.proposal_boxes for p in proposals])
+    return roi_heads.box_predictor(roi_heads.box_head(pooled))
 
 
 def run_box_stages(
     roi_heads: Any, features: dict[str, Tensor], proposals: list[Instances]
 ) -> list[Stage]:
-    """Box predictions of each cascade stage (or the one stage) for RPN's proposals."""
+    """Run each cascade stage (or the one stage) on RPN's proposals."""
     maps = [features[name] for name in roi_heads.box_in_features]
     stages: list[Stage] = []
     image_sizes = [p.image_size for p in proposals]
     for index, predictor in enumerate(box_predictors(roi_heads)):
         if stages:
-            previous, predictions, proposals = stages[-1]
-            boxes = previous.predict_boxes(predictions, proposals)
+            boxes = stages[-1].predictor.predict_boxes(stages[-1].predictions, proposals)
             proposals = roi_heads._create_proposals_from_boxes(boxes, image_sizes)
-        stages.append((predictor, predict_stage(roi_heads, maps, proposals, index), proposals))
+        predictions = predict_stage(roi_heads, maps, proposals, index)
+        lt = isinstance(predictor, LTFastRCNNOutputLayers) and not predictor.use_sigmoid_ce
+        outputs = predictor.outputs(predictions) if lt else None
+        stages.append(Stage(predictor, predictions, proposals, outputs))
     return stages
 
 
-def box_detections(stages: list[Stage], setting: TDEInference | None = None) -> list[Instances]:
-    """Detections an image: stage-averaged probabilities on the last stage's boxes.
+def box_detections(
+    stages: list[Stage], method: PostHocMethod | None = None, counts: Counts = NO_COUNTS
+) -> list[Instances]:
+    """Return the detections of each image: stage-averaged probabilities on the last boxes.
 
     Args:
         stages: of :func:`run_box_stages`.
-        setting: of TDE; ``None`` leaves each predictor its own.
+        method: post-hoc; ``None`` leaves each predictor its own.
+        counts: of the training set, for methods that ask for them.
 
     Returns:
         instances with ``pred_boxes``, ``scores`` and ``pred_classes``, best first, as Detectron2's
         ``fast_rcnn_inference`` gives them.
     """
-    probs = mean_probs(stages, setting)
-    predictor, predictions, proposals = stages[-1]
+    probs = mean_probs(stages, method, counts)
+    predictor, predictions, proposals, _ = stages[-1]
     sizes = [len(p) for p in proposals]
-    deltas = predictions[1].split(sizes)
-    return [
-        _detections_of_image(predictor, own_probs, own_deltas, own)
-        for own_probs, own_deltas, own in zip(probs.split(sizes), deltas, proposals, strict=True)
-    ]
+    of_images = zip(probs.split(sizes), predictions[1].split(sizes), proposals, strict=True)
+    return [_detections_of_image(predictor, *of_image) for of_image in of_images]
 
 
-def mean_probs(stages: list[Stage], setting: TDEInference | None = None) -> Tensor:
-    """(R, C + 1) class probabilities averaged over the stages; arguments as above."""
-    probs = _stage_probs(stages[0], setting)
+def mean_probs(
+    stages: list[Stage], method: PostHocMethod | None = None, counts: Counts = NO_COUNTS
+) -> Tensor:
+    """Return (R, C + 1) class probabilities averaged over the stages; arguments as above."""
+    probs = _stage_probs(stages[0], method, counts)
     if len(stages) == 1:
         return probs
     # In Detectron2's order of additions, for its scores to the bit.
     for stage in stages[1:]:
-        probs = probs + _stage_probs(stage, setting)
+        probs = probs + _stage_probs(stage, method, counts)
     return probs * (1.0 / len(stages))
 
 
-def _stage_probs(stage: Stage, setting: TDEInference | None) -> Tensor:
-    predictor, predictions, proposals = stage
-    if setting is not None and isinstance(predictor, LTFastRCNNOutputLayers):
-        assert isinstance(predictions, BoxPredictions)
-        return predictor.class_probs(predictions, setting)
-    return torch.cat(predictor.predict_probs(predictions, proposals))
+def _stage_probs(stage: Stage, method: PostHocMethod | None, counts: Counts) -> Tensor:
+    predictor = stage.predictor
+    if method is None or stage.outputs is None:
+        return torch.cat(predictor.predict_probs(stage.predictions, stage.proposals))
+    assert isinstance(predictor, LTFastRCNNOutputLayers)
+    return predictor.class_probs(stage.outputs, method, predictor.context(*counts))
 
 
 def _detections_of_image(
@@ -90,15 +144,15 @@ def _detections_of_image(
         moved[:, 1::2].clamp_(0, height)
         return moved
 
-    rois, classes, kept = select_detections(
+    rois, classes, kept_boxes = select_detections(
         scores,
         boxes_of,
         predictor.test_score_thresh,
         predictor.test_nms_thresh,
         predictor.test_topk_per_image,
     )
-    found = Instances(proposals.image_size)
-    found.pred_boxes = Boxes(kept)
-    found.scores = probs[rois, classes]
-    found.pred_classes = classes
-    return found
+    detected = Instances(proposals.image_size)
+    detected.pred_boxes = Boxes(kept_boxes)
+    detected.scores = probs[rois, classes]
+    detected.pred_classes = classes
+    return detected

@@ -1,7 +1,8 @@
-"""Detectron2's RoI heads with lt_det's box predictors, and with xERM's teacher where there is one.
+"""Detectron2's RoI heads with lt_det's box predictors, and with a teacher where there is one.
 
 Training without a teacher is Detectron2's own; inference gives Detectron2's detections at a cost
-that does not follow the number of classes.
+that does not follow the number of classes. A subclass under a name of one's own, registered with
+Detectron2, is accepted wherever these are.
 """
 
 from typing import Any
@@ -14,37 +15,57 @@ from detectron2.modeling.roi_heads import (
     CascadeROIHeads,
     StandardROIHeads,
 )
-from detectron2.structures import Instances
+from detectron2.structures import ImageList, Instances
 from torch import Tensor
 
 from lt_det.detection.data.partial_masks import with_masks
 
+from .box_predictor import build_box_predictor
 from .cascade_inference import box_detections, run_box_stages
 from .mask_head import LTMaskHead
 from .mask_inference import predict_masks
-from .predictors import build_box_predictor
-from .xerm_student import TeacherMixin
+from .teacher import DetectionTeacher, TeacherLogits
 
 
-class _LTForward:
-    """Of RoI heads: inference whose cost follows the detections; masks of those that have one."""
+class LTROIHeads(StandardROIHeads):
+    """What standard and cascade heads share: a teacher, and the masks of detections.
 
-    def _forward_box(self, features: Any, proposals: list[Instances], *targets: Any) -> Any:
-        if self.training:  # type: ignore[attr-defined]
-            return super()._forward_box(features, proposals, *targets)  # type: ignore[misc]
-        return box_detections(run_box_stages(self, features, proposals))
+    Attributes:
+        teacher_logits: puts a teacher's logits on sampled proposals; outside the module's state.
+    """
 
-    def _forward_mask(self, features: Any, instances: list[Instances]) -> Any:
-        if self.training and self.mask_on:  # type: ignore[attr-defined]
-            instances = with_masks(instances)
-        own = self.mask_on and isinstance(self.mask_head, LTMaskHead)  # type: ignore[attr-defined]
-        if self.training or not own or self.mask_pooler is None:  # type: ignore[attr-defined]
-            return super()._forward_mask(features, instances)  # type: ignore[misc]
-        return predict_masks(self, features, instances)
+    teacher_logits: TeacherLogits | None = None
+
+    def set_teacher(self, teacher: DetectionTeacher) -> None:
+        """Learn from a teacher beside the labels, from now on."""
+        self.teacher_logits = TeacherLogits(teacher)
+
+    def forward(
+        self,
+        images: ImageList,
+        features: dict[str, Tensor],
+        proposals: list[Instances],
+        targets: list[Instances] | None = None,
+    ) -> Any:
+        """As Detectron2's, the teacher looking at the same, identically augmented images."""
+        if self.teacher_logits is None or not self.training:
+            return super().forward(images, features, proposals, targets)
+        with self.teacher_logits.of(images):
+            return super().forward(images, features, proposals, targets)
+
+    def _forward_mask(self, features: dict[str, Tensor], instances: list[Instances]) -> Any:
+        if self.training:
+            # Those that have a box alone train no mask.
+            masked = with_masks(instances) if self.mask_on else instances
+            return super()._forward_mask(features, masked)
+        lt_masks = self.mask_on and isinstance(self.mask_head, LTMaskHead)
+        if lt_masks and self.mask_pooler is not None:
+            return predict_masks(self, features, instances)
+        return super()._forward_mask(features, instances)
 
 
 @ROI_HEADS_REGISTRY.register()
-class LTStandardROIHeads(_LTForward, TeacherMixin, StandardROIHeads):
+class LTStandardROIHeads(LTROIHeads):
     """Faster and Mask R-CNN's RoI heads with the predictor of MODEL.LT."""
 
     @classmethod
@@ -54,13 +75,16 @@ class LTStandardROIHeads(_LTForward, TeacherMixin, StandardROIHeads):
         return built
 
     def _forward_box(self, features: dict[str, Tensor], proposals: list[Instances]) -> Any:
-        self.attach_teacher_logits(proposals, 0)
+        if not self.training:
+            return box_detections(run_box_stages(self, features, proposals))
+        if self.teacher_logits is not None:
+            self.teacher_logits.attach(proposals, stage=0)
         return super()._forward_box(features, proposals)
 
 
 @ROI_HEADS_REGISTRY.register()
-class LTCascadeROIHeads(_LTForward, TeacherMixin, CascadeROIHeads):
-    """Cascade R-CNN's RoI heads; each stage owns its classifier and its head direction."""
+class LTCascadeROIHeads(LTROIHeads, CascadeROIHeads):
+    """Cascade R-CNN's RoI heads; each stage owns its classifier, loss and head direction."""
 
     @classmethod
     def _init_box_head(cls, cfg: CfgNode, input_shape: dict[str, ShapeSpec]) -> dict[str, Any]:
@@ -75,6 +99,23 @@ class LTCascadeROIHeads(_LTForward, TeacherMixin, CascadeROIHeads):
         ]
         return built
 
+    def _forward_box(
+        self,
+        features: dict[str, Tensor],
+        proposals: list[Instances],
+        targets: list[Instances] | None = None,
+    ) -> Any:
+        if not self.training:
+            return box_detections(run_box_stages(self, features, proposals))
+        return super()._forward_box(features, proposals, targets)
+
     def _run_stage(self, features: list[Tensor], proposals: list[Instances], stage: int) -> Any:
-        self.attach_teacher_logits(proposals, stage)
+        if self.training and self.teacher_logits is not None:
+            self.teacher_logits.attach(proposals, stage)
         return super()._run_stage(features, proposals, stage)
+
+
+def lt_roi_heads(name: str) -> type[LTROIHeads] | None:
+    """Return the class of MODEL.ROI_HEADS.NAME if it is lt_det's or a subclass, else ``None``."""
+    heads = ROI_HEADS_REGISTRY.get(name) if name in ROI_HEADS_REGISTRY else None
+    return heads if heads is not None and issubclass(heads, LTROIHeads) else None

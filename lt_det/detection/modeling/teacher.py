@@ -2,7 +2,9 @@
 
 import logging
 import os
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import torch
 from detectron2.config import CfgNode
@@ -10,91 +12,111 @@ from detectron2.modeling import GeneralizedRCNN, build_model
 from detectron2.structures import ImageList, Instances
 from torch import Tensor
 
-from lt_det.config import BALANCED_TEACHERS
-from lt_det.core import background_exempt_log_probs, log_prior
-from lt_det.core.layers.normalized_classifier import tde_logits
+from lt_det.core.post_hoc import PostHocMethod
 from lt_det.data.lvis.catalog import CUSTOM_TRAIN, SYNTHETIC_PREFIX, read_training_sets
 from lt_det.data.lvis.class_counts import instance_counts
 from lt_det.engine import LTCheckpointer, read_record, read_trained_config
+from lt_det.engine.teachers import balanced_method
 from lt_det.errors import ConfigError, DataError, WeightsError
 
-from .box_predictor import BoxPredictions, LTFastRCNNOutputLayers
-from .box_stages import box_predictors, predict_stage
+from .box_predictor import EXTRA_INPUT
+from .cascade_inference import box_predictors, predict_stage
 
 logger = logging.getLogger(__name__)
+
+
+class StageProposals(NamedTuple):
+    """What a detection teacher is asked about.
+
+    Attributes:
+        maps: of :meth:`DetectionTeacher.feature_maps`.
+        proposals: an image each, R in all, with ``proposal_boxes``.
+        stage: of the cascade; 0 for standard heads.
+    """
+
+    maps: list[Tensor]
+    proposals: list[Instances]
+    stage: int
 
 
 class DetectionTeacher:
     """A trained detector that answers for any proposals of an image; frozen, in eval mode.
 
-    It is no module, so it is in no state dict, no optimizer and no process group, and it works
-    under ``no_grad``: its activations are gone with each call.
+    A :class:`~lt_det.engine.teachers.Teacher`: no module of the student, under ``no_grad``, so its
+    activations are gone with each call.
 
     Args:
         model: trained.
-        balanced: ``"tde"`` (a normalized classifier with its head direction) or ``"pc"`` (logits −
-            log prior); background is exempt in both.
-        alpha: α of TDE.
-        class_counts: (C,) training instances per category, for PC.
+        method: what balances its logits; background is exempt.
+        class_counts: (C,) training instances per category, for methods that ask for them.
 
     Raises:
-        ConfigError: unknown ``balanced``, or TDE of a linear classifier.
+        ConfigError: a method that cannot read this classifier: TDE of a linear one, say.
     """
 
     def __init__(
-        self, model: GeneralizedRCNN, balanced: str, alpha: float, class_counts: Tensor
+        self, model: GeneralizedRCNN, method: PostHocMethod, class_counts: Tensor | None = None
     ) -> None:
-        if balanced not in BALANCED_TEACHERS:
-            raise ConfigError(
-                f"MODEL.LT.XERM.BALANCED: unknown {balanced!r}; "
-                f"known: {', '.join(BALANCED_TEACHERS)}"
-            )
         self.model = model.eval().requires_grad_(False)
         self.predictors = box_predictors(model.roi_heads)
-        tracked = all(isinstance(p, LTFastRCNNOutputLayers) for p in self.predictors)
-        if balanced == "tde" and not tracked:
-            raise ConfigError(
-                "MODEL.LT.XERM.BALANCED: tde needs a teacher with a head direction, this one's "
-                "classifier is linear"
-            )
-        self.balanced = balanced
-        self.alpha = alpha
-        # A category without a training instance has no prior; the smallest there is stands in.
-        self.class_counts = class_counts.clamp(min=1)
-        # Made here, where it may be waited for, not in each step.
-        self._log_prior = log_prior(self.class_counts).to(model.device, torch.float32)
+        self.method = method
+        self.contexts = [predictor.context(class_counts) for predictor in self.predictors]
+        for predictor in self.predictors:
+            if method.uses_counterfactual and predictor.head_direction is None:
+                raise ConfigError(
+                    "MODEL.LT.XERM.BALANCED: tde needs a teacher with a head direction, this one's "
+                    "classifier is linear"
+                )
 
     @torch.no_grad()
     def feature_maps(self, images: ImageList) -> list[Tensor]:
-        """The maps its box heads pool from, of normalized, padded images (B, 3, H, W)."""
+        """Return the maps its box heads pool from, of normalized, padded images (B, 3, H, W)."""
         features = self.model.backbone(images.tensor)
         return [features[name] for name in self.model.roi_heads.box_in_features]
 
     @torch.no_grad()
-    def score(
-        self, maps: list[Tensor], proposals: list[Instances], stage: int
-    ) -> tuple[Tensor, Tensor]:
-        """What the box head of a stage says of proposals.
-
-        Args:
-            maps: of :meth:`feature_maps`.
-            proposals: R in all, with ``proposal_boxes``.
-            stage: of the cascade; 0 for standard heads.
+    def logits(self, inputs: StageProposals) -> tuple[Tensor, Tensor]:
+        """Return what the box head of a stage says of proposals.
 
         Returns:
-            (te_logits, balanced_log_probs), each (R, C + 1), background last.
+            (te_logits, balanced_logits), each (R, C + 1), background last; the balanced ones are
+            log-probabilities.
         """
-        predictions = predict_stage(self.model.roi_heads, maps, proposals, stage)
-        te_logits = predictions[0].float()
-        background = self.predictors[stage].num_classes
-        if self.balanced == "tde":
-            assert isinstance(predictions, BoxPredictions)
-            share = self.predictors[stage].counterfactual_logits_of(predictions)
-            balanced = tde_logits(te_logits, share.float(), self.alpha)
-        else:
-            foreground = te_logits[:, :background] - self._log_prior
-            balanced = torch.cat([foreground, te_logits[:, background:]], dim=1)
-        return te_logits, background_exempt_log_probs(te_logits, balanced, background)
+        predictor = self.predictors[inputs.stage]
+        predictions = predict_stage(self.model.roi_heads, *inputs)
+        outputs = predictor.outputs(predictions._replace(te_logits=predictions.te_logits.float()))
+        return outputs.te_logits, self.method.logits(outputs, self.contexts[inputs.stage])
+
+
+class TeacherLogits:
+    """Puts a teacher's logits on the proposals of each stage, where its loss finds them.
+
+    Args:
+        teacher: frozen.
+    """
+
+    def __init__(self, teacher: DetectionTeacher) -> None:
+        self.teacher = teacher
+        self._maps: list[Tensor] | None = None
+
+    @contextmanager
+    def of(self, images: ImageList) -> Iterator[None]:
+        """Hold the teacher's feature maps of a step's images."""
+        self._maps = self.teacher.feature_maps(images)
+        try:
+            yield
+        finally:
+            self._maps = None
+
+    def attach(self, proposals: list[Instances], stage: int) -> None:
+        """Put ``te_logits`` and ``balanced_logits`` on the proposals of a stage."""
+        if self._maps is None:
+            return
+        answers = self.teacher.logits(StageProposals(self._maps, proposals, stage))
+        sizes = [len(p) for p in proposals]
+        for name, values in zip(("te_logits", "balanced_logits"), answers, strict=True):
+            for of_image, part in zip(proposals, values.split(sizes), strict=True):
+                of_image.set(EXTRA_INPUT + name, part)
 
 
 def load_teacher(
@@ -124,25 +146,18 @@ def load_teacher(
         record.check_same_classes(class_names, f"{weights}: the teacher")
     model = build_model(teacher_cfg)
     LTCheckpointer(model, complete=True).load(weights)
-    if xerm.BALANCED == "pc":
-        class_counts = _own_counts(cfg, teacher_cfg, class_counts)
-    teacher = DetectionTeacher(model, xerm.BALANCED, cfg.MODEL.LT.TDE.ALPHA, class_counts)
-    if xerm.BALANCED == "tde":
-        for stage, predictor in enumerate(teacher.predictors):
-            if not predictor.head_direction.direction.any():
-                raise WeightsError(
-                    f"{weights}: the head direction of stage {stage} is zero: the teacher was not "
-                    "trained"
-                )
-    logger.info(
-        "teacher: %s, balanced by %s",
-        weights,
-        f"TDE, α={teacher.alpha:g}" if xerm.BALANCED == "tde" else "PC",
-    )
+    method = balanced_method(cfg, has_background=True)
+    teacher = DetectionTeacher(model, method, _teacher_counts(cfg, teacher_cfg, class_counts))
+    for stage, context in enumerate(teacher.contexts):
+        try:
+            method.check(context)
+        except ValueError as error:
+            raise WeightsError(f"{weights}: stage {stage}: {error}") from error
+    logger.info("teacher: %s, balanced by %s", weights, xerm.BALANCED)
     return teacher
 
 
-def _own_counts(cfg: CfgNode, teacher_cfg: CfgNode, class_counts: Tensor) -> Tensor:
+def _teacher_counts(cfg: CfgNode, teacher_cfg: CfgNode, class_counts: Tensor) -> Tensor:
     """Instances per category the teacher was trained on: the prior that PC takes off its logits.
 
     Its checkpoint says them; for one that does not, its training sets are read again where they

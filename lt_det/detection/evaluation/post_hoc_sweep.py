@@ -1,8 +1,8 @@
-"""Several TDE settings from one pass over the data.
+"""Several post-hoc methods from one pass over the data.
 
-α and background exemption touch neither RoI features nor boxes, so backbone, proposals, RoI pooling
-and box heads run once an image; only probabilities and NMS are made once a setting. A detection
-that several settings share gets its mask once.
+They touch neither RoI features nor boxes, so backbone, proposals, RoI pooling and box heads run
+once an image; only probabilities and NMS are made once a method. A detection that several methods
+share gets its mask once.
 """
 
 from dataclasses import dataclass
@@ -13,20 +13,25 @@ from detectron2.modeling import GeneralizedRCNN
 from detectron2.structures import Boxes, Instances
 from torch import Tensor, nn
 
-from lt_det.detection.modeling.box_predictor import TDEInference
-from lt_det.detection.modeling.cascade_inference import box_detections, run_box_stages
+from lt_det.core.post_hoc import PostHocMethod
+from lt_det.detection.modeling.cascade_inference import (
+    NO_COUNTS,
+    Counts,
+    box_detections,
+    run_box_stages,
+)
 
 _INDEX = "union_index"
 
 
 @dataclass(frozen=True)
 class SweepAnswer:
-    """What several settings detect in an image.
+    """What several methods detect in an image.
 
     Attributes:
         union: every (box, class) that any of them detects, with its mask; scores are 0.
-        positions: of each setting, its detections' positions in ``union``, best first.
-        scores: of each setting, their scores.
+        positions: of each method, its detections' positions in ``union``, best first.
+        scores: of each method, their scores.
     """
 
     union: Instances
@@ -37,8 +42,8 @@ class SweepAnswer:
         return len(self.positions)
 
     def to(self, device: torch.device) -> "SweepAnswer":
-        """The answer on a device; all settings travel together, and are waited for once."""
-        sizes = [len(own) for own in self.positions]
+        """The answer on a device; all methods' travel together, and are waited for once."""
+        sizes = [len(kept) for kept in self.positions]
         columns = torch.stack([torch.cat(self.positions).double(), torch.cat(self.scores).double()])
         positions, scores = columns.to(device)
         return SweepAnswer(
@@ -47,25 +52,32 @@ class SweepAnswer:
             list(scores.to(self.scores[0].dtype).split(sizes)),
         )
 
-    def of(self, setting: int) -> Instances:
-        """The detections of a setting, as the model itself answers with it."""
-        found = self.union[self.positions[setting]]
-        found.scores = self.scores[setting]
-        return found
+    def of(self, method: int) -> Instances:
+        """Return the detections of a method, as the model itself answers by it."""
+        detected = self.union[self.positions[method]]
+        detected.scores = self.scores[method]
+        return detected
 
 
-class TDESweep(nn.Module):
-    """A detector that answers once for each setting.
+class PostHocSweep(nn.Module):
+    """A detector that answers once for each post-hoc method.
 
     Args:
-        model: a GeneralizedRCNN with LT RoI heads and a normalized classifier, in eval mode.
-        settings: what to infer by; answers come in this order.
+        model: a GeneralizedRCNN with LT RoI heads, in eval mode.
+        methods: what to infer by; answers come in this order.
+        counts: of the training set, for methods that ask for them.
     """
 
-    def __init__(self, model: GeneralizedRCNN, settings: list[TDEInference]) -> None:
+    def __init__(
+        self,
+        model: GeneralizedRCNN,
+        methods: list[PostHocMethod],
+        counts: Counts = NO_COUNTS,
+    ) -> None:
         super().__init__()
         self.model = model
-        self.settings = settings
+        self.methods = methods
+        self.counts = counts
 
     @torch.no_grad()
     def forward(self, batched_inputs: list[dict[str, Any]]) -> list[dict[str, SweepAnswer]]:
@@ -75,8 +87,8 @@ class TDESweep(nn.Module):
         features = model.backbone(images.tensor)
         proposals, _ = model.proposal_generator(images, features, None)
         stages = run_box_stages(model.roi_heads, features, proposals)
-        of_settings = [box_detections(stages, setting) for setting in self.settings]
-        unions = [_union(list(of_image)) for of_image in zip(*of_settings, strict=True)]
+        of_methods = [box_detections(stages, method, self.counts) for method in self.methods]
+        unions = [_union(list(of_image)) for of_image in zip(*of_methods, strict=True)]
         detected = model.roi_heads.forward_with_given_boxes(features, [u.union for u in unions])
         processed = model._postprocess(detected, batched_inputs, images.image_sizes)
         return [
@@ -85,19 +97,19 @@ class TDESweep(nn.Module):
         ]
 
 
-def _union(of_settings: list[Instances]) -> SweepAnswer:
-    """Distinct (box, class) pairs over the settings of an image."""
-    boxes = torch.cat([found.pred_boxes.tensor for found in of_settings])
-    classes = torch.cat([found.pred_classes for found in of_settings])
+def _union(of_methods: list[Instances]) -> SweepAnswer:
+    """Distinct (box, class) pairs over the methods of an image."""
+    boxes = torch.cat([detected.pred_boxes.tensor for detected in of_methods])
+    classes = torch.cat([detected.pred_classes for detected in of_methods])
     rows = torch.cat([boxes, classes[:, None].to(boxes.dtype)], dim=1)
     distinct, where = torch.unique(rows, dim=0, return_inverse=True)
-    union = Instances(of_settings[0].image_size)
+    union = Instances(of_methods[0].image_size)
     union.pred_boxes = Boxes(distinct[:, :4])
     union.pred_classes = distinct[:, 4].to(classes.dtype)
     union.scores = distinct.new_zeros(len(distinct))
     union.set(_INDEX, torch.arange(len(distinct), device=distinct.device))
-    positions = where.split([len(found) for found in of_settings])
-    return SweepAnswer(union, list(positions), [found.scores for found in of_settings])
+    positions = where.split([len(detected) for detected in of_methods])
+    return SweepAnswer(union, list(positions), [detected.scores for detected in of_methods])
 
 
 def _as_processed(answer: SweepAnswer, processed: Instances) -> SweepAnswer:

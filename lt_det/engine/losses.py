@@ -1,0 +1,49 @@
+"""The loss of a classifier, as a config names it."""
+
+from collections.abc import Callable, Sequence
+
+from detectron2.config import CfgNode
+
+from lt_det.core.losses import LOSSES, ConstantWeightXERMLoss, Loss, XERMLoss, build_loss
+from lt_det.errors import ConfigError
+
+_DEFAULT = "cross_entropy"
+
+
+def loss_of(
+    cfg: CfgNode,
+    class_counts: Callable[[], Sequence[int] | None],
+    background_index: int | None = None,
+) -> Loss:
+    """Build the loss of MODEL.LT.LOSS, or xERM's where MODEL.LT.XERM is enabled.
+
+    Args:
+        cfg: with lt_det's keys.
+        class_counts: gives (C,) training instances (images) per foreground class, or ``None``
+            where nothing is trained on; asked of a loss that uses them alone.
+        background_index: column of background; ``None`` where there is none.
+
+    Raises:
+        ConfigError: an unknown loss or option, or xERM beside another loss.
+    """
+    options, xerm = cfg.MODEL.LT.LOSS, cfg.MODEL.LT.XERM
+    if xerm.ENABLED:
+        if options.NAME != _DEFAULT:
+            raise ConfigError(
+                f"MODEL.LT.LOSS.NAME: {options.NAME}: xERM (MODEL.LT.XERM.ENABLED) is a loss itself"
+            )
+        return _xerm(cfg, background_index)
+    try:
+        loss = LOSSES.get(options.NAME)
+        counts = class_counts() if loss.uses_class_counts else None
+        return build_loss(options.NAME, counts, background_index, **options.OPTIONS)
+    except ValueError as error:
+        raise ConfigError(f"MODEL.LT.LOSS: {error}") from error
+
+
+def _xerm(cfg: CfgNode, background_index: int | None) -> Loss:
+    xerm = cfg.MODEL.LT.XERM
+    constant = xerm.get("CONSTANT_WEIGHT", -1.0)
+    if constant >= 0:
+        return ConstantWeightXERMLoss(constant, background_index=background_index)
+    return XERMLoss(xerm.EXPONENT, xerm.FOREGROUND_ONLY, background_index=background_index)

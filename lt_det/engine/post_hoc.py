@@ -1,0 +1,70 @@
+"""The post-hoc methods that a config names: of the model itself, and of its result rows."""
+
+import logging
+from collections.abc import Sequence
+from itertools import product
+
+from detectron2.config import CfgNode
+
+from lt_det.core.post_hoc import TDE, BackgroundExempt, NoPostHoc, PostHocMethod, parse_post_hoc
+from lt_det.errors import ConfigError
+
+from .config_merge import value_of
+
+logger = logging.getLogger(__name__)
+
+
+def model_post_hoc(cfg: CfgNode, *, has_background: bool) -> PostHocMethod:
+    """Return what MODEL.LT.TDE asks of the model itself."""
+    tde = cfg.MODEL.LT.TDE
+    return _tde(tde.ALPHA if tde.ENABLED else 0.0, has_background and tde.BACKGROUND_EXEMPT)
+
+
+def spelled_methods(
+    cfg: CfgNode, *, has_background: bool, old_names: Sequence[str] = ()
+) -> list[PostHocMethod]:
+    """Read TEST.POST_HOC, a list of spelled calls.
+
+    Args:
+        cfg: with lt_det's keys.
+        has_background: whether the classifier has a background column.
+        old_names: keys that say a part of it, too; they give way.
+
+    Returns:
+        the methods in their order; empty where the key is.
+
+    Raises:
+        ConfigError: a call that is none, or twice the same.
+    """
+    methods: list[PostHocMethod] = []
+    for call in cfg.TEST.POST_HOC:
+        try:
+            method = parse_post_hoc(str(call), has_background=has_background)
+        except ValueError as error:
+            raise ConfigError(f"TEST.POST_HOC: {error}") from error
+        if method in methods:
+            raise ConfigError(f"TEST.POST_HOC: {call!r} is there twice")
+        methods.append(method)
+    for key in old_names if methods else ():
+        if len(value_of(cfg, key)):
+            logger.info("TEST.POST_HOC takes the place of %s", key)
+    return methods
+
+
+def swept_tde(cfg: CfgNode, *, has_background: bool) -> list[PostHocMethod]:
+    """Read TEST.TDE_ALPHAS × TEST.TDE_BACKGROUND_EXEMPT; the model's own where both are empty."""
+    tde = cfg.MODEL.LT.TDE
+    alphas = list(cfg.TEST.TDE_ALPHAS) or [tde.ALPHA if tde.ENABLED else 0.0]
+    exempts = [False]
+    if has_background:
+        exempts = list(cfg.TEST.TDE_BACKGROUND_EXEMPT) or [tde.BACKGROUND_EXEMPT]
+    methods = [_tde(alpha, bool(exempt)) for alpha, exempt in product(alphas, exempts)]
+    return list(dict.fromkeys(methods))
+
+
+def _tde(alpha: float, exempt: bool) -> PostHocMethod:
+    if alpha == 0:
+        # Nothing is taken off, so nothing is exempt.
+        return NoPostHoc()
+    method = TDE(float(alpha))
+    return BackgroundExempt(method) if exempt else method
