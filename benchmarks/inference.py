@@ -13,9 +13,9 @@ from detectron2.modeling import build_model
 
 import lt_det.detection  # noqa: F401  (registers the modules)
 from lt_det.config import add_lt_config
-from lt_det.detection import TDEInference
-from lt_det.detection.evaluation.tde_sweep import TDESweep
-from lt_det.detection.modeling.box_stages import box_predictors
+from lt_det.detection.evaluation.post_hoc_sweep import PostHocSweep
+from lt_det.detection.modeling.cascade_inference import box_predictors
+from lt_det.engine.post_hoc import tde_method
 
 from .measuring import ROOT, peak, reset_peak, say
 
@@ -116,8 +116,8 @@ def image(size: tuple[int, int]) -> torch.Tensor:
 def main(args: argparse.Namespace) -> None:
     """Measure, and keep the detections for comparison."""
     model = build(args)
-    settings = [TDEInference(alpha, True) for alpha in SWEPT]
-    tested = TDESweep(model, settings) if args.variant == "sweep" else model
+    methods = [tde_method(alpha, True) for alpha in SWEPT]
+    tested = PostHocSweep(model, methods) if args.variant == "sweep" else model
     inputs = [{"image": image(args.size), "height": args.size[0], "width": args.size[1]}]
     in_backbone = 0.0
     real = model.backbone.forward

@@ -10,9 +10,9 @@ from detectron2.utils.events import EventStorage
 from torch import Tensor, nn
 
 from lt_det.core import HeadDirection
-from lt_det.detection import TDEInference
-from lt_det.detection.modeling.box_stages import box_predictors
-from lt_det.detection.modeling.cascade_inference import mean_probs, run_box_stages
+from lt_det.core.post_hoc import PostHocMethod
+from lt_det.detection.modeling.cascade_inference import box_predictors, mean_probs, run_box_stages
+from lt_det.engine.post_hoc import tde_method
 
 from . import inference
 from .measuring import fastest, say
@@ -67,18 +67,18 @@ def _batch(args: argparse.Namespace) -> list[dict[str, Any]]:
 def _inference(args: argparse.Namespace) -> dict[str, float]:
     """From proposals to probabilities: before it all is the same, NMS and masks follow scores."""
 
-    def work(variant: str, setting: TDEInference | None) -> Callable[[], Tensor]:
+    def work(variant: str, method: PostHocMethod | None) -> Callable[[], Tensor]:
         model = _model(args, variant)
         images = model.preprocess_image([{"image": inference.image(args.size)}])
         features = model.backbone(images.tensor)
         proposals, _ = model.proposal_generator(images, features, None)
-        return lambda: mean_probs(run_box_stages(model.roi_heads, features, proposals), setting)
+        return lambda: mean_probs(run_box_stages(model.roi_heads, features, proposals), method)
 
     works = {
         "linear": work("linear", None),
-        # Infers by TE itself: a TDE model asked for α = 0 has made the direction's share already.
+        # Infers by TE itself: a TDE model asked for α = 0 has made the counterfactual already.
         "te": work("te", None),
-        "tde": work("tde", TDEInference(1.5, background_exempt=True)),
+        "tde": work("tde", tde_method(1.5, exempt=True)),
     }
     return fastest(works, args.rounds)
 

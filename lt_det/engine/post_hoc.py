@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 def model_post_hoc(cfg: CfgNode, *, has_background: bool) -> PostHocMethod:
     """Return what MODEL.LT.TDE asks of the model itself."""
     tde = cfg.MODEL.LT.TDE
-    return _tde(tde.ALPHA if tde.ENABLED else 0.0, has_background and tde.BACKGROUND_EXEMPT)
+    return tde_method(tde.ALPHA if tde.ENABLED else 0.0, has_background and tde.BACKGROUND_EXEMPT)
 
 
 def spelled_methods(
@@ -58,11 +58,12 @@ def swept_tde(cfg: CfgNode, *, has_background: bool) -> list[PostHocMethod]:
     exempts = [False]
     if has_background:
         exempts = list(cfg.TEST.TDE_BACKGROUND_EXEMPT) or [tde.BACKGROUND_EXEMPT]
-    methods = [_tde(alpha, bool(exempt)) for alpha, exempt in product(alphas, exempts)]
+    methods = [tde_method(alpha, bool(exempt)) for alpha, exempt in product(alphas, exempts)]
     return list(dict.fromkeys(methods))
 
 
-def _tde(alpha: float, exempt: bool) -> PostHocMethod:
+def tde_method(alpha: float, exempt: bool) -> PostHocMethod:
+    """Return TDE at α, background exempt or not; α = 0 is inference as trained."""
     if alpha == 0:
         # Nothing is taken off, so nothing is exempt.
         return NoPostHoc()

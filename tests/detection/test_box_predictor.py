@@ -11,7 +11,9 @@ from detectron2.structures import Boxes, Instances
 from detectron2.utils.events import EventStorage
 
 from lt_det.core import background_exempt_log_probs
-from lt_det.detection import LTFastRCNNOutputLayers, TDEInference, build_box_predictor
+from lt_det.core.post_hoc import NoPostHoc
+from lt_det.detection import LTFastRCNNOutputLayers, build_box_predictor
+from lt_det.engine.post_hoc import tde_method
 
 from .helpers import batch, small_config
 
@@ -20,13 +22,10 @@ C, D = 4, 8
 
 def make(**kwargs):
     arguments = {
-        "normalization": "deconfound",
-        "num_heads": 2,
-        "temperature": 16.0,
-        "weight_norm_offset": 1 / 32,
-        "weight_norm_power": 1.0,
+        "classifier": "deconfound",
+        "classifier_options": {"num_heads": 2, "temperature": 16.0, "weight_norm_offset": 1 / 32},
         "direction_momentum": 0.9,
-        "inference_setting": TDEInference(1.5, True),
+        "post_hoc": tde_method(1.5, True),
         "box2box_transform": Box2BoxTransform(weights=(10.0, 10.0, 5.0, 5.0)),
         "num_classes": C,
         "cls_agnostic_bbox_reg": True,
@@ -88,11 +87,11 @@ def test_no_rois_at_all():
     assert torch.equal(predictor.head_direction.direction, torch.zeros(D))
 
 
-def probs_of(predictor, features, setting=None):
+def probs_of(predictor, features, method=None):
     predictor.eval()
     predictions = predictor(features)
-    if setting is not None:
-        return predictor.class_probs(predictions, setting)
+    if method is not None:
+        return predictor.class_probs(predictor.outputs(predictions), method, predictor.context())
     labels = [C] * len(features)
     return torch.cat(predictor.predict_probs(predictions, proposals_with(labels)))
 
@@ -109,17 +108,16 @@ def test_every_inference_option(trained):
     te_logits = trained.cls_score(features)
     tde_logits = trained.cls_score.tde(features, trained.head_direction.direction, 1.5)
     expected = {
-        TDEInference(0.0, True): te_logits.softmax(-1),
-        TDEInference(0.0, False): te_logits.softmax(-1),
-        TDEInference(1.5, False): tde_logits.softmax(-1),
-        TDEInference(1.5, True): background_exempt_log_probs(te_logits, tde_logits, C).exp(),
+        tde_method(0.0, True): te_logits.softmax(-1),
+        tde_method(1.5, False): tde_logits.softmax(-1),
+        tde_method(1.5, True): background_exempt_log_probs(te_logits, tde_logits, C).exp(),
     }
-    for setting, probs in expected.items():
-        torch.testing.assert_close(probs_of(trained, features, setting), probs)
+    for method, probs in expected.items():
+        torch.testing.assert_close(probs_of(trained, features, method), probs)
         torch.testing.assert_close(probs.sum(-1), torch.ones(5))
-        trained.inference_setting = setting
+        trained.post_hoc = method
         torch.testing.assert_close(probs_of(trained, features), probs)
-    exempt, without = expected[TDEInference(1.5, True)], expected[TDEInference(1.5, False)]
+    exempt, without = expected[tde_method(1.5, True)], expected[tde_method(1.5, False)]
     torch.testing.assert_close(exempt[:, C], te_logits.softmax(-1)[:, C])
     assert not torch.allclose(without[:, C], exempt[:, C])
 
@@ -127,8 +125,8 @@ def test_every_inference_option(trained):
 def test_te_does_without_the_direction_s_share_until_it_is_asked_for(trained, monkeypatch):
     features, made = torch.randn(5, D), []
     real = trained.cls_score.counterfactual_logits
-    setting = TDEInference(1.5, True)
-    expected = probs_of(trained, features, setting)
+    method = tde_method(1.5, True)
+    expected = probs_of(trained, features, method)
 
     def counted(*args):
         made.append(args)
@@ -136,12 +134,12 @@ def test_te_does_without_the_direction_s_share_until_it_is_asked_for(trained, mo
 
     monkeypatch.setattr(trained.cls_score, "counterfactual_logits", counted)
     monkeypatch.setattr(trained.cls_score, "effects", lambda *args: pytest.fail("not asked for"))
-    trained.inference_setting = TDEInference(0.0)
+    trained.post_hoc = NoPostHoc()
     te_probs = trained.cls_score(features).softmax(-1)
     torch.testing.assert_close(probs_of(trained, features), te_probs)
     assert not made
     # As a sweep asks a model that itself infers by TE.
-    torch.testing.assert_close(probs_of(trained, features, setting), expected)
+    torch.testing.assert_close(probs_of(trained, features, method), expected)
     assert len(made) == 1
 
 
@@ -184,7 +182,7 @@ def test_sigmoid_loss_is_refused():
 
 def test_heads_that_do_not_divide_the_features_are_refused():
     with pytest.raises(ValueError, match="8 features cannot be split into 3"):
-        make(num_heads=3)
+        make(classifier_options={"num_heads": 3})
 
 
 def test_direction_is_saved_and_restored(trained):
@@ -205,9 +203,14 @@ def test_under_autocast_logits_and_direction_stay_float32(trained):
     assert trained.head_direction.direction.dtype == torch.float32
 
 
-def test_linear_option_is_detectron2_s_own_predictor():
+def test_a_linear_classifier_is_detectron2_s_own_layer():
     cfg = small_config("Base-RCNN-FPN.yaml", "MODEL.LT.CLASSIFIER.NORMALIZATION", "linear")
-    assert type(build_box_predictor(cfg, ShapeSpec(channels=D))) is FastRCNNOutputLayers
+    ours, theirs = (
+        make_predictor(cfg, ShapeSpec(channels=D))
+        for make_predictor in (build_box_predictor, FastRCNNOutputLayers)
+    )
+    assert ours.state_dict().keys() == theirs.state_dict().keys()
+    assert ours.head_direction is None
     cfg.MODEL.LT.TDE.ENABLED = True
     with pytest.raises(ValueError, match="needs a normalized classifier"):
         build_box_predictor(cfg, ShapeSpec(channels=D))

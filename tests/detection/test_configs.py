@@ -5,9 +5,10 @@ import torch
 from detectron2.modeling import build_model
 from detectron2.utils.events import EventStorage
 
-from lt_det.detection import TDEInference
+from lt_det.core.post_hoc import NoPostHoc
 from lt_det.detection.config_checks import check_config
-from lt_det.detection.modeling.box_stages import box_predictors
+from lt_det.detection.modeling.cascade_inference import box_predictors
+from lt_det.engine.post_hoc import tde_method
 from lt_det.errors import ConfigError
 
 from .helpers import CONFIGS, batch, small_config
@@ -51,13 +52,11 @@ def test_the_model_is_what_the_keys_say(name):
     classifiers = [p.cls_score for p in predictors] + [mask.classifier]
     for classifier in classifiers:
         assert options == {key: getattr(classifier, key.lower()) for key in options}
-    assert [p.inference_setting for p in predictors] == [TDEInference(0.75, False)] * len(
-        predictors
-    )
+    assert [p.post_hoc for p in predictors] == [tde_method(0.75, False)] * len(predictors)
     assert [p.head_direction.momentum for p in predictors] == [0.5] * len(predictors)
     assert (mask.head_direction.momentum, mask.alpha) == (0.5, 0.75)
     off = build_model(small_config(name, *overrides, "MODEL.LT.TDE.ENABLED", False)).roi_heads
-    assert [p.inference_setting.alpha for p in box_predictors(off)] == [0.0] * len(predictors)
+    assert [p.post_hoc for p in box_predictors(off)] == [NoPostHoc()] * len(predictors)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +68,10 @@ def test_the_model_is_what_the_keys_say(name):
         (["MODEL.LT.CLASSIFIER.NUM_HEADS", 0], "NUM_HEADS: must be positive"),
         (["MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE", True], "USE_SIGMOID_CE: background exemption"),
         (["MODEL.LT.CLASSIFIER.NORMALIZATION", "linear"], "tracks no head direction"),
-        (["MODEL.ROI_HEADS.NAME", "StandardROIHeads"], "ROI_HEADS.NAME: TDE needs one of"),
+        (
+            ["MODEL.ROI_HEADS.NAME", "StandardROIHeads"],
+            "ROI_HEADS.NAME: TDE needs LTCascadeROIHeads",
+        ),
         (["MODEL.LT.HEAD_DIRECTION.MOMENTUM", 1.5], "MOMENTUM: must lie"),
         (["MODEL.LT.MASK.TDE", True, "MODEL.LT.MASK.NORMALIZATION", "linear"], "MASK.TDE"),
         (

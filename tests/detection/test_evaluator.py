@@ -10,7 +10,7 @@ from detectron2.structures import Boxes, Instances
 
 from lt_det.detection.config_checks import check_config
 from lt_det.detection.evaluation.evaluator import LTEvaluator
-from lt_det.detection.evaluation.tde_sweep import SweepAnswer
+from lt_det.detection.evaluation.post_hoc_sweep import SweepAnswer
 from lt_det.errors import ConfigError, DataError
 from lt_det.evaluation import evaluate_lvis_fixed, normalize_ground_truth
 
@@ -106,8 +106,9 @@ def test_ap_share_needs_every_category_s_count(without, tmp_path, caplog):
     for index in without:
         del found.categories[index]["instance_count"]
     results = answers.evaluate(tmp_path, Answers(0, 2))
-    assert ("AP_share" in results["bbox"]) == (not without)
-    said = f"{NAME}: {len(without)} of 2 categories have no instance_count: no AP_share"
+    for key in ("AP_instance_weighted", "AP_share"):
+        assert (key in results["bbox"]) == (not without)
+    said = f"{NAME}: {len(without)} of 2 categories have no instance_count: no AP_instance_weighted"
     assert (said in caplog.text) == bool(without)
 
 

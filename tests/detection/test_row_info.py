@@ -5,11 +5,13 @@ import torch
 from detectron2.modeling import build_model
 from detectron2.utils.events import EventStorage
 
-from lt_det.detection import TDEInference
-from lt_det.detection.evaluation.row_info import inference_settings, row_info
-from lt_det.detection.evaluation.tde_sweep import SweepAnswer
-from lt_det.detection.modeling.box_stages import box_predictors
+from lt_det.core.post_hoc import ClassifierOutputs
+from lt_det.detection.evaluation.post_hoc_sweep import PostHocSweep, SweepAnswer
+from lt_det.detection.evaluation.row_info import post_hoc_rows, row_info
+from lt_det.detection.modeling.cascade_inference import Counts, box_predictors
 from lt_det.detection.trainer import answering
+from lt_det.engine.post_hoc import tde_method
+from lt_det.errors import ConfigError
 
 from .helpers import batch, small_config
 
@@ -34,11 +36,11 @@ def test_a_single_alpha_is_inferred_by_whatever_the_model_s_own_is(base, enabled
         model(batch(5))
     model.eval()
     inputs = batch(5, images=1)
-    answered = scores_of(answering(model, inference_settings(cfg)), inputs)
+    answered = scores_of(answering(model, post_hoc_rows(cfg)), inputs)
     found = {}
     for other in (0.0, 1.5, 3.0):
         for predictor in box_predictors(model.roi_heads):
-            predictor.inference_setting = TDEInference(other)
+            predictor.post_hoc = tde_method(other, True)
         found[other] = scores_of(model, inputs)
     assert torch.equal(answered, found.pop(alpha))
     assert not any(torch.equal(answered, scores) for scores in found.values())
@@ -48,7 +50,7 @@ def test_the_model_answers_itself_where_it_can():
     for overrides in ((), TDE, LINEAR):
         cfg = small_config("Base-RCNN-FPN.yaml", *overrides)
         model = build_model(cfg)
-        assert answering(model, inference_settings(cfg)) is model
+        assert answering(model, post_hoc_rows(cfg)) is model
 
 
 @pytest.mark.parametrize(
@@ -60,17 +62,17 @@ def test_the_model_answers_itself_where_it_can():
         ((*TDE, "TEST.TDE_ALPHAS", [2.0]), [(2.0, True)]),
         (
             ("TEST.TDE_ALPHAS", [0, 1], "TEST.TDE_BACKGROUND_EXEMPT", [False, True]),
-            [(0.0, True), (1.0, False), (1.0, True)],
+            [(0.0, False), (1.0, False), (1.0, True)],
         ),
     ],
 )
-def test_settings(overrides, expected):
-    found = inference_settings(small_config("Base-RCNN-FPN.yaml", *overrides))
-    assert found == [TDEInference(*setting) for setting in expected]
+def test_rows(overrides, expected):
+    found = post_hoc_rows(small_config("Base-RCNN-FPN.yaml", *overrides))
+    assert found == [tde_method(*method) for method in expected]
 
 
 @pytest.mark.parametrize(
-    ("overrides", "setting", "expected"),
+    ("overrides", "method", "expected"),
     [
         (LINEAR, (0.0, True), ("Baseline", None, None, "baseline")),
         ((), (0.0, True), ("De-confound", 0.0, False, "deconfound")),
@@ -92,7 +94,38 @@ def test_settings(overrides, expected):
         ),
     ],
 )
-def test_names(overrides, setting, expected):
-    head = row_info(small_config("Base-RCNN-FPN.yaml", *overrides), TDEInference(*setting))
+def test_names(overrides, method, expected):
+    info = row_info(small_config("Base-RCNN-FPN.yaml", *overrides), tde_method(*method))
     keys = ("name", "alpha", "background_exempt", "slug")
-    assert head == dict(zip(keys, expected, strict=True))
+    assert {key: info[key] for key in keys} == dict(zip(keys, expected, strict=True))
+
+
+def test_spelled_rows_take_the_place_of_alphas():
+    calls = ["none", "tde(alpha=2)", "tde(alpha=2, exempt=False)", "logit_adjustment(tau=1)"]
+    cfg = small_config("Base-RCNN-FPN.yaml", "TEST.POST_HOC", calls, "TEST.TDE_ALPHAS", [1])
+    infos = [row_info(cfg, method) for method in post_hoc_rows(cfg)]
+    assert [(i["name"], i["method"], i["params"]) for i in infos] == [
+        ("De-confound", "none", {}),
+        ("De-confound-TDE α=2 with exemption", "tde", {"alpha": 2.0, "exempt": True}),
+        ("De-confound-TDE α=2 without exemption", "tde", {"alpha": 2.0}),
+        ("De-confound, PC", "logit_adjustment", {"tau": 1.0}),
+    ]
+    slugs = [i["slug"] for i in infos]
+    assert len(set(slugs)) == 4
+    assert all(slug.isascii() and " " not in slug for slug in slugs)
+
+
+def test_logit_adjustment_of_a_detector_leaves_background():
+    cfg = small_config("Base-RCNN-FPN.yaml", *LINEAR, "TEST.POST_HOC", ["logit_adjustment(tau=1)"])
+    model, counts = build_model(cfg).eval(), torch.tensor([50, 10, 5, 2, 0])
+    (method,) = post_hoc_rows(cfg)
+    predictor = model.roi_heads.box_predictor
+    logits = torch.randn(7, 6)
+    probs = method.probs(ClassifierOutputs(logits), predictor.context(counts))
+    expected = logits.clone()
+    shares = counts.clamp(min=1).double()
+    expected[:, :5] -= (shares / shares.sum()).log().float()
+    torch.testing.assert_close(probs, expected.softmax(1))
+    with pytest.raises(ConfigError, match="logit_adjustment: the training instances"):
+        answering(model, [method])
+    assert isinstance(answering(model, [method], Counts(counts, counts)), PostHocSweep)

@@ -29,7 +29,7 @@ def saved(folder, *overrides, record=None):
 def prior(weights, *overrides, names=None):
     key = "MODEL.LT.XERM.TEACHER_WEIGHTS"
     cfg = small_config(BASE, *LINEAR, *STUDENT, key, weights, *overrides, num_classes=2)
-    return load_teacher(cfg, OWN, names).class_counts.tolist()
+    return load_teacher(cfg, OWN, names).contexts[0].class_counts.tolist()
 
 
 def custom(folder):

@@ -6,11 +6,14 @@ from detectron2.modeling import build_model
 from detectron2.utils.events import EventStorage
 
 from lt_det.core import background_exempt_log_probs
+from lt_det.core.losses import XERMLoss
 from lt_det.detection.config_checks import check_config
-from lt_det.detection.evaluation.row_info import inference_settings, row_info
-from lt_det.detection.modeling.teacher import DetectionTeacher, load_teacher
-from lt_det.detection.modeling.xerm_student import roi_xerm_loss
+from lt_det.detection.evaluation.row_info import post_hoc_rows, row_info
+from lt_det.detection.modeling.box_predictor import EXTRA_INPUT
+from lt_det.detection.modeling.teacher import DetectionTeacher, StageProposals, load_teacher
 from lt_det.engine import LTCheckpointer
+from lt_det.engine.post_hoc import tde_method
+from lt_det.engine.teachers import balanced_method
 from lt_det.errors import ConfigError, WeightsError
 
 from .helpers import batch, calm, small_config
@@ -30,7 +33,9 @@ def trained(base=CASCADE, *overrides):
 
 
 def make_student(base=CASCADE, *overrides, balanced="tde", teacher_overrides=()):
-    teacher = DetectionTeacher(trained(base, *teacher_overrides), balanced, 1.5, COUNTS)
+    cfg = small_config(base, *STUDENT, "MODEL.LT.XERM.BALANCED", balanced)
+    method = balanced_method(cfg, has_background=True)
+    teacher = DetectionTeacher(trained(base, *teacher_overrides), method, COUNTS)
     student = calm(build_model(small_config(base, *STUDENT, *overrides)))
     student.roi_heads.set_teacher(teacher)
     return student, teacher
@@ -100,7 +105,7 @@ def test_stages_of_the_teacher_differ():
     proposals = [i["instances"] for i in inputs]
     for instances in proposals:
         instances.proposal_boxes = instances.gt_boxes
-    scores = [teacher.score(maps, proposals, stage)[0] for stage in range(3)]
+    scores = [teacher.logits(StageProposals(maps, proposals, stage))[0] for stage in range(3)]
     assert (scores[0] - scores[1]).abs().max() > 1e-3
     assert (scores[1] - scores[2]).abs().max() > 1e-3
 
@@ -120,7 +125,8 @@ def test_gradients_flow_into_the_student_alone():
     for predictor in student.roi_heads.box_predictor:
         assert predictor.cls_score.weight.grad.abs().sum() > 0
     for _, proposals in seen:
-        for field in ("teacher_te_logits", "teacher_balanced_log_probs"):
+        for name in ("te_logits", "balanced_logits"):
+            field = EXTRA_INPUT + name
             assert not proposals[0].get(field).requires_grad
             assert proposals[0].get(field).grad_fn is None
 
@@ -131,10 +137,10 @@ def test_the_teacher_is_no_part_of_the_student():
     assert student.state_dict().keys() == plain.state_dict().keys()
     assert len(list(student.parameters())) == len(list(plain.parameters()))
     student.train()
-    assert not student.roi_heads.teacher.model.training
+    assert not student.roi_heads.teacher_logits.teacher.model.training
     with EventStorage():
         student(batch(5))
-    assert student.roi_heads._teacher_maps is None
+    assert student.roi_heads.teacher_logits._maps is None
     with torch.no_grad():
         inputs = batch(5)
         plain.load_state_dict(student.state_dict())
@@ -167,8 +173,8 @@ def test_pc_teacher_subtracts_the_prior_from_the_foreground_alone():
     prior = COUNTS.clamp(min=1).float()
     log_prior = (prior / prior.sum()).log()
     for stage, (predictions, proposals) in enumerate(seen):
-        te = torch.cat([p.teacher_te_logits for p in proposals])
-        target = torch.cat([p.teacher_balanced_log_probs for p in proposals]).exp()
+        te = torch.cat([p.get(f"{EXTRA_INPUT}te_logits") for p in proposals])
+        target = torch.cat([p.get(f"{EXTRA_INPUT}balanced_logits") for p in proposals]).exp()
         probs = te.softmax(1)
         torch.testing.assert_close(target[:, 5], probs[:, 5])
         ranked = (te[:, :5] - log_prior).softmax(1)
@@ -176,7 +182,8 @@ def test_pc_teacher_subtracts_the_prior_from_the_foreground_alone():
         labels = torch.cat([p.gt_classes for p in proposals])
         expected = written_out(predictions[0], te, target.log(), labels, 1.5).mean()
         torch.testing.assert_close(losses[stage], expected)
-    assert teacher.class_counts.min() == 1
+    # A category without an instance has no prior: the smallest there is stands in.
+    assert torch.isfinite(teacher.contexts[0].log_prior(te)).all()
 
 
 def test_balanced_term_on_foreground_alone():
@@ -186,21 +193,19 @@ def test_balanced_term_on_foreground_alone():
     balanced = balanced.log_softmax(1)
     each = written_out(student, te, balanced, labels, 1.5)
     ordinary = torch.nn.functional.cross_entropy(student, labels, reduction="none")
-    both = roi_xerm_loss(student, te, balanced, labels, 1.5, background_index=5)
+    both = XERMLoss(1.5, background_index=5)(student, labels, "mean", te, balanced)
     torch.testing.assert_close(both, each.mean())
-    foreground = roi_xerm_loss(
-        student, te, balanced, labels, 1.5, background_index=5, foreground_only=True
-    )
+    loss = XERMLoss(1.5, foreground_only=True, background_index=5)
+    foreground = loss(student, labels, te_logits=te, balanced_logits=balanced)
     torch.testing.assert_close(foreground, torch.cat([each[:5], ordinary[5:]]).mean())
     cfg = small_config(CASCADE, *STUDENT, "MODEL.LT.XERM.FOREGROUND_ONLY", True)
-    assert all(p.xerm_foreground_only for p in build_model(cfg).roi_heads.box_predictor)
+    assert all(p.loss.foreground_only for p in build_model(cfg).roi_heads.box_predictor)
 
 
 def test_no_roi_at_all():
     empty = torch.zeros(0, 6, requires_grad=True)
-    loss = roi_xerm_loss(
-        empty, empty, empty, torch.zeros(0, dtype=torch.long), 1.5, background_index=5
-    )
+    labels = torch.zeros(0, dtype=torch.long)
+    loss = XERMLoss(background_index=5)(empty, labels, te_logits=empty, balanced_logits=empty)
     assert loss == 0
     loss.backward()
 
@@ -233,7 +238,7 @@ def test_a_saved_teacher_is_loaded_by_the_config_beside_it(tmp_path):
     state = torch.load(weights, weights_only=True)["model"]
     own = teacher.model.state_dict()
     assert all(torch.equal(own[key], state[key]) for key in state)
-    assert (teacher.balanced, teacher.alpha) == ("tde", 1.5)
+    assert teacher.method == tde_method(1.5, True)
 
 
 BAD_TEACHERS = {
@@ -245,7 +250,7 @@ BAD_TEACHERS = {
         "1 box stages, the student 3",
     ),
     "linear": ([*LINEAR], {}, [], "tde needs a teacher with a head direction"),
-    "untrained": ([], {"steps": 0}, [], "direction of stage 0 is zero"),
+    "untrained": ([], {"steps": 0}, [], "stage 0: tde: the head direction is zero"),
     "other images": (["MODEL.PIXEL_STD", [9.0, 9.0, 9.0]], {}, [], "PIXEL_STD: the student's"),
     "other channels": (["INPUT.FORMAT", "RGB"], {}, [], "INPUT.FORMAT: the student's is BGR"),
 }
@@ -271,7 +276,10 @@ def test_absent_config_of_the_teacher(tmp_path):
     [
         (["MODEL.LT.XERM.BALANCED", "la"], "BALANCED: unknown 'la'; known: tde, pc"),
         (["MODEL.LT.TDE.ENABLED", True], "tested without TDE"),
-        (["MODEL.ROI_HEADS.NAME", "StandardROIHeads"], "ROI_HEADS.NAME: xERM needs one of"),
+        (
+            ["MODEL.ROI_HEADS.NAME", "StandardROIHeads"],
+            "ROI_HEADS.NAME: xERM needs LTCascade",
+        ),
         (["MODEL.LT.XERM.CONSTANT_WEIGHT", 0.5], "CONSTANT_WEIGHT: classification only"),
         (
             ["MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE", True, *LINEAR],
@@ -287,5 +295,5 @@ def test_settings_that_cannot_work(overrides, message):
 def test_rows_are_called_by_the_method():
     for balanced in ("tde", "pc"):
         cfg = small_config(CASCADE, *STUDENT, "MODEL.LT.XERM.BALANCED", balanced)
-        (setting,) = inference_settings(cfg)
-        assert row_info(cfg, setting)["name"] == f"xERM_{balanced.upper()}"
+        (method,) = post_hoc_rows(cfg)
+        assert row_info(cfg, method)["name"] == f"xERM_{balanced.upper()}"

@@ -9,6 +9,7 @@ from detectron2.utils.events import EventStorage
 
 from lt_det.core import xerm_loss
 from lt_det.detection import build_box_predictor
+from lt_det.detection.modeling.box_predictor import EXTRA_INPUT
 
 from .helpers import small_config
 
@@ -29,14 +30,15 @@ def test_loss_of_a_stage(classifier, foreground_only):
     proposals = Instances((40, 40))
     proposals.proposal_boxes = Boxes(torch.tensor([[1.0, 1, 20, 20]]).repeat(6, 1))
     proposals.gt_boxes, proposals.gt_classes = proposals.proposal_boxes, labels
-    proposals.teacher_te_logits = torch.randn(6, C + 1)
-    proposals.teacher_balanced_log_probs = torch.randn(6, C + 1).log_softmax(1)
+    te_logits = torch.randn(6, C + 1)
+    balanced_logits = torch.randn(6, C + 1).log_softmax(1)
+    proposals.set(EXTRA_INPUT + "te_logits", te_logits)
+    proposals.set(EXTRA_INPUT + "balanced_logits", balanced_logits)
     predictions = predictor.train()(torch.randn(6, D))
     with EventStorage():
         loss = predictor.losses(predictions, [proposals])["loss_cls"]
     logits = predictions[0]
-    teacher = (proposals.teacher_te_logits, proposals.teacher_balanced_log_probs)
-    each = xerm_loss(logits, *teacher, labels, 0.75, reduction="none")
+    each = xerm_loss(logits, te_logits, balanced_logits, labels, 0.75, reduction="none")
     if foreground_only:
         each = torch.cat([each[:3], F.cross_entropy(logits, labels, reduction="none")[3:]])
     torch.testing.assert_close(loss, 0.5 * each.mean())

@@ -5,13 +5,16 @@ import torch
 from detectron2.modeling import build_model
 
 from lt_det.core import HeadDirection, adjust_logits, log_prior
-from lt_det.detection import TDEInference
 from lt_det.detection.evaluation.evaluator import LTEvaluator
-from lt_det.detection.evaluation.tde_sweep import TDESweep
-from lt_det.detection.modeling.box_stages import box_predictors
-from lt_det.detection.modeling.cascade_inference import box_detections, run_box_stages
+from lt_det.detection.evaluation.post_hoc_sweep import PostHocSweep
+from lt_det.detection.modeling.cascade_inference import (
+    box_detections,
+    box_predictors,
+    run_box_stages,
+)
 from lt_det.detection.modeling.mask_inference import predict_masks
 from lt_det.detection.modeling.nms import select_detections
+from lt_det.engine.post_hoc import tde_method
 
 from ..detection.helpers import batch, calm
 from ..engine.helpers import register
@@ -99,13 +102,13 @@ def test_predictions_that_are_not_finite_cost_nothing(simulated):
 def test_a_sweep_and_its_evaluator(simulated, tmp_path):
     register(tmp_path)
     model = detector(STANDARD, 2)
-    settings = [TDEInference(alpha, exempt) for alpha in (1.0, 1.5) for exempt in (False, True)]
+    methods = [tde_method(alpha, exempt) for alpha in (1.0, 1.5) for exempt in (False, True)]
     inputs = [{**batch(2, images=1)[0], "image_id": 1}]
     with simulated.counting() as of_sweep:
-        answers = TDESweep(model, settings)(inputs)
+        answers = PostHocSweep(model, methods)(inputs)
     # Two a setting for boxes, one for what they share, two for masks.
     assert waits_of("lt_det", of_sweep) == 2 * 4 + 1 + 2
-    rows = [{"name": str(s), "alpha": 1, "background_exempt": True, "slug": ""} for s in settings]
+    rows = [{"name": str(m), "slug": ""} for m in methods]
     evaluator = LTEvaluator("run_val", rows, ("bbox", "segm"), tmp_path)
     with simulated.counting() as of_evaluator:
         evaluator.process(inputs, answers)

@@ -132,13 +132,20 @@ class PostHocMethod(ABC):
         """
         if self.needs_class_counts and context.class_counts is None:
             raise ValueError(f"{self.name}: the training instances per class are not known")
-        if self.uses_counterfactual:
-            if context.head_direction is None:
-                raise ValueError(f"{self.name}: a linear classifier tracks no head direction")
-            if not context.head_direction.direction.any():
-                raise ValueError(
-                    f"{self.name}: the head direction is zero, none was tracked in training"
-                )
+        if self.uses_counterfactual and context.head_direction is None:
+            raise ValueError(f"{self.name}: a linear classifier tracks no head direction")
+
+    def check_tracked(self, context: PostHocContext) -> None:
+        """Check that the head direction, where the method reads it, is that of a training.
+
+        Raises:
+            ValueError: it is zero, as before the first step: the method would change nothing.
+        """
+        direction = context.head_direction
+        if self.uses_counterfactual and direction is not None and not direction.direction.any():
+            raise ValueError(
+                f"{self.name}: the head direction is zero, none was tracked in training"
+            )
 
     @property
     def name(self) -> str:

@@ -18,6 +18,7 @@ from lt_det.detection.modeling.cascade_inference import (
     NO_COUNTS,
     Counts,
     box_detections,
+    post_hoc_contexts,
     run_box_stages,
 )
 
@@ -77,7 +78,7 @@ class PostHocSweep(nn.Module):
         super().__init__()
         self.model = model
         self.methods = methods
-        self.counts = counts
+        self._contexts = post_hoc_contexts(model.roi_heads, counts)
 
     @torch.no_grad()
     def forward(self, batched_inputs: list[dict[str, Any]]) -> list[dict[str, SweepAnswer]]:
@@ -86,8 +87,8 @@ class PostHocSweep(nn.Module):
         images = model.preprocess_image(batched_inputs)
         features = model.backbone(images.tensor)
         proposals, _ = model.proposal_generator(images, features, None)
-        stages = run_box_stages(model.roi_heads, features, proposals)
-        of_methods = [box_detections(stages, method, self.counts) for method in self.methods]
+        stages = run_box_stages(model.roi_heads, features, proposals, self._contexts)
+        of_methods = [box_detections(stages, method) for method in self.methods]
         unions = [_union(list(of_image)) for of_image in zip(*of_methods, strict=True)]
         detected = model.roi_heads.forward_with_given_boxes(features, [u.union for u in unions])
         processed = model._postprocess(detected, batched_inputs, images.image_sizes)

@@ -1,5 +1,6 @@
 """From RoI features to detections, through one box stage or a cascade's, by any post-hoc method."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -8,7 +9,7 @@ from detectron2.modeling.roi_heads.fast_rcnn import FastRCNNOutputLayers
 from detectron2.structures import Boxes, Instances
 from torch import Tensor
 
-from lt_det.core.post_hoc import ClassifierOutputs, PostHocMethod
+from lt_det.core.post_hoc import ClassifierOutputs, PostHocContext, PostHocMethod
 
 from .box_predictor import LTFastRCNNOutputLayers
 from .nms import select_detections
@@ -22,13 +23,15 @@ class Stage(NamedTuple):
         predictions: Detectron2's tuple, or :class:`~lt_det.detection.BoxPredictions`.
         proposals: an image each.
         outputs: what post-hoc methods read, made once for all of them; ``None`` where the predictor
-            is not lt_det's.
+            is not lt_det's, or its loss a sigmoid one of Detectron2's.
+        context: what else they read; likewise.
     """
 
     predictor: FastRCNNOutputLayers
     predictions: Any
     proposals: list[Instances]
-    outputs: ClassifierOutputs | None
+    outputs: ClassifierOutputs | None = None
+    context: PostHocContext | None = None
 
 
 class Counts(NamedTuple):
@@ -65,10 +68,31 @@ def predict_stage(
     return roi_heads.box_predictor(roi_heads.box_head(pooled))
 
 
+def post_hoc_contexts(roi_heads: Any, counts: Counts = NO_COUNTS) -> list[PostHocContext | None]:
+    """Return what post-hoc methods know of each stage; ``None`` where they have no place."""
+    return [
+        predictor.context(*counts)
+        if isinstance(predictor, LTFastRCNNOutputLayers) and not predictor.use_sigmoid_ce
+        else None
+        for predictor in box_predictors(roi_heads)
+    ]
+
+
 def run_box_stages(
-    roi_heads: Any, features: dict[str, Tensor], proposals: list[Instances]
+    roi_heads: Any,
+    features: dict[str, Tensor],
+    proposals: list[Instances],
+    contexts: Sequence[PostHocContext | None] | None = None,
 ) -> list[Stage]:
-    """Run each cascade stage (or the one stage) on RPN's proposals."""
+    """Run each cascade stage (or the one stage) on RPN's proposals.
+
+    Args:
+        roi_heads: in eval mode.
+        features: of the backbone.
+        proposals: an image each.
+        contexts: of :func:`post_hoc_contexts`; made without counts if ``None``.
+    """
+    contexts = post_hoc_contexts(roi_heads) if contexts is None else contexts
     maps = [features[name] for name in roi_heads.box_in_features]
     stages: list[Stage] = []
     image_sizes = [p.image_size for p in proposals]
@@ -77,52 +101,47 @@ def run_box_stages(
             boxes = stages[-1].predictor.predict_boxes(stages[-1].predictions, proposals)
             proposals = roi_heads._create_proposals_from_boxes(boxes, image_sizes)
         predictions = predict_stage(roi_heads, maps, proposals, index)
-        lt = isinstance(predictor, LTFastRCNNOutputLayers) and not predictor.use_sigmoid_ce
-        outputs = predictor.outputs(predictions) if lt else None
-        stages.append(Stage(predictor, predictions, proposals, outputs))
+        context = contexts[index]
+        outputs = None if context is None else predictor.outputs(predictions)
+        stages.append(Stage(predictor, predictions, proposals, outputs, context))
     return stages
 
 
-def box_detections(
-    stages: list[Stage], method: PostHocMethod | None = None, counts: Counts = NO_COUNTS
-) -> list[Instances]:
+def box_detections(stages: list[Stage], method: PostHocMethod | None = None) -> list[Instances]:
     """Return the detections of each image: stage-averaged probabilities on the last boxes.
 
     Args:
         stages: of :func:`run_box_stages`.
         method: post-hoc; ``None`` leaves each predictor its own.
-        counts: of the training set, for methods that ask for them.
 
     Returns:
         instances with ``pred_boxes``, ``scores`` and ``pred_classes``, best first, as Detectron2's
         ``fast_rcnn_inference`` gives them.
     """
-    probs = mean_probs(stages, method, counts)
-    predictor, predictions, proposals, _ = stages[-1]
+    probs = mean_probs(stages, method)
+    predictor, predictions, proposals = stages[-1][:3]
     sizes = [len(p) for p in proposals]
     of_images = zip(probs.split(sizes), predictions[1].split(sizes), proposals, strict=True)
     return [_detections_of_image(predictor, *of_image) for of_image in of_images]
 
 
-def mean_probs(
-    stages: list[Stage], method: PostHocMethod | None = None, counts: Counts = NO_COUNTS
-) -> Tensor:
+def mean_probs(stages: list[Stage], method: PostHocMethod | None = None) -> Tensor:
     """Return (R, C + 1) class probabilities averaged over the stages; arguments as above."""
-    probs = _stage_probs(stages[0], method, counts)
+    probs = _stage_probs(stages[0], method)
     if len(stages) == 1:
         return probs
     # In Detectron2's order of additions, for its scores to the bit.
     for stage in stages[1:]:
-        probs = probs + _stage_probs(stage, method, counts)
+        probs = probs + _stage_probs(stage, method)
     return probs * (1.0 / len(stages))
 
 
-def _stage_probs(stage: Stage, method: PostHocMethod | None, counts: Counts) -> Tensor:
+def _stage_probs(stage: Stage, method: PostHocMethod | None) -> Tensor:
     predictor = stage.predictor
-    if method is None or stage.outputs is None:
+    if method is None or stage.outputs is None or stage.context is None:
         return torch.cat(predictor.predict_probs(stage.predictions, stage.proposals))
     assert isinstance(predictor, LTFastRCNNOutputLayers)
-    return predictor.class_probs(stage.outputs, method, predictor.context(*counts))
+    return predictor.class_probs(stage.outputs, method, stage.context)
 
 
 def _detections_of_image(

@@ -151,6 +151,7 @@ def load_teacher(
     for stage, context in enumerate(teacher.contexts):
         try:
             method.check(context)
+            method.check_tracked(context)
         except ValueError as error:
             raise WeightsError(f"{weights}: stage {stage}: {error}") from error
     logger.info("teacher: %s, balanced by %s", weights, xerm.BALANCED)

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from detectron2.modeling import build_model
 
-from lt_det.detection.evaluation.direction_report import (
+from lt_det.detection.evaluation.directions import (
     cosine_table,
-    direction_shares,
+    direction_logits,
     direction_table,
     foreground_cosines,
 )
@@ -22,7 +22,7 @@ def test_a_direction_along_a_class_s_weight_favours_that_class():
     model = build_model(small_config("Base-Cascade-RCNN-FPN.yaml", num_classes=3))
     for predictor in model.roi_heads.box_predictor:
         predictor.head_direction.direction.copy_(predictor.cls_score.weight[0].detach())
-    shares = direction_shares(model, ["f", "r", "r"])
+    shares = direction_logits(model, ["f", "r", "r"])
     assert len(shares) == 3
     for row in shares:
         # cos = 1 with its own weight; γ keeps ŵ a little shorter than 1.
@@ -36,7 +36,7 @@ def test_the_groups_are_means_and_background_is_the_last():
     model = build_model(small_config("Base-RCNN-FPN.yaml", num_classes=4))
     predictor = model.roi_heads.box_predictor
     direction = torch.nn.init.normal_(predictor.head_direction.direction)
-    (row,) = direction_shares(model, ["f", "r", "c", "r"])
+    (row,) = direction_logits(model, ["f", "r", "c", "r"])
     with torch.no_grad():
         x = direction[None]
         share = (predictor.cls_score(x) - predictor.cls_score.tde(x, direction, 1.0))[0].tolist()
@@ -50,7 +50,7 @@ def test_the_groups_are_means_and_background_is_the_last():
 
 def test_a_direction_never_updated_has_no_share():
     model = build_model(small_config(num_classes=2))
-    (row,) = direction_shares(model, ["f", "c"])
+    (row,) = direction_logits(model, ["f", "c"])
     torch.testing.assert_close(row["frequent"], 0.0)
     assert row["background"] == 0
 
@@ -68,7 +68,7 @@ def test_cosines_are_those_of_foreground_rois():
         features = model.backbone(part.tensor)
         proposals, _ = model.proposal_generator(part, features, None)
         stages = run_box_stages(model.roi_heads, features, proposals)
-        for stage, (predictor, predictions, _) in enumerate(stages):
+        for stage, (predictor, predictions, *_) in enumerate(stages):
             direction = predictor.head_direction.direction.chunk(2)
             for x, logits in zip(predictions.features, predictions.te_logits, strict=True):
                 if logits.argmax() != 5:

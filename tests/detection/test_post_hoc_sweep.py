@@ -1,4 +1,4 @@
-"""Several settings from one pass equal one pass for each."""
+"""Several post-hoc methods from one pass equal one pass for each."""
 
 import pytest
 import torch
@@ -7,12 +7,12 @@ from detectron2.modeling.postprocessing import detector_postprocess
 from detectron2.structures import Boxes, Instances
 from detectron2.utils.events import EventStorage
 
-from lt_det.detection import TDEInference
-from lt_det.detection.evaluation.tde_sweep import TDESweep, _as_processed, _union
+from lt_det.detection.evaluation.post_hoc_sweep import PostHocSweep, _as_processed, _union
+from lt_det.engine.post_hoc import tde_method
 
 from .helpers import batch, small_config
 
-SETTINGS = [TDEInference(0.0), TDEInference(1.5, False), TDEInference(1.5, True)]
+METHODS = [tde_method(0.0, False), tde_method(1.5, False), tde_method(1.5, True)]
 
 
 @pytest.mark.parametrize("base", ["Base-RCNN-FPN.yaml", "Base-Cascade-RCNN-FPN.yaml"])
@@ -22,13 +22,13 @@ def test_each_answer_is_the_model_s_own(base):
         model(batch(5))
     model.eval()
     inputs = batch(5)
-    answers = TDESweep(model, SETTINGS)(inputs)
+    answers = PostHocSweep(model, METHODS)(inputs)
     heads = model.roi_heads
     predictors = heads.box_predictor if "Cascade" in base else [heads.box_predictor]
     scores = []
-    for index, setting in enumerate(SETTINGS):
+    for index, method in enumerate(METHODS):
         for predictor in predictors:
-            predictor.inference_setting = setting
+            predictor.post_hoc = method
         with torch.no_grad():
             expected = model(inputs)
         for answer, own in zip(answers, expected, strict=True):
@@ -38,7 +38,7 @@ def test_each_answer_is_the_model_s_own(base):
             assert torch.equal(found.pred_classes, own.pred_classes)
             assert torch.equal(found.pred_masks, own.pred_masks)
         scores.append(answers[0]["instances"].of(index).scores)
-    # The settings are told apart, or the comparison above says nothing.
+    # The methods are told apart, or the comparison above says nothing.
     assert not torch.equal(scores[0], scores[1])
     assert not torch.equal(scores[1], scores[2])
 
