@@ -39,6 +39,8 @@ def _add_classifier(cfg: CN) -> None:
     # N(x, w) of the box classifier: "linear" (Detectron2's own layer: the baseline), or a
     # normalized one: "cosine", "capsule", "deconfound", "tau_norm", "lws".
     cfg.MODEL.LT.CLASSIFIER.NORMALIZATION = "deconfound"
+    # What a classifier of one's own takes, by the name of its parameter.
+    cfg.MODEL.LT.CLASSIFIER.OPTIONS = CN(new_allowed=True)
     # K: heads, contiguous chunks of the feature vector; must divide its length D.
     cfg.MODEL.LT.CLASSIFIER.NUM_HEADS = 2
     # τ: scale of the logits.
@@ -189,6 +191,12 @@ def _add_image_classifier(cfg: CN) -> None:
     cfg.MODEL.CLASSIFICATION.BACKBONE = "resnet32"
     # File of the backbone's ImageNet weights, as torchvision and timm publish them; "": none.
     cfg.MODEL.CLASSIFICATION.BACKBONE_WEIGHTS = ""
+    # What a training step computes, a name of lt_det.classification.methods.TRAINING_METHODS, one's
+    # own included; "": xERM where MODEL.LT.XERM is enabled, else the loss on the labels.
+    cfg.MODEL.CLASSIFICATION.TRAINING_METHOD = CN()
+    cfg.MODEL.CLASSIFICATION.TRAINING_METHOD.NAME = ""
+    # What that method takes, by the name of its parameter.
+    cfg.MODEL.CLASSIFICATION.TRAINING_METHOD.OPTIONS = CN(new_allowed=True)
     # Keep the backbone as loaded from MODEL.WEIGHTS and train the classifier alone (cRT, LWS).
     cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE = False
     # C; -1: from the data.

@@ -5,14 +5,19 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from detectron2.config import CfgNode, configurable
 from torch import Tensor, nn
 
-from lt_det.config import LINEAR, classifier_options
-from lt_det.core import HeadDirection, MultiHeadNormalizedClassifier
+from lt_det.core import HeadDirection
+from lt_det.core.layers import build_classifier, has_counterfactual
+from lt_det.core.losses import CrossEntropyLoss, Loss
+from lt_det.core.post_hoc import ClassifierOutputs, PostHocContext
+from lt_det.engine.classifiers import classifier_options_of
+from lt_det.engine.losses import loss_of
 
 from .backbones import ImageBackbone, build_backbone
+from .methods.base import TrainingMethod
+from .methods.supervised import Supervised
 
 _MEMORY_FORMATS = {
     "channels_last": torch.channels_last,
@@ -21,9 +26,14 @@ _MEMORY_FORMATS = {
 
 
 class ImageClassifier(nn.Module):
-    """Images → logits; in training, the cross-entropy and the head direction's update.
+    """Images → logits; in training, the losses of its training method.
 
     Shapes: images (N, 3, H, W) uint8, features (N, D), logits (N, C), labels in [0, C).
+
+    Attributes:
+        loss: of the logits.
+        method: what a training step computes; in the state dict only where it is a module itself.
+        head_direction: d, of a classifier that has a counterfactual; else ``None``.
     """
 
     @configurable
@@ -32,6 +42,8 @@ class ImageClassifier(nn.Module):
         backbone: ImageBackbone,
         classifier: nn.Module,
         *,
+        loss: Loss | None = None,
+        method: TrainingMethod | None = None,
         pixel_mean: list[float],
         pixel_std: list[float],
         direction_momentum: float = 0.9,
@@ -44,7 +56,9 @@ class ImageClassifier(nn.Module):
 
         Args:
             backbone: images → features.
-            classifier: features → logits; ``nn.Linear`` or a MultiHeadNormalizedClassifier.
+            classifier: features → logits, of :data:`~lt_det.core.layers.CLASSIFIERS`.
+            loss: cross-entropy if ``None``.
+            method: of training; supervised if ``None``.
             pixel_mean, pixel_std: of the three channels, red first, in [0, 255].
             direction_momentum: μ; a linear classifier has no head direction.
             freeze_backbone: train the classifier alone; batch norms keep their statistics.
@@ -59,20 +73,18 @@ class ImageClassifier(nn.Module):
         self.classifier = classifier
         self.head_direction = (
             HeadDirection(backbone.num_features, direction_momentum)
-            if isinstance(classifier, MultiHeadNormalizedClassifier)
+            if has_counterfactual(classifier)
             else None
         )
+        self.loss = loss or CrossEntropyLoss()
+        self.method = method or Supervised()
         self.cpu_bfloat16 = cpu_bfloat16
         self._compiled: Callable[[Tensor], Tensor] | None = None
         self._compiled_in_eval = False
         if compiled:
             self.compile_backbone()
         self.freeze_backbone = freeze_backbone
-        if freeze_backbone:
-            self.backbone.requires_grad_(False)
-            # What LWS learns is the scale alone.
-            if getattr(classifier, "normalization", None) == "lws":
-                classifier.weight.requires_grad_(False)
+        self.method.freeze(self)
         for name, values in (("pixel_mean", pixel_mean), ("pixel_std", pixel_std)):
             tensor = torch.tensor(values).view(1, 3, 1, 1)
             self.register_buffer(name, tensor, persistent=False)
@@ -82,9 +94,17 @@ class ImageClassifier(nn.Module):
         """Arguments from lt_det's keys."""
         options = cfg.MODEL.CLASSIFICATION
         backbone = build_backbone(options.BACKBONE, options.BACKBONE_WEIGHTS)
+        loss = loss_of(cfg, lambda: None)
+        classifier = build_classifier(
+            cfg.MODEL.LT.CLASSIFIER.NORMALIZATION,
+            backbone.num_features,
+            loss.num_outputs(options.NUM_CLASSES),
+            **classifier_options_of(cfg),
+        )
         return {
             "backbone": backbone,
-            "classifier": build_classifier(cfg, backbone.num_features),
+            "classifier": classifier,
+            "loss": loss,
             "pixel_mean": cfg.MODEL.PIXEL_MEAN,
             "pixel_std": cfg.MODEL.PIXEL_STD,
             "direction_momentum": cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM,
@@ -130,27 +150,40 @@ class ImageClassifier(nn.Module):
                 found: Tensor = run(images)
             return found.float()
 
-    def forward(self, batch: dict[str, Tensor]) -> Any:
-        """``{"images", "labels"}`` → ``{"loss_cls"}`` in training, logits (N, C) otherwise."""
-        features = self.features(batch["images"])
-        if not self.training:
-            return self.classifier(features)
-        labels = batch["labels"].to(self.device, non_blocking=True)
-        logits = self.classifier(features)
+    def track(self, features: Tensor) -> None:
+        """Move the head direction by a training step's features; a frozen backbone's stays."""
         if self.head_direction is not None and not self.freeze_backbone:
             self.head_direction.update(features)
-        return {"loss_cls": F.cross_entropy(logits.float(), labels)}
 
+    def outputs(self, features: Tensor) -> ClassifierOutputs:
+        """Return what post-hoc methods read of features (N, D); te_logits are float32."""
+        te_logits = self.classifier(features).float()
+        if self.head_direction is None:
+            return ClassifierOutputs(te_logits, features)
+        classifier, direction = self.classifier, self.head_direction.direction
+        return ClassifierOutputs(
+            te_logits, features, lambda: classifier.counterfactual_logits(features, direction)
+        )
 
-def build_classifier(cfg: CfgNode, in_features: int) -> nn.Module:
-    """The classifier MODEL.LT.CLASSIFIER describes, D → C."""
-    num_classes = cfg.MODEL.CLASSIFICATION.NUM_CLASSES
-    normalization = cfg.MODEL.LT.CLASSIFIER.NORMALIZATION
-    if normalization == LINEAR:
-        return nn.Linear(in_features, num_classes)
-    return MultiHeadNormalizedClassifier(
-        in_features,
-        num_classes,
-        normalization=normalization,
-        **classifier_options(cfg),
-    )
+    def context(self, class_counts: Tensor | None = None) -> PostHocContext:
+        """Return what post-hoc methods know of this classifier beside its outputs.
+
+        Args:
+            class_counts: (C,) training images per class, where they are known.
+        """
+        return PostHocContext(
+            class_counts=class_counts,
+            image_counts=class_counts,
+            classifier=self.classifier,
+            head_direction=self.head_direction,
+        )
+
+    def forward(self, batch: dict[str, Tensor]) -> Any:
+        """Return the method's losses in training, logits (N, C) otherwise.
+
+        Args:
+            batch: ``{"images"}``, and ``"labels"`` and what else the method asks for in training.
+        """
+        if self.training:
+            return self.method.losses(self, batch)
+        return self.classifier(self.features(batch["images"]))

@@ -9,6 +9,7 @@ from lt_det.core.layers import CLASSIFIERS
 from lt_det.core.losses import LOSSES
 from lt_det.errors import ConfigError
 
+from .classifiers import check_classifier
 from .config_merge import value_of
 from .post_hoc import spelled_methods
 from .teachers import balanced_method
@@ -25,6 +26,7 @@ def check_common_keys(cfg: CfgNode, *, has_background: bool) -> None:
         ConfigError: names the key.
     """
     check_choice(cfg, "MODEL.LT.CLASSIFIER.NORMALIZATION", CLASSIFIERS)
+    check_classifier(cfg)
     check_choice(cfg, "DATASETS.ON_INVALID", ("error", "skip"))
     check_choice(cfg, "SOLVER.ON_NON_FINITE", ("stop", "skip"))
     if cfg.SOLVER.KEEP_CHECKPOINTS < 0:

@@ -14,12 +14,13 @@ from detectron2.modeling.roi_heads.fast_rcnn import FastRCNNOutputLayers
 from detectron2.structures import Instances
 from torch import Tensor
 
-from lt_det.config import LINEAR, classifier_options
+from lt_det.config import LINEAR
 from lt_det.core import HeadDirection
 from lt_det.core.layers import build_classifier, has_counterfactual
 from lt_det.core.losses import CrossEntropyLoss, Loss
 from lt_det.core.post_hoc import ClassifierOutputs, NoPostHoc, PostHocContext, PostHocMethod
 from lt_det.data.lvis.catalog import training_instance_counts
+from lt_det.engine.classifiers import classifier_options_of
 from lt_det.engine.losses import loss_of
 from lt_det.engine.post_hoc import model_post_hoc
 
@@ -113,7 +114,7 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         return {
             **super().from_config(cfg, input_shape),
             "classifier": cfg.MODEL.LT.CLASSIFIER.NORMALIZATION,
-            "classifier_options": classifier_options(cfg),
+            "classifier_options": classifier_options_of(cfg),
             "direction_momentum": cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM,
             "loss": loss_of(cfg, lambda: training_instance_counts(cfg), num_classes),
             "post_hoc": model_post_hoc(cfg, has_background=True),

@@ -1,0 +1,119 @@
+"""What a training method is, and the table of those that there are.
+
+A person's own method is one class in a file of their own::
+
+    @TRAINING_METHODS.register("my_method")
+    class MyMethod(TrainingMethod):
+        def losses(self, model, batch):
+            ...
+
+and ``MODEL.CLASSIFICATION.TRAINING_METHOD.NAME my_method`` in a config.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from detectron2.config import CfgNode
+from torch import Tensor
+
+from lt_det.core.name_table import NameTable
+from lt_det.errors import ConfigError
+
+if TYPE_CHECKING:
+    from lt_det.classification.model import ImageClassifier
+
+# What a loader gives: "images" (B, 3, H, W) uint8, "labels" (B,), "positions" (B,), and "second", a
+# batch of the second stream, where the method asks for one.
+Batch = dict[str, Any]
+
+
+class TrainingMethod:
+    """What a training step computes, what a second stage keeps, and what it asks of the data.
+
+    Attributes:
+        second_sampler: of a second stream of batches, a name of
+            :data:`~lt_det.data.classification.SAMPLERS`; ``None``: there is none.
+    """
+
+    second_sampler: str | None = None
+
+    @classmethod
+    def from_config(cls, cfg: CfgNode, class_counts: Tensor) -> "TrainingMethod":
+        """Build the method of a config.
+
+        Args:
+            cfg: of the run.
+            class_counts: (C,) training images per class.
+        """
+        return cls(**cfg.MODEL.CLASSIFICATION.TRAINING_METHOD.OPTIONS)
+
+    def losses(self, model: "ImageClassifier", batch: Batch) -> dict[str, Tensor]:
+        """Compute the losses of a step, by name; their sum is minimized.
+
+        Args:
+            model: in training mode; ``model.loss`` is the config's loss.
+            batch: of this process.
+        """
+        raise NotImplementedError
+
+    def freeze(self, model: "ImageClassifier") -> None:
+        """Stop the gradient of what a second stage does not train."""
+        if not model.freeze_backbone:
+            return
+        model.backbone.requires_grad_(False)
+        # What LWS learns is the scale alone.
+        if getattr(model.classifier, "normalization", None) == "lws":
+            model.classifier.weight.requires_grad_(False)
+
+    def kept_tensors(self, model: "ImageClassifier") -> list[str]:
+        """Name the tensors that a second stage must find in its first stage's weights.
+
+        They are the backbone's and, for LWS, the class weights.
+        """
+        kept = [key for key in model.state_dict() if key.startswith("backbone.")]
+        if getattr(model.classifier, "normalization", None) == "lws":
+            kept.append("classifier.weight")
+        return kept
+
+    def start_epoch(self, epoch: int) -> None:
+        """Hear that an epoch begins (from 1), or that a run is resumed within it."""
+
+
+TRAINING_METHODS: NameTable[type[TrainingMethod]] = NameTable("training method")
+
+
+def method_name(cfg: CfgNode) -> str:
+    """Return MODEL.CLASSIFICATION.TRAINING_METHOD.NAME, or what stands for ""."""
+    named: str = cfg.MODEL.CLASSIFICATION.TRAINING_METHOD.NAME
+    return named or ("xerm" if cfg.MODEL.LT.XERM.ENABLED else "supervised")
+
+
+def check_method(cfg: CfgNode) -> None:
+    """Refuse an unknown method, or options that it does not take.
+
+    Raises:
+        ConfigError: names the key.
+    """
+    name, options = method_name(cfg), cfg.MODEL.CLASSIFICATION.TRAINING_METHOD.OPTIONS
+    if cfg.MODEL.LT.XERM.ENABLED != (name == "xerm"):
+        raise ConfigError(
+            f"MODEL.CLASSIFICATION.TRAINING_METHOD.NAME: {name!r} beside MODEL.LT.XERM.ENABLED "
+            f"{cfg.MODEL.LT.XERM.ENABLED}; leave it empty"
+        )
+    try:
+        TRAINING_METHODS.check_options(name, dict(options))
+    except ValueError as error:
+        raise ConfigError(f"MODEL.CLASSIFICATION.TRAINING_METHOD: {error}") from error
+
+
+def build_method(cfg: CfgNode, class_counts: Tensor) -> TrainingMethod:
+    """Build the training method of a config.
+
+    Args:
+        cfg: of the run.
+        class_counts: (C,) training images per class.
+
+    Raises:
+        ConfigError, WeightsError: an unknown method, or a teacher that is absent or does not fit.
+    """
+    check_method(cfg)
+    return TRAINING_METHODS.get(method_name(cfg)).from_config(cfg, class_counts)
