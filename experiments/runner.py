@@ -1,6 +1,5 @@
 """Studies made of commands: each run in a process of its own, none made twice."""
 
-import argparse
 import os
 import subprocess
 import sys
@@ -9,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-
-from lt_det.errors import ConfigError
 
 from .run_record import Record, difference, make_record, read_run_record, write_run_record
 
@@ -108,27 +105,3 @@ def _prepare(run: Run, record: Record) -> bool:
         )
     run.folder.mkdir(parents=True, exist_ok=True)
     return False
-
-
-def named_file(text: str) -> tuple[str, str]:
-    """``NAME=FILE`` of a command line; an argparse type. The file must exist."""
-    name, separator, file = text.partition("=")
-    if not (separator and name and file):
-        raise argparse.ArgumentTypeError(f"{text!r}: write NAME=FILE")
-    if not Path(file).is_file():
-        raise argparse.ArgumentTypeError(f"{text}: no such file: {file}")
-    return name, file
-
-
-def by_name(named: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """``{NAME: FILE}`` of what :func:`named_file` took.
-
-    Raises:
-        ConfigError: a name is given twice.
-    """
-    files: dict[str, str] = {}
-    for name, file in named:
-        if name in files:
-            raise ConfigError(f"{name}={file}: {name} is {files[name]} already; name each once")
-        files[name] = file
-    return files

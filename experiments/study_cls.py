@@ -20,17 +20,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from experiments.ablations import grid, representations, weighting
-from experiments.comparison import XERM_VARIANTS, Study, compact, compare, mean_over_seeds, tune
-from experiments.runner import by_name, named_file
-from lt_det.classification.setup import argument_parser, load_config
-from lt_det.classification.trained_on import check_chosen_on
-from lt_det.errors import UserError
-from lt_det.evaluation.classification.tables import group_table, top1_table
-from lt_det.files import save_json
-from lt_det.visualization.class_bias import draw_class_distribution
-
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from experiments.ablations import grid, representations, weighting  # noqa: E402
+from experiments.comparison import XERM_VARIANTS, Study, compact, compare, mean_over_seeds, tune  # noqa: E402
+from lt_det.classification.setup import argument_parser, load_config  # noqa: E402
+from lt_det.classification.trained_on import check_chosen_on  # noqa: E402
+from lt_det.engine.named_files import by_name, named_file  # noqa: E402
+from lt_det.errors import UserError  # noqa: E402
+from lt_det.evaluation.classification.tables import group_table, top1_table  # noqa: E402
+from lt_det.files import save_json  # noqa: E402
+from lt_det.visualization.class_bias import draw_class_distribution  # noqa: E402
 
 
 def run_compare(study: Study, args: argparse.Namespace) -> None:

@@ -8,13 +8,16 @@ is kept as NAME.old-1), from its last checkpoint where it was stopped.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
-from experiments.detection_seeds import at_alpha, collect, study_table
-from experiments.runner import Run, run_all
-from lt_det.files import save_json
-
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from experiments.detection_seeds import at_alpha, collect, study_table  # noqa: E402
+from experiments.runner import Run, run_all  # noqa: E402
+from lt_det.files import save_json  # noqa: E402
+
 PUBLISHED_ALPHA = 1.5
 ALPHAS = [
     "TEST.TDE_ALPHAS",

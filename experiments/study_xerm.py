@@ -11,13 +11,16 @@ test as long-tailed as the training set.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
-from experiments.detection_seeds import SHARE_COLUMNS, collect, study_table
-from experiments.runner import Run, run_all
-from lt_det.files import save_json
-
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from experiments.detection_seeds import SHARE_COLUMNS, collect, study_table  # noqa: E402
+from experiments.runner import Run, run_all  # noqa: E402
+from lt_det.files import save_json  # noqa: E402
+
 # Student: (config, teacher's method, further options, what is added to its row's name).
 STUDENTS = {
     "xerm": ("xerm", "tde", [], ""),

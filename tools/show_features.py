@@ -11,8 +11,6 @@ from pathlib import Path
 
 import torch
 
-from experiments.runner import by_name, named_file
-from lt_det.classification.building import load_trained, read_classifier_config
 from lt_det.classification.datasets import load_image_data
 from lt_det.classification.inference import (
     ImageLogits,
@@ -20,9 +18,12 @@ from lt_det.classification.inference import (
     collect_features,
     image_tensor,
 )
+from lt_det.classification.teacher import load_trained, read_classifier_config
 from lt_det.core import shot_groups
+from lt_det.core.post_hoc import TDE
 from lt_det.data.classification.image_set import FileSource
 from lt_det.engine import run
+from lt_det.engine.named_files import by_name, named_file
 from lt_det.errors import ConfigError
 from lt_det.visualization.features import FeaturePanel, MappedModel, draw_activation_maps, draw_tsne
 
@@ -74,7 +75,7 @@ def _mapped(file: str, alpha: float | None) -> MappedModel:
     if used:
         check_direction(model, f"{file}: TDE α={used:g}")
     return MappedModel(
-        ImageLogits(model, used),
+        ImageLogits(model, TDE(used)),
         model.backbone.map_layer,
         load_image_data(cfg, training=False).train.class_names,
         partial(image_tensor, cfg=cfg),

@@ -8,8 +8,8 @@ tools/show_teacher.py --config-file configs/classification/folder_lt/resnet32_xe
 import argparse
 from itertools import islice
 
-from lt_det.classification.building import load_teacher
 from lt_det.classification.setup import argument_parser, setup
+from lt_det.classification.teacher import load_teacher
 from lt_det.classification.teacher_report import teacher_report, teacher_table
 from lt_det.classification.trainer import training_batches
 from lt_det.engine import run

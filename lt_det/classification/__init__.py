@@ -1,8 +1,16 @@
 """Long-tailed image classification on Detectron2's engine."""
 
 from .building import build_model
+from .methods import TRAINING_METHODS, TrainingMethod
 from .model import ImageClassifier
+from .teacher import ClassifierTeacher
 from .trainer import LTClassifierTrainer
-from .xerm import Teacher, XERMClassifier
 
-__all__ = ["ImageClassifier", "LTClassifierTrainer", "Teacher", "XERMClassifier", "build_model"]
+__all__ = [
+    "TRAINING_METHODS",
+    "ClassifierTeacher",
+    "ImageClassifier",
+    "LTClassifierTrainer",
+    "TrainingMethod",
+    "build_model",
+]

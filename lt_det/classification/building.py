@@ -2,6 +2,7 @@
 
 import logging
 
+import torch
 from detectron2.config import CfgNode
 from torch import Tensor
 
@@ -34,7 +35,9 @@ def build_model(cfg: CfgNode, class_counts: Tensor) -> ImageClassifier:
             "MODEL.LT.XERM.INIT_FROM_TEACHER: the student starts from its teacher's weights, but "
             f"MODEL.WEIGHTS names {cfg.MODEL.WEIGHTS}; leave one of them out"
         )
-    method = build_method(cfg, class_counts)
+    # A seed gives the same network whatever the method builds besides: a teacher, say.
+    with torch.random.fork_rng(devices=[]):
+        method = build_method(cfg, class_counts)
     loss = loss_of(cfg, class_counts.tolist)
     model = ImageClassifier(cfg, method=method, loss=loss).to(cfg.MODEL.DEVICE)
     if starts_from_teacher:

@@ -4,17 +4,18 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from detectron2.config import CfgNode
 
-from lt_det.config import BALANCED_TEACHERS, LINEAR
-from lt_det.core import NORMALIZATIONS
+from lt_det.config import LINEAR
 from lt_det.data.classification import SAMPLERS
+from lt_det.engine import check_choice, check_common_keys
 from lt_det.engine.config_merge import value_of
 from lt_det.errors import ConfigError
 
 from .datasets import DATASETS
+from .methods.base import check_method
 
 # What SOLVER.EPOCHS fills in.
 ITERATION_KEYS = (
@@ -38,20 +39,17 @@ def check_config(cfg: CfgNode, overrides: Sequence[str] = ()) -> None:
     Raises:
         ConfigError: names the key.
     """
-    choices = [
-        ("MODEL.LT.CLASSIFIER.NORMALIZATION", (LINEAR, *NORMALIZATIONS)),
-        ("MODEL.LT.XERM.BALANCED", BALANCED_TEACHERS),
+    check_common_keys(cfg, has_background=False)
+    check_method(cfg)
+    choices: list[tuple[str, Iterable[str]]] = [
         ("MODEL.CLASSIFICATION.MEMORY_FORMAT", ("channels_last", "channels_first")),
         ("DATASETS.CLASSIFICATION.NAME", DATASETS),
-        ("DATASETS.ON_INVALID", ("error", "skip")),
-        ("DATALOADER.IMAGE_SAMPLER", tuple(SAMPLERS)),
+        ("DATALOADER.IMAGE_SAMPLER", SAMPLERS),
         ("TEST.CLASSIFICATION.SPLIT", ("test", "val")),
         ("SOLVER.LR_SCHEDULER_NAME", _SCHEDULES),
     ]
     for key, known in choices:
-        value = value_of(cfg, key)
-        if value not in known:
-            raise ConfigError(f"{key}: unknown {value!r}; known: {', '.join(known)}")
+        check_choice(cfg, key, known)
     _check_numbers(cfg)
     _check_compiler(cfg)
     _check_inference(cfg)
@@ -66,7 +64,7 @@ def _check_numbers(cfg: CfgNode) -> None:
         "TEST.CLASSIFICATION.BATCH_SIZE",
         "INPUT.CLASSIFICATION.SIZE",
     ]
-    positive += ["MODEL.LT.CLASSIFIER.NUM_HEADS", "MODEL.LT.CLASSIFIER.TEMPERATURE"]
+    positive += ["MODEL.LT.CLASSIFIER.TEMPERATURE"]
     positive += ["SOLVER.EPOCHS.CHECKPOINT", "SOLVER.BACKBONE_LR_FACTOR"]
     for key in positive:
         if not value_of(cfg, key) > 0:
@@ -82,8 +80,6 @@ def _check_numbers(cfg: CfgNode) -> None:
         values = value_of(cfg, key)
         if not all(type(one) in (int, float) and math.isfinite(one) for one in values):
             raise ConfigError(f"{key}: must be numbers, got {values}")
-    if not 0 <= cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM <= 1:
-        raise ConfigError("MODEL.LT.HEAD_DIRECTION.MOMENTUM: must lie in [0, 1]")
     images = cfg.DATASETS.CLASSIFICATION
     if not 1 <= images.IMBALANCE < math.inf:
         raise ConfigError(
@@ -118,11 +114,6 @@ def _check_compiler(cfg: CfgNode) -> None:
 
 def _check_inference(cfg: CfgNode) -> None:
     linear = cfg.MODEL.LT.CLASSIFIER.NORMALIZATION == LINEAR
-    if linear and (cfg.MODEL.LT.TDE.ENABLED or any(cfg.TEST.TDE_ALPHAS)):
-        raise ConfigError(
-            "MODEL.LT.TDE: a linear classifier tracks no head direction; set "
-            "MODEL.LT.CLASSIFIER.NORMALIZATION deconfound"
-        )
     if not linear and cfg.TEST.CLASSIFICATION.TAU_NORM_POWERS:
         raise ConfigError(
             "TEST.CLASSIFICATION.TAU_NORM_POWERS: τ-norm rescales a linear classifier; this one is "

@@ -19,7 +19,7 @@ from lt_det.evaluation.classification.tables import group_table, top1_table
 from lt_det.files import save_json
 
 from .datasets import ImageData
-from .inference import collect_features, readings, tde_alphas, weight_norms
+from .inference import checked_rows, collect_features, post_hoc_results, weight_norms
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ test_distributions.__test__ = False  # type: ignore[attr-defined]
 def evaluate(
     cfg: CfgNode, model: nn.Module, data: ImageData, class_counts: Tensor | None = None
 ) -> dict[str, dict[str, float]]:
-    """Evaluate every reading on every test distribution; writes and prints the results.
+    """Evaluate every post-hoc method on every test distribution; writes and prints the results.
 
     Leaves OUTPUT_DIR/results.json (``{method: {test: metrics}}``, see
     :func:`~lt_det.evaluation.classification.shot_metrics.shot_metrics`), results.md, and
@@ -80,9 +80,9 @@ def evaluate(
     Raises:
         WeightsError: before any inference: TDE is asked for of a model without head direction.
     """
-    plain: Any = model.module if hasattr(model, "module") else model
-    tde_alphas(plain, cfg)
-    features, labels = collect_features(plain, data.test, cfg, data.test_images)
+    classifier: Any = model.module if hasattr(model, "module") else model
+    checked_rows(classifier, cfg)
+    features, labels = collect_features(classifier, data.test, cfg, data.test_images)
     if not comm.is_main_process():
         return {}
     options = cfg.DATASETS.CLASSIFICATION
@@ -97,18 +97,19 @@ def evaluate(
     )
     limits = {"many": options.MANY, "few": options.FEW}
     results: Results = {}
-    for reading in readings(plain, features, counts, cfg):
-        probs = reading.logits.softmax(dim=1).cpu()
+    for result in post_hoc_results(classifier, features, counts, cfg):
+        probs = result.probs.cpu()
         predictions = probs.argmax(dim=1)
         of_tests = {}
         for name, at in tests.items():
             metrics = shot_metrics(predictions[at], labels[at], counts, **limits)
             metrics["ece"] = expected_calibration_error(probs[at], labels[at])
             metrics["bias"] = class_bias(predictions[at], labels[at], counts, **limits)
-            metrics["parameter"] = reading.parameter
+            metrics["parameter"] = result.parameter
+            metrics["post_hoc"] = result.params
             of_tests[name] = metrics
-        results[reading.name] = of_tests
-    norms = weight_norms(plain.classifier)[rank_order]
+        results[result.name] = of_tests
+    norms = weight_norms(classifier.classifier)[rank_order]
     save_json(
         {cfg.MODEL.CLASSIFICATION.METHOD: norms.tolist()}, Path(cfg.OUTPUT_DIR, "weight_norms.json")
     )

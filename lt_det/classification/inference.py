@@ -1,4 +1,4 @@
-"""One pass over the test images, and every way of reading it: TE, TDE, PC, τ-norm."""
+"""One pass over the test images, and every way of reading it."""
 
 import logging
 from collections.abc import Iterator
@@ -13,15 +13,21 @@ from PIL import Image
 from torch import Tensor, nn
 from torchvision.transforms.functional import pil_to_tensor
 
-from lt_det.core import MultiHeadNormalizedClassifier, adjust_logits
+from lt_det.core.post_hoc import LogitAdjustment, NoPostHoc, PostHocMethod, TauNorm
 from lt_det.data.classification import ImageSet, decode_all
 from lt_det.data.classification.augment import test_transform
 from lt_det.data.classification.loaders import file_test_batches, in_memory_test_batches
-from lt_det.errors import WeightsError
+from lt_det.engine.post_hoc import spelled_methods, swept_tde
+from lt_det.errors import ConfigError, WeightsError
 
 from .model import ImageClassifier
 
 logger = logging.getLogger(__name__)
+
+_OLD_NAMES = (
+    *("TEST.TDE_ALPHAS", "TEST.CLASSIFICATION.LA_TAUS"),
+    "TEST.CLASSIFICATION.TAU_NORM_POWERS",
+)
 
 
 @torch.no_grad()
@@ -79,37 +85,63 @@ def collect_features(
 
 @dataclass(frozen=True)
 class PostHocResult:
-    """One way of turning features into logits.
+    """What a post-hoc method says of N images.
 
     Attributes:
-        name: of the method, in results.
-        parameter: ``{"alpha": …}``, ``{"tau": …}``, ``{"p": …}`` or ``{}``.
+        name: of the row, in results.
+        params: ``{"name": …, "params": {…}}`` of the method.
+        parameter: what ``params`` was before: ``{"alpha": …}``, ``{"tau": …}``, ``{"p": …}``.
         logits: (N, C), float32.
+        probs: (N, C).
     """
 
     name: str
+    params: dict[str, Any]
     parameter: dict[str, float]
     logits: Tensor
+    probs: Tensor
 
 
-def tde_alphas(model: ImageClassifier, cfg: CfgNode) -> list[float]:
-    """α of each TDE row a config asks for: TEST.TDE_ALPHAS, or MODEL.LT.TDE's where it is enabled.
+def post_hoc_rows(cfg: CfgNode) -> list[PostHocMethod]:
+    """Return the post-hoc method of each row.
 
-    α = 0 is the classifier's own row, which is there without being asked for.
+    They are TEST.POST_HOC's; where that is empty, the classifier as it was trained, then TDE at
+    TEST.TDE_ALPHAS (else MODEL.LT.TDE's where it is enabled), logit adjustment at
+    TEST.CLASSIFICATION.LA_TAUS (1 is PC) and τ-norm at TEST.CLASSIFICATION.TAU_NORM_POWERS.
 
     Raises:
-        WeightsError: there are such rows, and the model tracked no head direction: each would
-            repeat the classifier's own row under TDE's name.
+        ConfigError: a call of TEST.POST_HOC that is none.
     """
-    alphas = list(cfg.TEST.TDE_ALPHAS)
-    if not alphas and cfg.MODEL.LT.TDE.ENABLED:
-        alphas = [cfg.MODEL.LT.TDE.ALPHA]
-    alphas = [alpha for alpha in alphas if alpha]
-    if alphas:
-        method = cfg.MODEL.CLASSIFICATION.METHOD
-        row = f"{method}-TDE α={alphas[0]:g}"
-        check_direction(model, f"{cfg.MODEL.WEIGHTS or cfg.OUTPUT_DIR}: {row}")
-    return alphas
+    spelled = spelled_methods(cfg, has_background=False, old_names=_OLD_NAMES)
+    if spelled:
+        return spelled
+    options = cfg.TEST.CLASSIFICATION
+    return [
+        NoPostHoc(),
+        *[m for m in swept_tde(cfg, has_background=False) if not isinstance(m, NoPostHoc)],
+        *[LogitAdjustment(float(tau)) for tau in options.LA_TAUS],
+        *[TauNorm(float(power)) for power in options.TAU_NORM_POWERS],
+    ]
+
+
+def checked_rows(model: ImageClassifier, cfg: CfgNode) -> list[PostHocMethod]:
+    """Return :func:`post_hoc_rows` where the model can be read by each of them.
+
+    Raises:
+        WeightsError: TDE of a model that tracked no head direction: it would repeat the
+            classifier's own row under TDE's name.
+        ConfigError: a method that cannot read this classifier.
+    """
+    methods, context = post_hoc_rows(cfg), model.context(torch.ones(1))
+    for method in methods:
+        if method.uses_counterfactual:
+            row = f"{cfg.MODEL.CLASSIFICATION.METHOD}{method.label}"
+            check_direction(model, f"{cfg.MODEL.WEIGHTS or cfg.OUTPUT_DIR}: {row}")
+        try:
+            method.check(context)
+        except ValueError as error:
+            raise ConfigError(f"TEST.POST_HOC: {error}") from error
+    return methods
 
 
 def check_direction(model: ImageClassifier, wanted: str) -> None:
@@ -130,35 +162,30 @@ def check_direction(model: ImageClassifier, wanted: str) -> None:
 
 
 @torch.no_grad()
-def readings(
+def post_hoc_results(
     model: ImageClassifier, features: Tensor, class_counts: Tensor, cfg: CfgNode
 ) -> Iterator[PostHocResult]:
-    """Every reading a config asks for, of features (N, D).
+    """Read features (N, D) by every post-hoc method that a config asks for.
 
-    The classifier's own logits first, under MODEL.CLASSIFICATION.METHOD; then TDE at
-    :func:`tde_alphas`, logit adjustment at TEST.CLASSIFICATION.LA_TAUS (1 is PC) and τ-norm at
-    TEST.CLASSIFICATION.TAU_NORM_POWERS.
+    Rows are called by MODEL.CLASSIFICATION.METHOD and the method.
 
     Raises:
-        WeightsError: see :func:`tde_alphas`.
+        WeightsError, ConfigError: see :func:`checked_rows`.
     """
-    method, classifier = cfg.MODEL.CLASSIFICATION.METHOD, model.classifier
-    features = features.to(model.device)
-    te_logits = classifier(features).float()
-    yield PostHocResult(method, {}, te_logits)
-    alphas = tde_alphas(model, cfg)
-    if alphas:
-        assert model.head_direction is not None
-        _, share = classifier.effects(features, model.head_direction.direction)
-        for alpha in alphas:
-            name = f"{method}-TDE α={alpha:g}"
-            yield PostHocResult(name, {"alpha": alpha}, te_logits - alpha * share)
-    for tau in cfg.TEST.CLASSIFICATION.LA_TAUS:
-        name = f"{method}, PC" if tau == 1 else f"{method}, LA τ={tau:g}"
-        yield PostHocResult(name, {"tau": tau}, adjust_logits(te_logits, class_counts, tau))
-    for power in cfg.TEST.CLASSIFICATION.TAU_NORM_POWERS:
-        rescaled = tau_normalized(classifier, power)
-        yield PostHocResult(f"{method}, τ-norm p={power:g}", {"p": power}, rescaled(features))
+    outputs, context = model.outputs(features.to(model.device)), model.context(class_counts)
+    for method in checked_rows(model, cfg):
+        is_own = isinstance(method, NoPostHoc)
+        logits = method.logits(outputs, context)
+        probs = model.loss.probs(logits) if is_own else method.probs(outputs, context)
+        # τ-norm's power was called p.
+        parameter = {"p" if k == "power" else k: v for k, v in method.params.items()}
+        yield PostHocResult(
+            f"{cfg.MODEL.CLASSIFICATION.METHOD}{method.label}",
+            {"name": method.name, "params": method.params},
+            parameter,
+            logits,
+            probs,
+        )
 
 
 class ImageLogits(nn.Module):
@@ -169,32 +196,26 @@ class ImageLogits(nn.Module):
 
     Args:
         model: trained, in eval mode.
-        alpha: α of TDE; 0 gives the classifier's own logits.
+        method: post-hoc; ``None`` gives the classifier's own logits.
 
     Raises:
         WeightsError: TDE of a model that tracked no head direction.
     """
 
-    def __init__(self, model: ImageClassifier, alpha: float = 0.0) -> None:
+    def __init__(self, model: ImageClassifier, method: PostHocMethod | None = None) -> None:
         super().__init__()
-        if alpha:
-            check_direction(model, f"TDE α={alpha:g}")
+        self.method = method or NoPostHoc()
+        if self.method.uses_counterfactual:
+            check_direction(model, self.method.label.lstrip("-, "))
         self.model = model
-        self.alpha = alpha
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits."""
+        """Return the logits."""
         if torch.is_grad_enabled():
             # Parameters that take no gradient let none through; the images do.
             images = images.to(self.model.device, torch.float32).detach().requires_grad_()
-        features = self.model.features(images)
-        direction = self.model.head_direction
-        found: Tensor
-        if direction is None or not self.alpha:
-            found = self.model.classifier(features)
-        else:
-            found = self.model.classifier.tde(features, direction.direction, self.alpha)
-        return found
+        outputs = self.model.outputs(self.model.features(images))
+        return self.method.logits(outputs, self.model.context())
 
 
 def image_tensor(image: Image.Image, cfg: CfgNode) -> Tensor:
@@ -220,21 +241,3 @@ def weight_norms(classifier: nn.Module) -> Tensor:
     if scale is not None:
         norms = norms * scale.detach().float().abs()
     return norms.cpu()
-
-
-def tau_normalized(classifier: nn.Module, power: float) -> MultiHeadNormalizedClassifier:
-    """A linear classifier's weights over their norms to a power, without its bias.
-
-    Kang et al., "Decoupling Representation and Classifier", ICLR 2020 (their τ is p here).
-    """
-    num_classes, width = classifier.weight.shape
-    rescaled = MultiHeadNormalizedClassifier(
-        width,
-        num_classes,
-        num_heads=1,
-        temperature=1.0,
-        normalization="tau_norm",
-        weight_norm_power=power,
-    )
-    rescaled.to(classifier.weight).load_state_dict({"weight": classifier.weight})
-    return rescaled

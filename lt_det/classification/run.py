@@ -6,8 +6,8 @@ from detectron2.config import CfgNode
 
 from lt_det.engine import LTCheckpointer, report_cost, weights_to_load, write_config
 
-from .building import build_model
 from .evaluate import evaluate
+from .model import ImageClassifier
 from .setup import setup
 from .trained_on import evaluated_class_counts
 from .trainer import LTClassifierTrainer
@@ -18,7 +18,7 @@ def train_or_evaluate(args: argparse.Namespace) -> CfgNode:
     cfg, data = setup(args)
     with report_cost(cfg.OUTPUT_DIR):
         if args.eval_only:
-            model = build_model(cfg, data.class_counts)
+            model = ImageClassifier(cfg).to(cfg.MODEL.DEVICE)
             checkpointer = LTCheckpointer(model, save_dir=cfg.OUTPUT_DIR, complete=True)
             weights = weights_to_load(cfg.OUTPUT_DIR, cfg.MODEL.WEIGHTS, resume=args.resume)
             class_counts = evaluated_class_counts(cfg, data, weights)

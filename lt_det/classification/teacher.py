@@ -45,6 +45,9 @@ class ClassifierTeacher:
                 "MODEL.LT.XERM.BALANCED: tde needs a teacher with a head direction, this one's "
                 "classifier is linear"
             )
+        if method.reads_class_counts:
+            # Made here, where it may be waited for, not in the first step.
+            self.context.log_prior(torch.empty(0, device=model.device))
 
     @torch.no_grad()
     def logits(self, inputs: Tensor) -> tuple[Tensor, Tensor]:

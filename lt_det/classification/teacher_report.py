@@ -9,7 +9,7 @@ from torch import Tensor
 from lt_det.core import shot_groups, xerm_weights
 from lt_det.evaluation.tables import markdown_table
 
-from .xerm import Teacher
+from .teacher import ClassifierTeacher
 
 _COLUMNS = {
     "imbalanced_accuracy": "accuracy, imbalanced",
@@ -23,7 +23,7 @@ _COLUMNS = {
 
 @torch.no_grad()
 def teacher_report(
-    teacher: Teacher,
+    teacher: ClassifierTeacher,
     batches: Any,
     exponent: float,
     *,
@@ -45,27 +45,28 @@ def teacher_report(
         many, few: limits of the groups.
 
     Returns:
-        ``{group: {figure: value}}``: accuracy and cross-entropy of the imbalanced and the balanced
+        ``{group: {metric: value}}``: accuracy and cross-entropy of the imbalanced and the balanced
         logits, mean w_ba, and the balanced target's probability on the image's own group; NaN for
         a group without images.
     """
     te, balanced, labels = [], [], []
     for batch in batches:
-        one, other = teacher.logits(batch["images"])
-        te.append(one.cpu())
-        balanced.append(other.cpu())
+        te_of_batch, balanced_of_batch = teacher.logits(batch["images"])
+        te.append(te_of_batch.cpu())
+        balanced.append(balanced_of_batch.cpu())
         labels.append(batch["labels"])
     te_logits, balanced_logits, truth = torch.cat(te), torch.cat(balanced), torch.cat(labels)
     w_balanced, _ = xerm_weights(te_logits, balanced_logits, truth, exponent)
-    counts = teacher.class_counts.cpu() if class_counts is None else class_counts
-    found = {}
+    counts = teacher.context.class_counts if class_counts is None else class_counts
+    assert counts is not None, "the groups are made of counts"
+    report = {}
     for name, mask in shot_groups(counts, many, few).items():
         at = mask[truth]
 
         def mean(values: Tensor, at: Tensor = at) -> float:
             return float(values[at].float().mean())
 
-        found[name] = {
+        report[name] = {
             "imbalanced_accuracy": 100 * mean(te_logits.argmax(1) == truth),
             "balanced_accuracy": 100 * mean(balanced_logits.argmax(1) == truth),
             "imbalanced_ce": mean(F.cross_entropy(te_logits, truth, reduction="none")),
@@ -73,7 +74,7 @@ def teacher_report(
             "w_balanced": mean(w_balanced),
             "mass_in_group": mean(balanced_logits.softmax(1)[:, mask].sum(1)),
         }
-    return found
+    return report
 
 
 def teacher_table(report: dict[str, dict[str, float]]) -> str:

@@ -143,7 +143,9 @@ def teacher_class_counts(cfg: CfgNode, teacher_cfg: CfgNode, class_counts: Tenso
         return torch.tensor(record.instance_counts)
     own, other = cfg.DATASETS, teacher_cfg.DATASETS
     keys = (*_PICKED_BY.get(own.CLASSIFICATION.NAME, ()), *_CUT_BY)
-    same = own.CLASSIFICATION.NAME == other.CLASSIFICATION.NAME and own.ON_INVALID == other.ON_INVALID
+    same = (
+        own.CLASSIFICATION.NAME == other.CLASSIFICATION.NAME and own.ON_INVALID == other.ON_INVALID
+    )
     if same and not _differing(own.CLASSIFICATION, other.CLASSIFICATION, keys):
         return class_counts
     labels_alone = teacher_cfg.clone()

@@ -16,13 +16,20 @@ from torch import nn
 from lt_det.core import HeadDirection
 from lt_det.data.classification import ResumableSampler
 from lt_det.data.classification.augment import training_transform
-from lt_det.data.classification.loaders import BatchShard, FileLoader, InMemoryLoader
+from lt_det.data.classification.loaders import (
+    BatchShard,
+    FileLoader,
+    InMemoryLoader,
+    TwoStreams,
+)
 from lt_det.engine import LTTrainerBase, ModelRecord
+from lt_det.engine.seeding import derived_seed
 
 from .building import build_model, load_first_stage
 from .datasets import ImageData
 from .evaluate import evaluate
-from .inference import tde_alphas
+from .inference import checked_rows
+from .methods.base import TRAINING_METHODS, method_name
 from .trained_on import check_start
 
 logger = logging.getLogger(__name__)
@@ -58,7 +65,7 @@ class LTClassifierTrainer(LTTrainerBase):
         if self._run_cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE and self._run_cfg.MODEL.WEIGHTS:
             load_first_stage(model, self._run_cfg.MODEL.WEIGHTS)
             # A second stage tracks no direction of its own.
-            tde_alphas(model, self._run_cfg)
+            checked_rows(model, self._run_cfg)
         logger.info(
             "%s on %s, %.2f M parameters",
             self._run_cfg.MODEL.CLASSIFICATION.METHOD,
@@ -90,13 +97,15 @@ class LTClassifierTrainer(LTTrainerBase):
         return built
 
     def build_train_loader(self, cfg: CfgNode) -> Any:
-        """Endless batches, from iteration 0; ``start_iter`` moves the start."""
-        return training_batches(cfg, self._data)
+        """Build endless batches, from iteration 0; ``start_iter`` moves the start."""
+        second_sampler = TRAINING_METHODS.get(method_name(cfg)).second_sampler
+        return training_batches(cfg, self._data, second_sampler)
 
     def build_hooks(self) -> list[Any]:
-        """Detectron2's, after ours."""
+        """Build Detectron2's hooks, after ours."""
         follows = self._run_cfg.MODEL.LT.HEAD_DIRECTION.FOLLOW_LR
-        return [*([_DirectionFollowsLR()] if follows else []), *super().build_hooks()]
+        epochs = _StartsEpochs(len(self._data.train), self._run_cfg.SOLVER.IMS_PER_BATCH)
+        return [epochs, *([_DirectionFollowsLR()] if follows else []), *super().build_hooks()]
 
     def model_record(self) -> ModelRecord:
         """Class names, and the training set's counts."""
@@ -113,11 +122,26 @@ class LTClassifierTrainer(LTTrainerBase):
         return evaluate(self._run_cfg, model, self._data)
 
 
-def training_batches(cfg: CfgNode, data: ImageData) -> InMemoryLoader | FileLoader:
-    """Endless augmented batches of this process."""
+def training_batches(
+    cfg: CfgNode, data: ImageData, second_sampler: str | None = None
+) -> InMemoryLoader | FileLoader | TwoStreams:
+    """Build endless augmented batches of this process.
+
+    Args:
+        cfg: of the run.
+        data: its sets.
+        second_sampler: of a second stream, in ``batch["second"]``; ``None``: there is none.
+    """
+    first = _stream(cfg, data, cfg.DATALOADER.IMAGE_SAMPLER, cfg.SEED)
+    if second_sampler is None:
+        return first
+    return TwoStreams(first, _stream(cfg, data, second_sampler, derived_seed(cfg.SEED, 1)))
+
+
+def _stream(cfg: CfgNode, data: ImageData, sampler: str, seed: int) -> InMemoryLoader | FileLoader:
     options, train = cfg.INPUT.CLASSIFICATION, data.train
-    shard = BatchShard(cfg.SOLVER.IMS_PER_BATCH, comm.get_rank(), comm.get_world_size(), cfg.SEED)
-    stream = ResumableSampler(train.labels, cfg.DATALOADER.IMAGE_SAMPLER, cfg.SEED)
+    shard = BatchShard(cfg.SOLVER.IMS_PER_BATCH, comm.get_rank(), comm.get_world_size(), seed)
+    stream = ResumableSampler(train.labels, sampler, seed)
     if data.train_images is None:
         transform = training_transform(options.SIZE, options.COLOR_JITTER, flip=options.FLIP)
         return FileLoader(train, stream, shard, transform, cfg.DATALOADER.NUM_WORKERS)
@@ -129,6 +153,22 @@ def training_batches(cfg: CfgNode, data: ImageData) -> InMemoryLoader | FileLoad
         padding=options.PADDING,
         flip=options.FLIP,
     )
+
+
+class _StartsEpochs(HookBase):
+    """Tells the training method when an epoch begins, and where a resumed run is."""
+
+    def __init__(self, num_images: int, batch_size: int) -> None:
+        self._num_images, self._batch_size = num_images, batch_size
+        self._epoch = 0
+
+    def before_step(self) -> None:
+        """Before each iteration."""
+        epoch = self.trainer.iter * self._batch_size // self._num_images + 1
+        if epoch != self._epoch:
+            self._epoch = epoch
+            model: Any = self.trainer.model
+            (model.module if hasattr(model, "module") else model).method.start_epoch(epoch)
 
 
 class _DirectionFollowsLR(HookBase):

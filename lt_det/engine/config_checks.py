@@ -37,8 +37,7 @@ def check_common_keys(cfg: CfgNode, *, has_background: bool) -> None:
     if not 0 <= cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM <= 1:
         raise ConfigError("MODEL.LT.HEAD_DIRECTION.MOMENTUM: must lie in [0, 1]")
     _check_loss(cfg)
-    if cfg.MODEL.LT.XERM.ENABLED:
-        balanced_method(cfg, has_background=has_background)
+    balanced_method(cfg, has_background=has_background)
     methods = spelled_methods(cfg, has_background=has_background)
     reads_direction = any(method.uses_counterfactual for method in methods)
     if cfg.MODEL.LT.CLASSIFIER.NORMALIZATION == LINEAR and (

@@ -38,5 +38,5 @@ def test_the_same_classes_stay_as_they_are():
 
 
 def test_other_classes_are_named():
-    with pytest.raises(DataError, match=r"images: .*trained on: it lacks 'dog' and has besides"):
+    with pytest.raises(DataError, match=r"pictures: .*trained on: it lacks 'dog' and has besides"):
         with_classes_of(data("ape", "bee", "cat"), record("ape", "bee", "dog"))

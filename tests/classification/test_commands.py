@@ -16,7 +16,8 @@ SHORT = ["SOLVER.EPOCHS.MAX", "2", "SOLVER.EPOCHS.STEPS", "[]", "SOLVER.EPOCHS.W
 
 
 def run(root, work, tool, *arguments, code=0, launcher=()):
-    line = [sys.executable, *launcher, str(root / "tools" / tool), *map(str, arguments)]
+    folder = root / ("experiments" if tool.startswith("study") else "tools")
+    line = [sys.executable, *launcher, str(folder / tool), *map(str, arguments)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         line, env=environment, capture_output=True, text=True, cwd=work, check=False, timeout=300

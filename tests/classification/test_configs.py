@@ -6,6 +6,7 @@ import torch
 from lt_det.classification import ImageClassifier
 from lt_det.classification.building import build_model
 from lt_det.classification.config_checks import check_config
+from lt_det.core.post_hoc import TDE, LogitAdjustment
 from lt_det.errors import ConfigError
 
 from .helpers import CONFIGS, batch, small_config
@@ -36,11 +37,10 @@ def test_config_builds_and_trains_a_step(name, tmp_path):
     learns = any(p.grad is not None for p in model.backbone.parameters())
     assert learns != cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE
     if cfg.MODEL.LT.XERM.ENABLED:
-        assert model.exponent == cfg.MODEL.LT.XERM.EXPONENT
-        taught_by = model.teacher
-        assert taught_by.balanced == cfg.MODEL.LT.XERM.BALANCED
-        assert taught_by.alpha == cfg.MODEL.LT.TDE.ALPHA
-        assert model.constant_weight is None
+        assert model.loss.exponent == cfg.MODEL.LT.XERM.EXPONENT
+        by_tde = cfg.MODEL.LT.XERM.BALANCED == "tde"
+        expected = TDE(cfg.MODEL.LT.TDE.ALPHA) if by_tde else LogitAdjustment(1.0)
+        assert model.method.teacher.method == expected
 
 
 @pytest.mark.parametrize("name", sorted({name.split("/")[1].split("_")[0] for name in LEAVES}))

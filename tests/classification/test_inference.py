@@ -1,4 +1,4 @@
-"""One pass, many readings; test distributions."""
+"""One pass, many post-hoc methods; test distributions."""
 
 import pytest
 import torch
@@ -9,10 +9,10 @@ from lt_det.classification.inference import (
     ImageLogits,
     collect_features,
     image_tensor,
-    readings,
-    tau_normalized,
+    post_hoc_results,
 )
 from lt_det.core import adjust_logits
+from lt_det.core.post_hoc import TDE
 from lt_det.data.classification import read_digits
 
 from .helpers import batch, small_config
@@ -35,29 +35,29 @@ def deconfound():
 
 
 @torch.no_grad()
-def test_readings_equal_the_model_asked_each_way(deconfound):
+def test_results_equal_the_model_asked_each_way(deconfound):
     model, cfg = deconfound
     features = model.features(batch()["images"])
-    found = {r.name: r for r in readings(model, features, COUNTS, cfg)}
+    found = {r.name: r for r in post_hoc_results(model, features, COUNTS, cfg)}
     assert list(found) == ["De-confound", "De-confound-TDE α=0.5", "De-confound-TDE α=2"]
     torch.testing.assert_close(found["De-confound"].logits, model(batch()))
     direction = model.head_direction.direction
     for alpha in (0.5, 2.0):
-        reading = found[f"De-confound-TDE α={alpha:g}"]
-        assert reading.parameter == {"alpha": alpha}
-        torch.testing.assert_close(reading.logits, model.classifier.tde(features, direction, alpha))
-        torch.testing.assert_close(reading.logits, ImageLogits(model, alpha)(batch()["images"]))
+        result = found[f"De-confound-TDE α={alpha:g}"]
+        assert result.parameter == {"alpha": alpha}
+        torch.testing.assert_close(result.logits, model.classifier.tde(features, direction, alpha))
+        torch.testing.assert_close(result.logits, ImageLogits(model, TDE(alpha))(batch()["images"]))
 
 
 @torch.no_grad()
-def test_readings_of_a_linear_classifier():
+def test_results_of_a_linear_classifier():
     cfg = small_config(
         "digits_lt/resnet32_xe.yaml",
         *("TEST.CLASSIFICATION.LA_TAUS", [0.5, 1.0], "TEST.CLASSIFICATION.TAU_NORM_POWERS", [1.0]),
     )
     model = ImageClassifier(cfg).eval()
     features = torch.randn(4, 64)
-    found = {r.name: r.logits for r in readings(model, features, COUNTS, cfg)}
+    found = {r.name: r.logits for r in post_hoc_results(model, features, COUNTS, cfg)}
     assert list(found) == ["XE", "XE, LA τ=0.5", "XE, PC", "XE, τ-norm p=1"]
     linear = model.classifier
     torch.testing.assert_close(found["XE"], linear(features))
@@ -66,14 +66,34 @@ def test_readings_of_a_linear_classifier():
     torch.testing.assert_close(found["XE, LA τ=0.5"], half)
     by_hand = features @ (linear.weight / linear.weight.norm(dim=1, keepdim=True)).T
     torch.testing.assert_close(found["XE, τ-norm p=1"], by_hand)
-    torch.testing.assert_close(tau_normalized(linear, 0.0)(features), features @ linear.weight.T)
+
+
+@torch.no_grad()
+def test_spelled_rows_are_all_there_are():
+    calls = ["tau_norm(power=0)", "logit_adjustment(tau=2)", "tau_norm(power=1)+logit_adjustment()"]
+    cfg = small_config(
+        "digits_lt/resnet32_xe.yaml", "TEST.POST_HOC", calls, "TEST.CLASSIFICATION.LA_TAUS", [1.0]
+    )
+    model = ImageClassifier(cfg).eval()
+    features, linear = torch.randn(4, 64), model.classifier
+    zero, adjusted, both = post_hoc_results(model, features, COUNTS, cfg)
+    assert (adjusted.name, adjusted.params) == (
+        "XE, LA τ=2",
+        {"name": "logit_adjustment", "params": {"tau": 2.0}},
+    )
+    torch.testing.assert_close(zero.logits, features @ linear.weight.T)
+    torch.testing.assert_close(adjusted.logits, adjust_logits(linear(features), COUNTS, 2.0))
+    by_hand = features @ (linear.weight / linear.weight.norm(dim=1, keepdim=True)).T
+    torch.testing.assert_close(both.logits, adjust_logits(by_hand, COUNTS))
+    torch.testing.assert_close(both.probs, adjust_logits(by_hand, COUNTS).softmax(1))
+    assert both.params["params"] == {"tau_norm": {"power": 1.0}, "logit_adjustment": {"tau": 1.0}}
 
 
 def test_tde_where_enabled_and_nothing_is_swept():
     cfg = small_config("digits_lt/resnet32_tde.yaml", "MODEL.LT.TDE.ALPHA", 0.7)
     model = ImageClassifier(cfg)
     model(batch())
-    found = list(readings(model, torch.randn(3, 64), COUNTS, cfg))
+    found = list(post_hoc_results(model, torch.randn(3, 64), COUNTS, cfg))
     assert [r.parameter for r in found] == [{}, {"alpha": 0.7}]
     assert not torch.allclose(found[0].logits, found[1].logits)
 

@@ -6,9 +6,16 @@ import torch
 from lt_det.classification import ImageClassifier
 from lt_det.classification.building import load_first_stage
 from lt_det.classification.evaluate import evaluate
-from lt_det.classification.inference import ImageLogits, readings, tde_alphas, weight_norms
+from lt_det.classification.inference import (
+    ImageLogits,
+    checked_rows,
+    post_hoc_results,
+    weight_norms,
+)
+from lt_det.classification.methods import XERM
 from lt_det.classification.trainer import LTClassifierTrainer
-from lt_det.classification.xerm import XERMClassifier
+from lt_det.core.losses import XERMLoss
+from lt_det.core.post_hoc import TDE, NoPostHoc
 from lt_det.data.classification import read_digits
 from lt_det.engine import LTCheckpointer
 from lt_det.errors import WeightsError
@@ -47,7 +54,7 @@ def test_tde_of_lws_takes_the_first_stages_direction(tmp_path):
     model.train()(batch())
     assert torch.equal(model.head_direction.direction, direction)
     features = torch.randn(4, 64)
-    te, tde = (reading.logits for reading in readings(model, features, COUNTS, cfg))
+    te, tde = (r.logits for r in post_hoc_results(model, features, COUNTS, cfg))
     # One head, τ = 1, features as they are: z − α (xᵀd̂)(d̂ᵀw).
     unit = direction / direction.norm()
     taken = (features @ unit)[:, None] * (model.classifier.weight @ unit)
@@ -65,11 +72,11 @@ def test_tde_without_a_direction_is_refused(tmp_path, name):
     with pytest.raises(WeightsError, match=message):
         evaluate(cfg, model, data=None)
     with pytest.raises(WeightsError, match=message):
-        list(readings(model, torch.randn(2, 64), COUNTS, cfg))
+        list(post_hoc_results(model, torch.randn(2, 64), COUNTS, cfg))
     with pytest.raises(WeightsError, match=r"α=0\.5: the head direction is zero"):
-        ImageLogits(model, 0.5)
+        ImageLogits(model, TDE(0.5))
     cfg.TEST.TDE_ALPHAS = [0.0]
-    assert tde_alphas(model, cfg) == []
+    assert checked_rows(model, cfg) == [NoPostHoc()]
 
 
 def test_tde_of_a_second_stage_is_refused_before_it_trains(tmp_path):
@@ -89,18 +96,17 @@ class _Counted:
 def test_linear_classifiers_have_no_tde():
     cfg, model = second_stage("xe", "TEST.TDE_ALPHAS", [0.5])
     with pytest.raises(WeightsError, match=r"XE-TDE α=0\.5: a linear classifier tracks no"):
-        tde_alphas(model, cfg)
+        checked_rows(model, cfg)
 
 
 def test_a_frozen_student_keeps_its_direction():
     cfg = small_config("digits_lt/resnet32_lws.yaml", *FULL)
-    student = XERMClassifier(cfg)
 
     class Silent:
         def logits(self, images):
             return torch.zeros(2, len(images), 10)
 
-    student.set_teacher(Silent(), 1.5)
+    student = ImageClassifier(cfg, method=XERM(Silent()), loss=XERMLoss(1.5))
     student.train()(batch())
     assert not student.head_direction.direction.any()
 

@@ -189,8 +189,8 @@ def test_pcs_prior_is_the_teachers(own, tmp_path, counts):
     weights, model = checkpoint(tmp_path, own, counts=counts, IMBALANCE=2.0)
     cfg, data = started(own, tmp_path, "xerm_pc", weights=weights)
     assert data.class_counts.tolist() == [20, 12, 7, 5]
-    teacher = build_model(cfg, data.class_counts).teacher
-    assert teacher.class_counts.tolist() == [20, 15, 12, 10]
+    teacher = build_model(cfg, data.class_counts).method.teacher
+    assert teacher.context.class_counts.tolist() == [20, 15, 12, 10]
     images = batch(4)["images"]
     te, balanced = teacher.logits(images)
     torch.testing.assert_close(te, model.eval()(batch(4)))
@@ -219,7 +219,7 @@ def test_a_student_has_one_start(own, tmp_path):
 
 def test_a_validation_set_that_is_the_test_set_is_not_chosen_on(own, tmp_path, root, capsys):
     """train/ and val/ alone: val/ is the test set."""
-    spec = importlib.util.spec_from_file_location("study", root / "tools" / "study_cls.py")
+    spec = importlib.util.spec_from_file_location("study", root / "experiments" / "study_cls.py")
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
     given = ["compare", "--data", str(own), "--output", str(tmp_path / "out"), "--imbalance", "4"]

@@ -4,11 +4,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lt_det.classification import ImageClassifier, Teacher, XERMClassifier
+from lt_det.classification import ImageClassifier
 from lt_det.classification.building import build_model
 from lt_det.classification.teacher_report import teacher_report, teacher_table
-from lt_det.classification.xerm import constant_weight_loss
 from lt_det.core import adjust_logits, xerm_loss, xerm_weights
+from lt_det.core.losses import constant_weight_loss
 from lt_det.engine import LTCheckpointer, ModelRecord
 from lt_det.errors import ConfigError, WeightsError
 
@@ -62,7 +62,7 @@ def test_pc_teacher(tmp_path):
     weights, teacher = saved_teacher(tmp_path / "teacher", "digits_lt/resnet32_xe.yaml")
     student = build_model(student_config(weights, "digits_lt/resnet32_xerm_pc.yaml"), COUNTS)
     inputs = batch()
-    te, balanced = student.teacher.logits(inputs["images"])
+    te, balanced = student.method.teacher.logits(inputs["images"])
     own = teacher.eval()(inputs)
     torch.testing.assert_close(te, own)
     torch.testing.assert_close(balanced, adjust_logits(own, COUNTS))
@@ -71,16 +71,16 @@ def test_pc_teacher(tmp_path):
 def test_teacher_is_really_frozen(taught):
     student, _ = taught
     student.train()
-    before = {k: v.clone() for k, v in student.teacher.model.state_dict().items()}
+    before = {k: v.clone() for k, v in student.method.teacher.model.state_dict().items()}
     optimizer = torch.optim.SGD([p for p in student.parameters() if p.requires_grad], lr=1.0)
     start = {k: v.clone() for k, v in student.state_dict().items()}
     for _ in range(3):
         optimizer.zero_grad()
         student(batch())["loss_xerm"].backward()
         optimizer.step()
-    assert not student.teacher.model.training
-    assert all(p.grad is None for p in student.teacher.model.parameters())
-    after = student.teacher.model.state_dict()
+    assert not student.method.teacher.model.training
+    assert all(p.grad is None for p in student.method.teacher.model.parameters())
+    after = student.method.teacher.model.state_dict()
     assert all(torch.equal(before[k], after[k]) for k in before)
     changed = [k for k, v in student.state_dict().items() if not torch.equal(v, start[k])]
     assert "classifier.weight" in changed
@@ -111,7 +111,7 @@ def test_student_from_the_teacher(tmp_path):
         assert torch.equal(value, teacher.state_dict()[key])
     # Copied, not shared.
     student.classifier.weight.data.zero_()
-    assert student.teacher.model.classifier.weight.abs().sum() > 0
+    assert student.method.teacher.model.classifier.weight.abs().sum() > 0
 
 
 def test_student_cannot_start_from_another_kind_of_teacher(tmp_path):
@@ -157,11 +157,12 @@ def test_teachers_that_cannot_teach(tmp_path):
     weights, _ = saved_teacher(tmp_path / "nine", num_classes=9)
     with pytest.raises(WeightsError, match=r"model_final\.pth: the teacher has 9 classes, the dat"):
         build_model(student_config(weights), COUNTS)
-    weights, linear = saved_teacher(tmp_path / "linear", "digits_lt/resnet32_xe.yaml")
+    weights, _ = saved_teacher(tmp_path / "linear", "digits_lt/resnet32_xe.yaml")
     with pytest.raises(ConfigError, match="BALANCED: tde needs a teacher with a head direction"):
         build_model(student_config(weights), COUNTS)
+    cfg = student_config(weights, "digits_lt/resnet32_xerm_tde.yaml", "MODEL.LT.XERM.BALANCED", "x")
     with pytest.raises(ConfigError, match="BALANCED: unknown 'x'"):
-        Teacher(linear, "x", 1.0, COUNTS)
+        build_model(cfg, COUNTS)
     weights, _ = saved_teacher(tmp_path / "untrained", steps=0)
     with pytest.raises(WeightsError, match="head direction is zero"):
         build_model(student_config(weights), COUNTS)
@@ -181,13 +182,12 @@ def test_a_students_run_can_teach(tmp_path):
     LTCheckpointer(student, str(tmp_path / "student")).save("model_final")
     (tmp_path / "student" / "config.yaml").write_text(cfg.dump())
     again = build_model(student_config(tmp_path / "student" / "model_final.pth"), COUNTS)
-    assert isinstance(again, XERMClassifier)
-    assert type(again.teacher.model) is ImageClassifier
+    assert type(again.method.teacher.model) is ImageClassifier
 
 
 def test_report_of_a_teacher(taught):
     student, _ = taught
-    teacher = student.teacher
+    teacher = student.method.teacher
     inputs = batch(count=10)
     found = teacher_report(teacher, [inputs], 2.0, many=50, few=20)
     te, balanced = teacher.logits(inputs["images"])

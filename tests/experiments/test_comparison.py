@@ -7,7 +7,7 @@ import pytest
 from experiments import ablations
 from experiments import comparison as class_study
 from experiments.comparison import Study, best_parameter, compact, mean_over_seeds
-from experiments.runner import named_file
+from lt_det.engine.named_files import named_file
 
 
 def results(top1_by_parameter, key="alpha", plain=1.0):

@@ -6,11 +6,12 @@ from functools import partial
 import torch
 
 from lt_det.classification import LTClassifierTrainer
-from lt_det.classification.building import load_trained, read_classifier_config
 from lt_det.classification.datasets import load_image_data
 from lt_det.classification.inference import ImageLogits, collect_features, image_tensor
 from lt_det.classification.run import train_or_evaluate
 from lt_det.classification.setup import setup
+from lt_det.classification.teacher import load_trained, read_classifier_config
+from lt_det.core.post_hoc import TDE
 from lt_det.engine import write_config
 from lt_det.visualization.features import FeaturePanel, MappedModel, draw_activation_maps, draw_tsne
 from tests.data.classification.helpers import tree, write_folder
@@ -95,7 +96,7 @@ def test_what_a_network_sees(simulated, tmp_path):
     names = data.train.class_names
     draw_tsne({"TDE": FeaturePanel(features[:40], labels[:40], names)}, tmp_path / "tsne.png")
     as_input = partial(image_tensor, cfg=cfg)
-    mapped = MappedModel(ImageLogits(model, 0.25), model.backbone.map_layer, names, as_input)
+    mapped = MappedModel(ImageLogits(model, TDE(0.25)), model.backbone.map_layer, names, as_input)
     draw_activation_maps({"TDE": mapped}, [("one", data.test.image(0))], tmp_path / "cam.png")
     assert (tmp_path / "cam.png").is_file()
 

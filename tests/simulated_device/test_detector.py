@@ -118,5 +118,5 @@ def test_xerm(base, balanced, classifier, images, simulated):
     xerm = ("MODEL.LT.XERM.ENABLED", True, "MODEL.LT.XERM.BALANCED", balanced)
     overrides = (*classifier, *xerm, "MODEL.LT.XERM.TEACHER_WEIGHTS", weights, "DATASETS.TEST", ())
     trainer = train(detector_config(images / "run", base, *overrides), trainer=counted(simulated))
-    assert trainer.model.roi_heads.teacher is not None
+    assert trainer.model.roi_heads.teacher_logits is not None
     assert_waits_for_the_guard_alone(trainer)

@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from experiments.runner import by_name
+from lt_det.core.post_hoc import TDE
+from lt_det.engine.named_files import by_name
 from lt_det.errors import ConfigError, WeightsError
 from lt_det.visualization.features import FeaturePanel, draw_tsne
 from tests.classification.test_second_stages import saved
@@ -65,9 +66,9 @@ def test_maps_of_different_data(tool, models, tmp_path, monkeypatch):
     assert list(shown["Folder"].class_names) == ["c0", "c1", "c2", "c3"]
     assert list(shown["TDE"].class_names) == [str(i) for i in range(10)]
     # The config's α where it enables TDE, unless one is given.
-    assert [one.model.alpha for one in shown.values()] == [0.25, 0, 0]
+    assert [m.model.method for m in shown.values()] == [TDE(0.25), TDE(0), TDE(0)]
     tool.cam(Namespace(**{**vars(args), "alpha": 1.5}))
-    assert [one.model.alpha for one in shown.values()] == [1.5, 0, 0]
+    assert [m.model.method for m in shown.values()] == [TDE(1.5), TDE(0), TDE(0)]
 
 
 def test_maps_are_drawn_for_every_kind(tool, models, tmp_path):

@@ -94,7 +94,7 @@ def check_method(cfg: CfgNode) -> None:
         ConfigError: names the key.
     """
     name, options = method_name(cfg), cfg.MODEL.CLASSIFICATION.TRAINING_METHOD.OPTIONS
-    if cfg.MODEL.LT.XERM.ENABLED != (name == "xerm"):
+    if (name == "xerm") != cfg.MODEL.LT.XERM.ENABLED:
         raise ConfigError(
             f"MODEL.CLASSIFICATION.TRAINING_METHOD.NAME: {name!r} beside MODEL.LT.XERM.ENABLED "
             f"{cfg.MODEL.LT.XERM.ENABLED}; leave it empty"

@@ -65,6 +65,9 @@ class _Endless:
 
     shard: BatchShard
 
+    def __iter__(self) -> Iterator[Batch]:
+        raise NotImplementedError
+
     @property
     def start_iter(self) -> int:
         """The iteration whose batch comes first; to be set before the first batch is taken."""
@@ -151,6 +154,30 @@ class FileLoader(_Endless):
             generator=torch.Generator(),
         )
         return iter(loader)
+
+
+class TwoStreams:
+    """Endless batches of a stream, each with one of a second stream in ``batch["second"]``.
+
+    Args:
+        first, second: loaders that are told where to start.
+    """
+
+    def __init__(self, first: _Endless, second: _Endless) -> None:
+        self._first, self._second = first, second
+
+    @property
+    def start_iter(self) -> int:
+        """The iteration whose batch comes first; to be set before the first batch is taken."""
+        return self._first.start_iter
+
+    @start_iter.setter
+    def start_iter(self, iteration: int) -> None:
+        self._first.start_iter = self._second.start_iter = iteration
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for batch, second in zip(self._first, self._second, strict=True):
+            yield {**batch, "second": second}
 
 
 class _Requests:

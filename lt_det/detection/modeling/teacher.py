@@ -67,6 +67,9 @@ class DetectionTeacher:
                     "MODEL.LT.XERM.BALANCED: tde needs a teacher with a head direction, this one's "
                     "classifier is linear"
                 )
+        for context in self.contexts if method.reads_class_counts else ():
+            # Made here, where it may be waited for, not in the first step.
+            context.log_prior(torch.empty(0, device=model.device))
 
     @torch.no_grad()
     def feature_maps(self, images: ImageList) -> list[Tensor]:
