@@ -3,8 +3,9 @@
 from typing import Any
 
 from detectron2.config import CfgNode as CN
+from detectron2.config import get_cfg
 
-# MODEL.LT.CLASSIFIER.NORMALIZATION of a plain linear layer.
+# MODEL.LT.CLASSIFIER.NAME of a linear layer.
 LINEAR = "linear"
 
 
@@ -20,25 +21,46 @@ def classifier_options(cfg: CN) -> dict[str, Any]:
 
 
 def add_lt_config(cfg: CN) -> None:
-    """Add lt_det's keys and their defaults to a Detectron2 config, in place."""
+    """Add a detector's keys and their defaults to a Detectron2 config, in place."""
     _add_classifier(cfg)
     _add_datasets(cfg)
     _add_test(cfg)
     _add_timm_backbone(cfg)
     _add_xerm(cfg)
     _add_reliability(cfg)
+
+
+def add_classification_config(cfg: CN) -> None:
+    """Add an image classifier's keys and their defaults to a Detectron2 config, in place.
+
+    They are a detector's, most of which a classifier refuses, and its own.
+    """
+    add_lt_config(cfg)
     _add_image_classifier(cfg)
     _add_image_data(cfg)
     _add_image_schedule(cfg)
+
+
+def default_config(*, classification: bool) -> CN:
+    """Return Detectron2's and lt_det's keys with their defaults, of a detector or a classifier."""
+    cfg = get_cfg()
+    (add_classification_config if classification else add_lt_config)(cfg)
+    return cfg
+
+
+def is_classification(cfg: CN) -> bool:
+    """Whether a config is an image classifier's."""
+    return "CLASSIFICATION" in cfg.MODEL
 
 
 def _add_classifier(cfg: CN) -> None:
     cfg.MODEL.LT = CN()
 
     cfg.MODEL.LT.CLASSIFIER = CN()
-    # N(x, w) of the box classifier: "linear" (Detectron2's own layer: the baseline), or a
-    # normalized one: "cosine", "capsule", "deconfound", "tau_norm", "lws".
-    cfg.MODEL.LT.CLASSIFIER.NORMALIZATION = "deconfound"
+    # The classifier, a name of lt_det.core.layers.CLASSIFIERS, one's own included: "linear"
+    # (Detectron2's layer: the baseline), or a normalized one by its N(x, w): "cosine", "capsule",
+    # "deconfound", "tau_norm", "lws".
+    cfg.MODEL.LT.CLASSIFIER.NAME = "deconfound"
     # What a classifier of one's own takes, by the name of its parameter.
     cfg.MODEL.LT.CLASSIFIER.OPTIONS = CN(new_allowed=True)
     # K: heads, contiguous chunks of the feature vector; must divide its length D.
@@ -60,9 +82,6 @@ def _add_classifier(cfg: CN) -> None:
     cfg.MODEL.LT.HEAD_DIRECTION = CN()
     # μ in d ← μ d + mean(x): 1 − 0.1 · lr/10 in the published detector (lr 0.02).
     cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM = 0.9998
-    # Let μ follow the learning rate instead, μ = 1 − 0.1 · min(50 · lr, 1): classification outside
-    # CIFAR. Classification only.
-    cfg.MODEL.LT.HEAD_DIRECTION.FOLLOW_LR = False
 
     cfg.MODEL.LT.TDE = CN()
     # Inference by the Total Direct Effect; training is the same either way.
@@ -162,8 +181,6 @@ def _add_xerm(cfg: CN) -> None:
     # The balanced teacher: "tde" (the head direction taken off, α = MODEL.LT.TDE.ALPHA), "pc"
     # (logits − log prior), "te" (as it was trained), or any call as in TEST.POST_HOC.
     cfg.MODEL.LT.XERM.BALANCED = "tde"
-    # w_ba for every sample instead, in [0, 1]; -1: per sample. Classification only.
-    cfg.MODEL.LT.XERM.CONSTANT_WEIGHT = -1.0
     # Background RoIs learn from their label alone. Detection only.
     cfg.MODEL.LT.XERM.FOREGROUND_ONLY = False
     # The trained teacher, and its config; "": the config.yaml beside the weights.
@@ -184,6 +201,11 @@ def _add_reliability(cfg: CN) -> None:
 
 def _add_image_classifier(cfg: CN) -> None:
     cfg.MODEL.CLASSIFICATION = CN()
+    # Let the head direction's μ follow the learning rate, μ = 1 − 0.1 · min(50 · lr, 1): outside
+    # CIFAR.
+    cfg.MODEL.LT.HEAD_DIRECTION.FOLLOW_LR = False
+    # xERM's w_ba for every sample, in [0, 1]; -1: per sample.
+    cfg.MODEL.LT.XERM.CONSTANT_WEIGHT = -1.0
     # What the trained classifier is called in results.
     cfg.MODEL.CLASSIFICATION.METHOD = "XE"
     # The network: "resnet32" (CIFAR's form), torchvision's "resnet50", "resnet101", "resnet152",

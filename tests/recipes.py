@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from detectron2.config import CfgNode, get_cfg
+from detectron2.config import CfgNode
 
-from lt_det.config import add_lt_config
+from lt_det.config import default_config
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 # Of a config file: what it builds on.
@@ -17,8 +17,7 @@ BASE = "_BASE_"
 
 def load(name: str) -> CfgNode:
     """A config of the tree as a run reads it; nothing shrunk."""
-    cfg = get_cfg()
-    add_lt_config(cfg)
+    cfg = default_config(classification=name.startswith("classification/"))
     cfg.merge_from_file(str(CONFIGS / name))
     return cfg
 

@@ -14,12 +14,11 @@ import sys
 from pathlib import Path
 
 import torch
-from detectron2.config import get_cfg
 from detectron2.modeling import build_model as build_detector
 
 import lt_det.detection  # noqa: F401  (registers the modules)
 from lt_det.classification.building import build_model as build_classifier
-from lt_det.config import add_lt_config
+from lt_det.config import default_config
 from lt_det.engine import LTCheckpointer, merge_config
 from lt_det.engine.checkpoints.published_weights import convert_published
 from lt_det.errors import UserError
@@ -34,8 +33,8 @@ def main() -> None:
     parser.add_argument("--config-file", required=True)
     parser.add_argument("opts", nargs="*", metavar="KEY VALUE")
     args = parser.parse_intermixed_args()  # flags may come anywhere
-    cfg = get_cfg()
-    add_lt_config(cfg)
+    classification = "classification" in Path(args.config_file).resolve().parts
+    cfg = default_config(classification=classification)
     merge_config(cfg, args.config_file, args.opts)
     found = convert_published(args.published)
     found.check_config(cfg)
@@ -43,7 +42,7 @@ def main() -> None:
         print(f"{theirs} -> {ours}")
     for theirs, why in found.left_out:
         print(f"{theirs} left out: {why}")
-    if "classification" in Path(args.config_file).resolve().parts:
+    if classification:
         cfg.MODEL.LT.XERM.ENABLED = False
         model = build_classifier(cfg, torch.ones(cfg.MODEL.CLASSIFICATION.NUM_CLASSES))
     else:

@@ -11,7 +11,7 @@ from detectron2.config import CfgNode
 from lt_det.config import LINEAR
 from lt_det.data.classification import SAMPLERS
 from lt_det.engine import check_choice, check_common_keys
-from lt_det.engine.config_merge import value_of
+from lt_det.engine.config_names import value_of
 from lt_det.errors import ConfigError
 
 from .datasets import DATASETS
@@ -113,11 +113,11 @@ def _check_compiler(cfg: CfgNode) -> None:
 
 
 def _check_inference(cfg: CfgNode) -> None:
-    linear = cfg.MODEL.LT.CLASSIFIER.NORMALIZATION == LINEAR
+    linear = cfg.MODEL.LT.CLASSIFIER.NAME == LINEAR
     if not linear and cfg.TEST.CLASSIFICATION.TAU_NORM_POWERS:
         raise ConfigError(
             "TEST.CLASSIFICATION.TAU_NORM_POWERS: τ-norm rescales a linear classifier; this one is "
-            f"{cfg.MODEL.LT.CLASSIFIER.NORMALIZATION}"
+            f"{cfg.MODEL.LT.CLASSIFIER.NAME}"
         )
 
 

@@ -96,7 +96,7 @@ class ImageClassifier(nn.Module):
         backbone = build_backbone(options.BACKBONE, options.BACKBONE_WEIGHTS)
         loss = loss_of(cfg, lambda: None)
         classifier = build_classifier(
-            cfg.MODEL.LT.CLASSIFIER.NORMALIZATION,
+            cfg.MODEL.LT.CLASSIFIER.NAME,
             backbone.num_features,
             loss.num_outputs(options.NUM_CLASSES),
             **classifier_options_of(cfg),

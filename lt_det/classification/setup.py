@@ -4,10 +4,10 @@ import argparse
 import logging
 from pathlib import Path
 
-from detectron2.config import CfgNode, get_cfg
+from detectron2.config import CfgNode
 from detectron2.engine import default_argument_parser
 
-from lt_det.config import add_lt_config
+from lt_det.config import default_config
 from lt_det.engine import (
     check_shared_evenly,
     check_teacher_given,
@@ -42,8 +42,7 @@ def argument_parser() -> argparse.ArgumentParser:
 
 def load_config(args: argparse.Namespace) -> CfgNode:
     """Config file, flags and KEY VALUE pairs, in that order. Raises ConfigError."""
-    cfg = get_cfg()
-    add_lt_config(cfg)
+    cfg = default_config(classification=True)
 
     def apply_flags(cfg: CfgNode) -> None:
         if args.data:

@@ -121,7 +121,7 @@ def read_classifier_config(weights: str, config_file: str = "") -> CfgNode:
     Raises:
         ConfigError: there is none.
     """
-    cfg = read_trained_config(weights, config_file)
+    cfg = read_trained_config(weights, config_file, classification=True)
     cfg.MODEL.CLASSIFICATION.BACKBONE_WEIGHTS = ""
     # What it was trained by is no matter once it is.
     cfg.MODEL.CLASSIFICATION.TRAINING_METHOD.NAME = ""

@@ -61,9 +61,7 @@ def check_start(cfg: CfgNode, data: ImageData) -> None:
 
 
 def _check_classes(cfg: CfgNode, data: ImageData, key: str, weights: str) -> None:
-    keeps_rows = (
-        cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE and cfg.MODEL.LT.CLASSIFIER.NORMALIZATION == "lws"
-    )
+    keeps_rows = cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE and cfg.MODEL.LT.CLASSIFIER.NAME == "lws"
     # Elsewhere rows are taken over by name, or none is.
     if key == "MODEL.WEIGHTS" and not keeps_rows:
         return
@@ -192,7 +190,7 @@ def _trained_config(weights: str, config_file: str = "") -> CfgNode | None:
     file = Path(config_file or Path(weights).with_name("config.yaml"))
     if not file.is_file():
         return None
-    return read_trained_config(weights, config_file)
+    return read_trained_config(weights, config_file, classification=True)
 
 
 def _is_tested_on_training_images(cfg: CfgNode, data: ImageData) -> bool:

@@ -50,7 +50,7 @@ class _Rule:
 
 
 def _linear(cfg: CfgNode) -> bool:
-    return bool(cfg.MODEL.LT.CLASSIFIER.NORMALIZATION == LINEAR)
+    return bool(cfg.MODEL.LT.CLASSIFIER.NAME == LINEAR)
 
 
 def _tracks(cfg: CfgNode) -> bool:
@@ -77,13 +77,13 @@ _RULES = (
     ),
     _Rule(
         ("MODEL.LT.CLASSIFIER.WEIGHT_NORM_OFFSET",),
-        lambda cfg: cfg.MODEL.LT.CLASSIFIER.NORMALIZATION == "deconfound",
-        "unless MODEL.LT.CLASSIFIER.NORMALIZATION is deconfound",
+        lambda cfg: cfg.MODEL.LT.CLASSIFIER.NAME == "deconfound",
+        "unless MODEL.LT.CLASSIFIER.NAME is deconfound",
     ),
     _Rule(
         ("MODEL.LT.CLASSIFIER.WEIGHT_NORM_POWER",),
-        lambda cfg: cfg.MODEL.LT.CLASSIFIER.NORMALIZATION == "tau_norm",
-        "unless MODEL.LT.CLASSIFIER.NORMALIZATION is tau_norm",
+        lambda cfg: cfg.MODEL.LT.CLASSIFIER.NAME == "tau_norm",
+        "unless MODEL.LT.CLASSIFIER.NAME is tau_norm",
     ),
     _Rule(
         _under("MODEL.LT.HEAD_DIRECTION", "FOLLOW_LR", "MOMENTUM"),

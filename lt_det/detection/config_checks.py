@@ -38,11 +38,11 @@ def _check_post_hoc(cfg: CfgNode) -> None:
     wanted = cfg.MODEL.LT.TDE.ENABLED or any(cfg.TEST.TDE_ALPHAS) or len(cfg.TEST.POST_HOC) > 0
     if wanted and not lt_roi_heads(heads):
         raise ConfigError(f"MODEL.ROI_HEADS.NAME: TDE needs {_LT_HEADS}")
-    normalized = cfg.MODEL.LT.CLASSIFIER.NORMALIZATION != LINEAR
+    normalized = cfg.MODEL.LT.CLASSIFIER.NAME != LINEAR
     if cfg.MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE and (normalized or wanted):
         raise ConfigError(
             "MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE: background exemption and TDE need softmax "
-            "probabilities; with a sigmoid loss set MODEL.LT.CLASSIFIER.NORMALIZATION linear "
+            "probabilities; with a sigmoid loss set MODEL.LT.CLASSIFIER.NAME linear "
             "and MODEL.LT.TDE.ENABLED False"
         )
     if cfg.MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE and cfg.MODEL.LT.LOSS.NAME != "cross_entropy":
@@ -74,7 +74,7 @@ def _check_heads(cfg: CfgNode) -> None:
     heads = cfg.MODEL.LT.CLASSIFIER.NUM_HEADS
     box, mask = cfg.MODEL.ROI_BOX_HEAD, cfg.MODEL.ROI_MASK_HEAD
     sizes = []
-    if cfg.MODEL.LT.CLASSIFIER.NORMALIZATION in NORMALIZATIONS and box.NUM_FC > 0:
+    if cfg.MODEL.LT.CLASSIFIER.NAME in NORMALIZATIONS and box.NUM_FC > 0:
         sizes.append(("MODEL.ROI_BOX_HEAD.FC_DIM", box.FC_DIM))
     own_masks = cfg.MODEL.MASK_ON and mask.NAME == "LTMaskHead"
     if own_masks and cfg.MODEL.LT.MASK.NORMALIZATION != LINEAR:

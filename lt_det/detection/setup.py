@@ -4,10 +4,10 @@ import argparse
 import logging
 from collections.abc import Sequence
 
-from detectron2.config import CfgNode, get_cfg
+from detectron2.config import CfgNode
 from detectron2.engine import default_argument_parser
 
-from lt_det.config import add_lt_config
+from lt_det.config import default_config
 from lt_det.data.lvis.catalog import CUSTOM_TRAIN, CUSTOM_VAL, register_from_config, registered_set
 from lt_det.data.lvis.reader import AnnotationSet
 from lt_det.engine import (
@@ -45,8 +45,7 @@ def load_config(config_file: str, overrides: list[str], args: argparse.Namespace
     Raises:
         ConfigError: file or key that does not exist, or a value that does not fit.
     """
-    cfg = get_cfg()
-    add_lt_config(cfg)
+    cfg = default_config(classification=False)
     return merge_config(cfg, config_file, overrides, lambda cfg: _apply_flags(cfg, args))
 
 

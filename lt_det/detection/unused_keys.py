@@ -12,7 +12,6 @@ _CASCADE, _ONE_STAGE = "LTCascadeROIHeads", "LTStandardROIHeads"
 
 _KEYPOINTS = "keypoints are not learned here"
 _PROPOSALS = "proposals are the RPN's, not a file's"
-_CLASSIFICATION = "classification only (tools/train_cls.py)"
 _OTHER_MODEL = "of another model than GeneralizedRCNN"
 # A key, or a group of keys, and why it has no place here.
 _NEVER = {
@@ -31,15 +30,6 @@ _NEVER = {
     "MODEL.SEM_SEG_HEAD": _OTHER_MODEL,
     "MODEL.PANOPTIC_FPN": _OTHER_MODEL,
     "MODEL.RETINANET": _OTHER_MODEL,
-    "MODEL.LT.HEAD_DIRECTION.FOLLOW_LR": _CLASSIFICATION,
-    "MODEL.LT.XERM.CONSTANT_WEIGHT": _CLASSIFICATION,
-    "MODEL.CLASSIFICATION": _CLASSIFICATION,
-    "DATASETS.CLASSIFICATION": _CLASSIFICATION,
-    "INPUT.CLASSIFICATION": _CLASSIFICATION,
-    "DATALOADER.IMAGE_SAMPLER": _CLASSIFICATION,
-    "SOLVER.EPOCHS": _CLASSIFICATION,
-    "SOLVER.BACKBONE_LR_FACTOR": _CLASSIFICATION,
-    "TEST.CLASSIFICATION": _CLASSIFICATION,
     "GLOBAL.HACK": "nothing reads it",
 }
 # Of the RoI heads that have no use for them.
@@ -77,9 +67,9 @@ def _check_normalizations(cfg: CfgNode) -> None:
             f"MODEL.LT.LOSS.NAME: MODEL.ROI_HEADS.NAME {heads} has no use for it: {_CASCADE} or "
             f"{_ONE_STAGE} has"
         )
-    if not _kind(cfg) and options.CLASSIFIER.NORMALIZATION != LINEAR:
+    if not _kind(cfg) and options.CLASSIFIER.NAME != LINEAR:
         raise ConfigError(
-            f"MODEL.LT.CLASSIFIER.NORMALIZATION: MODEL.ROI_HEADS.NAME {heads} has no use for it: "
+            f"MODEL.LT.CLASSIFIER.NAME: MODEL.ROI_HEADS.NAME {heads} has no use for it: "
             f"{_CASCADE} or {_ONE_STAGE} has; else set it to {LINEAR}"
         )
     own_masks = cfg.MODEL.MASK_ON and mask_head == "LTMaskHead"
@@ -92,7 +82,7 @@ def _check_normalizations(cfg: CfgNode) -> None:
         raise ConfigError(
             "MODEL.LT.MASK.TDE: needs MODEL.MASK_ON True and MODEL.ROI_MASK_HEAD.NAME LTMaskHead"
         )
-    normalized = options.CLASSIFIER.NORMALIZATION, own_masks and options.MASK.NORMALIZATION
+    normalized = options.CLASSIFIER.NAME, own_masks and options.MASK.NORMALIZATION
     if cfg.TEST.PRECISE_BN.ENABLED and any(name not in (LINEAR, False) for name in normalized):
         raise ConfigError(
             "TEST.PRECISE_BN.ENABLED: its passes over training images would move the head "
@@ -105,7 +95,7 @@ def _check_box_head(cfg: CfgNode) -> None:
     if box.USE_FED_LOSS and not box.USE_SIGMOID_CE:
         raise ConfigError(
             "MODEL.ROI_BOX_HEAD.USE_FED_LOSS: the federated loss is a sigmoid one: set "
-            f"MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE True and MODEL.LT.CLASSIFIER.NORMALIZATION {LINEAR}"
+            f"MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE True and MODEL.LT.CLASSIFIER.NAME {LINEAR}"
         )
     if _kind(cfg) == _CASCADE and not box.CLS_AGNOSTIC_BBOX_REG:
         raise ConfigError(

@@ -12,7 +12,7 @@ from lt_det.errors import ConfigError
 
 def classifier_options_of(cfg: CfgNode) -> dict[str, Any]:
     """Return what the classifier of MODEL.LT.CLASSIFIER takes: K, τ, γ and p, or its OPTIONS."""
-    if cfg.MODEL.LT.CLASSIFIER.NORMALIZATION in NORMALIZATIONS:
+    if cfg.MODEL.LT.CLASSIFIER.NAME in NORMALIZATIONS:
         return classifier_options(cfg)
     return dict(cfg.MODEL.LT.CLASSIFIER.OPTIONS)
 
@@ -23,7 +23,7 @@ def check_classifier(cfg: CfgNode) -> None:
     Raises:
         ConfigError: names the key.
     """
-    name, options = cfg.MODEL.LT.CLASSIFIER.NORMALIZATION, dict(cfg.MODEL.LT.CLASSIFIER.OPTIONS)
+    name, options = cfg.MODEL.LT.CLASSIFIER.NAME, dict(cfg.MODEL.LT.CLASSIFIER.OPTIONS)
     if options and name in (LINEAR, *NORMALIZATIONS):
         raise ConfigError(
             f"MODEL.LT.CLASSIFIER.OPTIONS: does nothing for {name!r}, which has keys of its own"

@@ -10,7 +10,7 @@ from lt_det.core.losses import LOSSES
 from lt_det.errors import ConfigError
 
 from .classifiers import check_classifier
-from .config_merge import value_of
+from .config_names import value_of
 from .post_hoc import spelled_methods
 from .teachers import balanced_method
 
@@ -25,7 +25,7 @@ def check_common_keys(cfg: CfgNode, *, has_background: bool) -> None:
     Raises:
         ConfigError: names the key.
     """
-    check_choice(cfg, "MODEL.LT.CLASSIFIER.NORMALIZATION", CLASSIFIERS)
+    check_choice(cfg, "MODEL.LT.CLASSIFIER.NAME", CLASSIFIERS)
     check_classifier(cfg)
     check_choice(cfg, "DATASETS.ON_INVALID", ("error", "skip"))
     check_choice(cfg, "SOLVER.ON_NON_FINITE", ("stop", "skip"))
@@ -40,12 +40,12 @@ def check_common_keys(cfg: CfgNode, *, has_background: bool) -> None:
     balanced_method(cfg, has_background=has_background)
     methods = spelled_methods(cfg, has_background=has_background)
     reads_direction = any(method.uses_counterfactual for method in methods)
-    if cfg.MODEL.LT.CLASSIFIER.NORMALIZATION == LINEAR and (
+    if cfg.MODEL.LT.CLASSIFIER.NAME == LINEAR and (
         cfg.MODEL.LT.TDE.ENABLED or any(cfg.TEST.TDE_ALPHAS) or reads_direction
     ):
         raise ConfigError(
             "MODEL.LT.TDE: a linear classifier tracks no head direction; set "
-            "MODEL.LT.CLASSIFIER.NORMALIZATION deconfound"
+            "MODEL.LT.CLASSIFIER.NAME deconfound"
         )
 
 

@@ -1,17 +1,26 @@
 """Merging a config file and KEY VALUE pairs, with errors that name what is wrong."""
 
 import difflib
+import logging
 import os
 import re
-from collections.abc import Iterator
 from typing import Any
 
-from detectron2.config import CfgNode, get_cfg
+from detectron2.config import CfgNode
 
-from lt_det.config import add_lt_config
+from lt_det.config import default_config, is_classification
 from lt_det.errors import ConfigError, one_line
 
-from .config_values import fitting, merge_fitting_file
+from .config_names import (
+    CLASSIFICATION_ONLY,
+    classification_keys,
+    leaf_keys,
+    present_name,
+    value_of,
+)
+from .config_values import fitting, literal, merge_fitting_file
+
+logger = logging.getLogger(__name__)
 
 # How yacs says that a file has a key it does not know.
 _UNKNOWN = re.compile(r"Non-existent (?:config )?key: (\S+)")
@@ -57,43 +66,43 @@ def merge_overrides(cfg: CfgNode, overrides: list[str]) -> None:
     if len(overrides) % 2:
         raise ConfigError(f"{overrides[-1]}: has no value: KEY VALUE pairs are asked for")
     known = set(leaf_keys(cfg))
-    for key, value in zip(overrides[::2], overrides[1::2], strict=True):
-        if key not in known:
+    for given, value in zip(overrides[::2], overrides[1::2], strict=True):
+        key = present_name(given)
+        if key != given:
+            logger.info("%s is called %s now", given, key)
+        group = _open_group(cfg, key)
+        if group is None and key not in known:
             raise ConfigError(_no_such_key(cfg, key))
         try:
-            cfg.merge_from_list(fitting(cfg, [key, value]))
+            if group is not None:
+                group[key.rpartition(".")[2]] = literal(value)
+            else:
+                cfg.merge_from_list(fitting(cfg, [key, value]))
         except Exception as error:  # YAML's and Python's, too
             raise ConfigError(f"{key}: {_needed(cfg, key)}, not {value!r}") from error
 
 
-def leaf_keys(cfg: CfgNode, prefix: str = "") -> Iterator[str]:
-    """Every key that has a value, with its path."""
-    for name, value in cfg.items():
-        if isinstance(value, CfgNode):
-            yield from leaf_keys(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name
-
-
-def value_of(cfg: CfgNode, key: str) -> Any:
-    """Of a key with its path."""
-    node: Any = cfg
-    for name in key.split("."):
-        node = node[name]
-    return node
-
-
 def changed_keys(cfg: CfgNode) -> dict[str, Any]:
-    """Every key that has another value than its default, and that default, in their order."""
-    default = get_cfg()
-    add_lt_config(default)
+    """Return every key that has another value than its default, and that default, in order."""
+    default = default_config(classification=is_classification(cfg))
     keys = leaf_keys(default)
     return {
         key: value_of(default, key) for key in keys if value_of(cfg, key) != value_of(default, key)
     }
 
 
+def _open_group(cfg: CfgNode, key: str) -> CfgNode | None:
+    """The group that a key is of, where that takes any key: the options of a loss, say."""
+    try:
+        group = value_of(cfg, key.rpartition(".")[0])
+    except (LookupError, TypeError):
+        return None
+    return group if isinstance(group, CfgNode) and group.is_new_allowed() else None
+
+
 def _no_such_key(cfg: CfgNode, key: str) -> str:
+    if not is_classification(cfg) and key in classification_keys():
+        return f"{key}: {CLASSIFICATION_ONLY}"
     known = list(leaf_keys(cfg))
     inside = [other for other in known if other.startswith(f"{key}.")]
     if inside:

@@ -7,6 +7,8 @@ from typing import Any
 from detectron2.config import CfgNode
 from detectron2.config.compat import guess_version
 
+from .config_names import drop_other_track, rename_tree
+
 
 def merge_fitting_file(cfg: CfgNode, config_file: str) -> None:
     """Merge a config file and what it is based on, in place; no code in it is run.
@@ -22,6 +24,8 @@ def merge_fitting_file(cfg: CfgNode, config_file: str) -> None:
         # Detectron2 renames its keys first.
         cfg.merge_from_file(config_file, allow_unsafe=False)
         return
+    rename_tree(loaded)
+    drop_other_track(loaded, cfg)
     _fit_tree(loaded, cfg)
     cfg.merge_from_other_cfg(CfgNode(loaded))
 
@@ -43,9 +47,9 @@ def fitting(cfg: CfgNode, overrides: Sequence[Any]) -> list[Any]:
         default, given = _value_at(cfg, str(fitted[at - 1])), fitted[at]
         if isinstance(default, str) and isinstance(given, str):
             # Detectron2 takes the quotes off again.
-            fitted[at] = given if isinstance(_literal(given), str) else repr(given)
+            fitted[at] = given if isinstance(literal(given), str) else repr(given)
         elif default is not None:
-            value = _literal(given)
+            value = literal(given)
             changed = _fitted(value, default)
             fitted[at] = given if changed is value else changed
     return fitted
@@ -57,7 +61,7 @@ def _fit_tree(loaded: dict[str, Any], defaults: Any) -> None:
         if isinstance(value, dict):
             _fit_tree(value, default)
         elif default is not None and not isinstance(default, str):
-            loaded[key] = _fitted(_literal(value), default)
+            loaded[key] = _fitted(literal(value), default)
 
 
 def _fitted(value: Any, default: Any) -> Any:
@@ -80,8 +84,8 @@ def _value_at(cfg: CfgNode, key: str) -> Any:
     return node
 
 
-def _literal(value: Any) -> Any:
-    """As Detectron2 reads a value: text that is a Python literal is that literal."""
+def literal(value: Any) -> Any:
+    """Read a value as Detectron2 does: text that is a Python literal is that literal."""
     if not isinstance(value, str):
         return value
     try:

@@ -9,7 +9,7 @@ from detectron2.config import CfgNode
 from lt_det.core.post_hoc import TDE, BackgroundExempt, NoPostHoc, PostHocMethod, parse_post_hoc
 from lt_det.errors import ConfigError
 
-from .config_merge import value_of
+from .config_names import value_of
 
 logger = logging.getLogger(__name__)
 

@@ -2,16 +2,18 @@
 
 from pathlib import Path
 
-from detectron2.config import CfgNode, get_cfg
+from detectron2.config import CfgNode
 
-from lt_det.config import add_lt_config
+from lt_det.config import default_config
 from lt_det.errors import ConfigError
 
 from .setup import merge_config
 
 
-def read_trained_config(weights: str, config_file: str = "") -> CfgNode:
-    """The config a checkpoint was trained by: ``config.yaml`` beside it, unless named.
+def read_trained_config(
+    weights: str, config_file: str = "", *, classification: bool = False
+) -> CfgNode:
+    """Read the config a checkpoint was trained by: ``config.yaml`` beside it, unless named.
 
     Its own teacher is switched off: a trained student needs none.
 
@@ -24,8 +26,7 @@ def read_trained_config(weights: str, config_file: str = "") -> CfgNode:
             f"{file}: no such file: the config of {weights} (every training leaves one beside its "
             "weights)"
         )
-    cfg = get_cfg()
-    add_lt_config(cfg)
+    cfg = default_config(classification=classification)
     merge_config(cfg, str(file), [])
     cfg.MODEL.LT.XERM.ENABLED = False
     return cfg

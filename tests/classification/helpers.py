@@ -3,17 +3,15 @@
 from pathlib import Path
 
 import torch
-from detectron2.config import get_cfg
 
 from lt_det.classification.setup import argument_parser
-from lt_det.config import add_lt_config
+from lt_det.config import default_config
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "classification"
 
 
 def small_config(name="digits_lt/resnet32_tde.yaml", *overrides, num_classes=10):
-    cfg = get_cfg()
-    add_lt_config(cfg)
+    cfg = default_config(classification=True)
     cfg.merge_from_file(str(CONFIGS / name))
     cfg.MODEL.DEVICE = "cpu"
     cfg.MODEL.CLASSIFICATION.NUM_CLASSES = num_classes

@@ -56,19 +56,21 @@ def test_every_network_of_the_tree_fits_its_classifier(name):
 def test_the_model_is_what_the_keys_say():
     """K, τ, γ, p and μ; values that no default has."""
     options = {"NUM_HEADS": 4, "TEMPERATURE": 3.0, "WEIGHT_NORM_OFFSET": 0.5,
-               "WEIGHT_NORM_POWER": 0.25, "NORMALIZATION": "tau_norm"}  # fmt: skip
+               "WEIGHT_NORM_POWER": 0.25}  # fmt: skip
     overrides = [x for k, v in options.items() for x in (f"MODEL.LT.CLASSIFIER.{k}", v)]
+    overrides += ["MODEL.LT.CLASSIFIER.NAME", "tau_norm"]
     model = ImageClassifier(small_config(
         "digits_lt/resnet32_tde.yaml", *overrides, "MODEL.LT.HEAD_DIRECTION.MOMENTUM", 0.5
     ))  # fmt: skip
     assert options == {key: getattr(model.classifier, key.lower()) for key in options}
+    assert model.classifier.normalization == "tau_norm"
     assert model.head_direction.momentum == 0.5
 
 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["MODEL.LT.CLASSIFIER.NORMALIZATION", "softmax"], "NORMALIZATION: unknown 'softmax'"),
+        (["MODEL.LT.CLASSIFIER.NAME", "softmax"], "CLASSIFIER.NAME: unknown 'softmax'"),
         (["MODEL.LT.XERM.BALANCED", "la"], "XERM.BALANCED: unknown 'la'; known: tde, pc"),
         (["MODEL.LT.XERM.CONSTANT_WEIGHT", 1.5], r"CONSTANT_WEIGHT: must lie in \[0, 1\]"),
         (["MODEL.LT.XERM.FOREGROUND_ONLY", True], "FOREGROUND_ONLY: detection only"),
@@ -112,7 +114,7 @@ def test_the_model_is_what_the_keys_say():
             "LR_SCHEDULER_NAME: unknown .Cosine.; known: Warm",
         ),
         (["SOLVER.EPOCHS.CHECKPOINT", 0], "CHECKPOINT: must be positive"),
-        (["MODEL.LT.CLASSIFIER.NORMALIZATION", "linear"], "tracks no head direction"),
+        (["MODEL.LT.CLASSIFIER.NAME", "linear"], "tracks no head direction"),
         (["TEST.CLASSIFICATION.TAU_NORM_POWERS", [1.0]], "τ-norm rescales a linear classifier"),
         (["SOLVER.EPOCHS.STEPS", [30]], "STEPS: 30 is not before"),
         (["SOLVER.EPOCHS.STEPS", [12, 12]], r"STEPS: must increase, got \[12, 12\]"),

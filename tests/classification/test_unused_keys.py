@@ -111,11 +111,11 @@ def test_every_key_is_read_or_refused():
         (XE, ["MODEL.LT.HEAD_DIRECTION.MOMENTUM", 0.5], "MOMENTUM: does nothing where no head dir"),
         (TDE, ["MODEL.LT.HEAD_DIRECTION.MOMENTUM", 0.5], "MOMENTUM: does nothing where it follows"),
         (CRT, ["MODEL.LT.HEAD_DIRECTION.MOMENTUM", 0.5], "MOMENTUM: does nothing where no head di"),
-        (TDE, [f"{LT}CLASSIFIER.WEIGHT_NORM_POWER", 2], "unless .*NORMALIZATION is tau_norm"),
+        (TDE, [f"{LT}CLASSIFIER.WEIGHT_NORM_POWER", 2], "unless .*CLASSIFIER.NAME is tau_norm"),
         (
             "digits_lt/resnet32_cosine.yaml",
             [f"{LT}CLASSIFIER.WEIGHT_NORM_OFFSET", 1],
-            "WEIGHT_NORM_OFFSET: does nothing unless .*NORMALIZATION is deconfound",
+            "WEIGHT_NORM_OFFSET: does nothing unless .*CLASSIFIER.NAME is deconfound",
         ),
         (XE, ["MODEL.LT.TDE.ALPHA", 2], "TDE.ALPHA: does nothing unless MODEL.LT.TDE.ENABLED"),
         (

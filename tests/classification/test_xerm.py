@@ -119,7 +119,7 @@ def test_student_cannot_start_from_another_kind_of_teacher(tmp_path):
     cfg = student_config(
         weights, "digits_lt/resnet32_xerm_pc.yaml",
         *("MODEL.LT.XERM.INIT_FROM_TEACHER", True),
-        *("MODEL.LT.CLASSIFIER.NORMALIZATION", "deconfound"),
+        *("MODEL.LT.CLASSIFIER.NAME", "deconfound"),
     )  # fmt: skip
     with pytest.raises(WeightsError, match=r"INIT_FROM_TEACHER: the student's head_direction"):
         build_model(cfg, COUNTS)

@@ -71,7 +71,7 @@ def evaluate(output, model, *overrides):
     """What ``tools/train_net.py --eval-only`` does with a model that has its weights."""
     options = ["DATASETS.TEST", f"('{NAME}',)", "DATALOADER.NUM_WORKERS", 0, "MODEL.MASK_ON", False]
     options += ["INPUT.MIN_SIZE_TEST", 48, "OUTPUT_DIR", str(output)]
-    options += ["MODEL.LT.CLASSIFIER.NORMALIZATION", "linear", *overrides]
+    options += ["MODEL.LT.CLASSIFIER.NAME", "linear", *overrides]
     cfg = small_config("Base-RCNN-FPN.yaml", *options, num_classes=2)
     return LTTrainer.test(cfg, model)
 

@@ -204,7 +204,7 @@ def test_under_autocast_logits_and_direction_stay_float32(trained):
 
 
 def test_a_linear_classifier_is_detectron2_s_own_layer():
-    cfg = small_config("Base-RCNN-FPN.yaml", "MODEL.LT.CLASSIFIER.NORMALIZATION", "linear")
+    cfg = small_config("Base-RCNN-FPN.yaml", "MODEL.LT.CLASSIFIER.NAME", "linear")
     ours, theirs = (
         make_predictor(cfg, ShapeSpec(channels=D))
         for make_predictor in (build_box_predictor, FastRCNNOutputLayers)
@@ -221,7 +221,7 @@ def test_baseline_model_equals_detectron2_s_to_the_bit(kind):
     """Losses, gradients and detections; only the class of the RoI heads and mask head differs."""
     base = "Base-RCNN-FPN.yaml" if kind == "Standard" else "Base-Cascade-RCNN-FPN.yaml"
     linear = [
-        "MODEL.LT.CLASSIFIER.NORMALIZATION",
+        "MODEL.LT.CLASSIFIER.NAME",
         "linear",
         "MODEL.LT.MASK.NORMALIZATION",
         "linear",

@@ -40,8 +40,9 @@ def test_config_builds_and_trains_a_step(name):
 def test_the_model_is_what_the_keys_say(name):
     """K, τ, γ, p, μ and α of every box stage and of the masks; values that no default has."""
     options = {"NUM_HEADS": 4, "TEMPERATURE": 3.0, "WEIGHT_NORM_OFFSET": 0.5,
-               "WEIGHT_NORM_POWER": 0.25, "NORMALIZATION": "tau_norm"}  # fmt: skip
+               "WEIGHT_NORM_POWER": 0.25}  # fmt: skip
     overrides = [x for k, v in options.items() for x in (f"MODEL.LT.CLASSIFIER.{k}", v)]
+    overrides += ["MODEL.LT.CLASSIFIER.NAME", "tau_norm"]
     overrides += ["MODEL.LT.HEAD_DIRECTION.MOMENTUM", 0.5, "MODEL.LT.TDE.ALPHA", 0.75]
     overrides += ["MODEL.LT.TDE.BACKGROUND_EXEMPT", False, "MODEL.LT.MASK.TDE", True]
     overrides += ["MODEL.LT.MASK.NORMALIZATION", "tau_norm"]
@@ -52,6 +53,7 @@ def test_the_model_is_what_the_keys_say(name):
     classifiers = [p.cls_score for p in predictors] + [mask.classifier]
     for classifier in classifiers:
         assert options == {key: getattr(classifier, key.lower()) for key in options}
+        assert classifier.normalization == "tau_norm"
     assert [p.post_hoc for p in predictors] == [tde_method(0.75, False)] * len(predictors)
     assert [p.head_direction.momentum for p in predictors] == [0.5] * len(predictors)
     assert (mask.head_direction.momentum, mask.alpha) == (0.5, 0.75)
@@ -62,12 +64,12 @@ def test_the_model_is_what_the_keys_say(name):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["MODEL.LT.CLASSIFIER.NORMALIZATION", "softmax"], "CLASSIFIER.NORMALIZATION: unknown"),
+        (["MODEL.LT.CLASSIFIER.NAME", "softmax"], "CLASSIFIER.NAME: unknown"),
         (["MODEL.LT.MASK.NORMALIZATION", "softmax"], "MASK.NORMALIZATION: unknown 'softmax'"),
         (["MODEL.LT.CLASSIFIER.NUM_HEADS", 3], "FC_DIM: 16 is not divisible by .*NUM_HEADS 3"),
         (["MODEL.LT.CLASSIFIER.NUM_HEADS", 0], "NUM_HEADS: must be positive"),
         (["MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE", True], "USE_SIGMOID_CE: background exemption"),
-        (["MODEL.LT.CLASSIFIER.NORMALIZATION", "linear"], "tracks no head direction"),
+        (["MODEL.LT.CLASSIFIER.NAME", "linear"], "tracks no head direction"),
         (
             ["MODEL.ROI_HEADS.NAME", "StandardROIHeads"],
             "ROI_HEADS.NAME: TDE needs LTCascadeROIHeads",

@@ -184,7 +184,7 @@ def detected_by_detectron2(model, inputs):
 @pytest.mark.parametrize("classifier", ["linear", "deconfound"])
 @pytest.mark.parametrize("num_classes", [1, 5, 1230])
 def test_whole_models_answer_as_detectron2_does(base, classifier, num_classes):
-    overrides = ["MODEL.LT.CLASSIFIER.NORMALIZATION", classifier]
+    overrides = ["MODEL.LT.CLASSIFIER.NAME", classifier]
     overrides += ["MODEL.ROI_HEADS.SCORE_THRESH_TEST", 1e-9, "TEST.DETECTIONS_PER_IMAGE", 70]
     if classifier == "deconfound":
         overrides += ["MODEL.LT.TDE.ENABLED", True]

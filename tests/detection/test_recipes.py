@@ -53,7 +53,6 @@ SHARED: dict[str, Any] = {
     "MODEL.LT.CLASSIFIER.TEMPERATURE": 16.0,
     "MODEL.LT.CLASSIFIER.WEIGHT_NORM_OFFSET": 1 / 32,
     "MODEL.LT.HEAD_DIRECTION.MOMENTUM": 0.9998,
-    "MODEL.LT.HEAD_DIRECTION.FOLLOW_LR": False,
     "MODEL.LT.MASK.NORMALIZATION": "linear",
     "MODEL.LT.MASK.TDE": False,
     "DATALOADER.SAMPLER_TRAIN": "TrainingSampler",  # no repeat-factor sampling
@@ -218,7 +217,7 @@ def recipe_of(name: str) -> dict[str, Any]:
 def _method(method: str) -> dict[str, Any]:
     normalization, tde, balanced = METHODS[method]
     return {
-        "MODEL.LT.CLASSIFIER.NORMALIZATION": normalization,
+        "MODEL.LT.CLASSIFIER.NAME": normalization,
         "MODEL.LT.TDE.ENABLED": tde,
         "MODEL.LT.TDE.ALPHA": 1.5,
         "MODEL.LT.TDE.BACKGROUND_EXEMPT": True,

@@ -16,7 +16,7 @@ from lt_det.errors import ConfigError
 from .helpers import batch, small_config
 
 TDE = ("MODEL.LT.TDE.ENABLED", True)
-LINEAR = ("MODEL.LT.CLASSIFIER.NORMALIZATION", "linear")
+LINEAR = ("MODEL.LT.CLASSIFIER.NAME", "linear")
 
 
 def scores_of(model, inputs):
@@ -85,7 +85,7 @@ def test_rows(overrides, expected):
             ),
         ),
         (
-            ("MODEL.LT.CLASSIFIER.NORMALIZATION", "capsule"),
+            ("MODEL.LT.CLASSIFIER.NAME", "capsule"),
             (2.0, False),
             (
                 *("Capsule-TDE α=2 without exemption", 2.0, False),

@@ -12,7 +12,7 @@ from ..data.helpers import valid, write
 from .helpers import small_config
 
 BASE = "Base-RCNN-FPN.yaml"
-LINEAR = ("MODEL.LT.CLASSIFIER.NORMALIZATION", "linear")
+LINEAR = ("MODEL.LT.CLASSIFIER.NAME", "linear")
 STUDENT = ("MODEL.LT.XERM.ENABLED", True, "MODEL.LT.XERM.BALANCED", "pc")
 OWN = torch.tensor([500, 40])  # the student's
 

@@ -1,9 +1,11 @@
 """Keys that would do nothing in a detector are refused by name."""
 
 import pytest
+import yaml
 
-from lt_det.config import LINEAR
+from lt_det.config import LINEAR, default_config
 from lt_det.detection.config_checks import check_config
+from lt_det.engine import merge_config
 from lt_det.errors import ConfigError
 
 from .helpers import CONFIGS, small_config
@@ -11,7 +13,7 @@ from .helpers import CONFIGS, small_config
 CASCADE = "Base-Cascade-RCNN-FPN.yaml"
 ONE_STAGE = "Base-RCNN-FPN.yaml"
 PLAIN_CASCADE = ("MODEL.ROI_HEADS.NAME", "CascadeROIHeads")
-PLAIN_BOXES = ("MODEL.LT.CLASSIFIER.NORMALIZATION", LINEAR)
+PLAIN_BOXES = ("MODEL.LT.CLASSIFIER.NAME", LINEAR)
 
 
 @pytest.mark.parametrize(
@@ -28,15 +30,6 @@ PLAIN_BOXES = ("MODEL.LT.CLASSIFIER.NORMALIZATION", LINEAR)
         ("MODEL.META_ARCHITECTURE", "RetinaNet", "heads are of GeneralizedRCNN"),
         ("MODEL.RETINANET.NUM_CLASSES", 3, "of another model"),
         ("MODEL.SEM_SEG_HEAD.LOSS_WEIGHT", 0.5, "of another model"),
-        ("MODEL.LT.HEAD_DIRECTION.FOLLOW_LR", True, "classification only"),
-        ("MODEL.LT.XERM.CONSTANT_WEIGHT", 0.5, "classification only"),
-        ("MODEL.CLASSIFICATION.BACKBONE", "resnet50", "classification only"),
-        ("DATASETS.CLASSIFICATION.PATH", "pictures.zip", "classification only"),
-        ("INPUT.CLASSIFICATION.SIZE", 64, "classification only"),
-        ("DATALOADER.IMAGE_SAMPLER", "square_root", "classification only"),
-        ("SOLVER.EPOCHS.MAX", 3, "classification only"),
-        ("SOLVER.BACKBONE_LR_FACTOR", 0.1, "classification only"),
-        ("TEST.CLASSIFICATION.SPLIT", "val", "classification only"),
         ("GLOBAL.HACK", 2.0, "nothing reads it"),
         ("TEST.PRECISE_BN.ENABLED", True, "would move the head direction"),
         ("MODEL.ROI_BOX_HEAD.TRAIN_ON_PRED_BOXES", True, "a cascade's later stages"),
@@ -53,6 +46,33 @@ def test_a_cascade_has_no_use_for_it(key, value, reason):
     assert "\n" not in str(caught.value)
 
 
+CLASSIFICATION = {
+    "MODEL.LT.HEAD_DIRECTION.FOLLOW_LR": True,
+    "MODEL.LT.XERM.CONSTANT_WEIGHT": 0.5,
+    "MODEL.CLASSIFICATION.BACKBONE": "resnet50",
+    "DATASETS.CLASSIFICATION.PATH": "pictures.zip",
+    "INPUT.CLASSIFICATION.SIZE": 64,
+    "DATALOADER.IMAGE_SAMPLER": "square_root",
+    "SOLVER.EPOCHS.MAX": 3,
+    "SOLVER.BACKBONE_LR_FACTOR": 0.1,
+    "TEST.CLASSIFICATION.SPLIT": "val",
+}
+
+
+@pytest.mark.parametrize("key", CLASSIFICATION)
+def test_a_classifier_s_keys_are_none_of_a_detector_s(key, tmp_path):
+    """On the command line whatever the value, in a file where it is another than the default."""
+    message = rf"^{key}: classification only \(tools/train_cls\.py\)$"
+    with pytest.raises(ConfigError, match=message):
+        merge_config(default_config(classification=False), "", [key, str(CLASSIFICATION[key])])
+    file, tree = tmp_path / "config.yaml", CLASSIFICATION[key]
+    for part in reversed(key.split(".")):
+        tree = {part: tree}
+    file.write_text(yaml.safe_dump({"VERSION": 2, **tree}))
+    with pytest.raises(ConfigError, match=rf"config\.yaml: {key}: classification only"):
+        merge_config(default_config(classification=False), str(file), [])
+
+
 def test_heads_of_one_stage_have_no_use_for_a_cascade_s_keys():
     ious = ("MODEL.ROI_BOX_CASCADE_HEAD.IOUS", (0.5, 0.6, 0.8))
     with pytest.raises(ConfigError, match=r"CASCADE_HEAD\.IOUS: these heads have one stage"):
@@ -64,7 +84,7 @@ def test_heads_of_one_stage_have_no_use_for_a_cascade_s_keys():
 @pytest.mark.parametrize(
     ("options", "key"),
     [
-        (PLAIN_CASCADE, "MODEL.LT.CLASSIFIER.NORMALIZATION"),
+        (PLAIN_CASCADE, "MODEL.LT.CLASSIFIER.NAME"),
         (
             ("MODEL.ROI_MASK_HEAD.NAME", "MaskRCNNConvUpsampleHead",
              "MODEL.LT.MASK.NORMALIZATION", "cosine"),

@@ -21,7 +21,7 @@ from .helpers import batch, calm, small_config
 COUNTS = torch.tensor([100, 50, 10, 2, 0])
 CASCADE, STANDARD = "Base-Cascade-RCNN-FPN.yaml", "Base-RCNN-FPN.yaml"
 STUDENT = ("MODEL.LT.XERM.ENABLED", True)
-LINEAR = ("MODEL.LT.CLASSIFIER.NORMALIZATION", "linear")
+LINEAR = ("MODEL.LT.CLASSIFIER.NAME", "linear")
 
 
 def trained(base=CASCADE, *overrides):
@@ -280,7 +280,6 @@ def test_absent_config_of_the_teacher(tmp_path):
             ["MODEL.ROI_HEADS.NAME", "StandardROIHeads"],
             "ROI_HEADS.NAME: xERM needs LTCascade",
         ),
-        (["MODEL.LT.XERM.CONSTANT_WEIGHT", 0.5], "CONSTANT_WEIGHT: classification only"),
         (
             ["MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE", True, *LINEAR],
             "USE_SIGMOID_CE: xERM learns from softmax",

@@ -22,7 +22,7 @@ def test_loss_of_a_stage(classifier, foreground_only):
     cfg = small_config(
         *("Base-RCNN-FPN.yaml", "MODEL.LT.XERM.ENABLED", True, "MODEL.LT.XERM.EXPONENT", 0.75),
         *("MODEL.LT.XERM.FOREGROUND_ONLY", foreground_only),
-        *("MODEL.LT.CLASSIFIER.NORMALIZATION", classifier),
+        *("MODEL.LT.CLASSIFIER.NAME", classifier),
     )
     predictor = build_box_predictor(cfg, ShapeSpec(channels=D), loss_weight={"loss_cls": 0.5})
     # Class 0, which is no background, and background, which is the last.

@@ -1,17 +1,14 @@
 """Numbers and names in configs and on the command line, as people write them."""
 
 import pytest
-from detectron2.config import get_cfg
 
-from lt_det.config import add_lt_config
+from lt_det.config import default_config
 from lt_det.engine import merge_config
 from lt_det.errors import ConfigError
 
 
 def defaults():
-    cfg = get_cfg()
-    add_lt_config(cfg)
-    return cfg
+    return default_config(classification=True)
 
 
 def leaves(node, prefix=""):
@@ -45,7 +42,8 @@ def test_a_whole_number_for_every_float():
 def test_a_whole_number_in_a_file(tmp_path):
     """With a version, without one, and in what the file is based on."""
     (tmp_path / "base.yaml").write_text("SOLVER: {BASE_LR: 1}\nVERSION: 2\n")
-    text = "DATASETS: {IMAGES: {IMBALANCE: 10}}\nTEST: {IMAGES: {IMBALANCES: [50, 10]}}\n"
+    text = "DATASETS: {CLASSIFICATION: {IMBALANCE: 10}}\n"
+    text += "TEST: {CLASSIFICATION: {IMBALANCES: [50, 10]}}\n"
     (tmp_path / "a.yaml").write_text("_BASE_: base.yaml\n" + text)
     (tmp_path / "b.yaml").write_text(text)
     for name, rate in (("a.yaml", 1.0), ("b.yaml", 0.001)):

@@ -9,7 +9,6 @@ from lt_det.classification.config_checks import check_config as check_classifier
 from lt_det.classification.setup import load_config as load_classifier
 from lt_det.detection.config_checks import check_config as check_detector
 from lt_det.detection.setup import argument_parser, load_config
-from lt_det.engine import check_engine_keys
 from lt_det.errors import ConfigError
 
 from .mutations import clear_error_or_none, damage, mutated_bytes, mutated_json, seeds
@@ -35,7 +34,6 @@ def check(path, is_detector):
         )
         cfg = load_classifier(args)
         check_classifier(cfg, [])
-    check_engine_keys(cfg)
 
 
 def test_a_config_runs_no_code(tmp_path):

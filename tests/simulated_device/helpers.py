@@ -7,7 +7,7 @@ from .device import NAME
 from .waits import waits_of
 
 STANDARD, CASCADE = "Base-RCNN-FPN.yaml", "Base-Cascade-RCNN-FPN.yaml"
-LINEAR = ("MODEL.LT.CLASSIFIER.NORMALIZATION", "linear")
+LINEAR = ("MODEL.LT.CLASSIFIER.NAME", "linear")
 GUARD = "lt_det/engine/non_finite.py"
 
 

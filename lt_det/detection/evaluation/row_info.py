@@ -53,7 +53,7 @@ def _model_name(cfg: CfgNode) -> tuple[str, str]:
     if cfg.MODEL.LT.XERM.ENABLED:
         balanced = cfg.MODEL.LT.XERM.BALANCED
         return f"xERM_{balanced.upper()}", f"xerm_{_as_slug(balanced)}"
-    classifier, loss = cfg.MODEL.LT.CLASSIFIER.NORMALIZATION, cfg.MODEL.LT.LOSS.NAME
+    classifier, loss = cfg.MODEL.LT.CLASSIFIER.NAME, cfg.MODEL.LT.LOSS.NAME
     name = _TE_NAMES.get(classifier, classifier)
     slug = "baseline" if classifier == LINEAR else classifier
     if loss == "cross_entropy":
@@ -66,7 +66,7 @@ def _tde_columns(cfg: CfgNode, method: PostHocMethod) -> dict[str, Any]:
     inner = method.method if isinstance(method, BackgroundExempt) else method
     if isinstance(inner, TDE):
         return {"alpha": inner.alpha, "background_exempt": exempt}
-    normalized = cfg.MODEL.LT.CLASSIFIER.NORMALIZATION != LINEAR
+    normalized = cfg.MODEL.LT.CLASSIFIER.NAME != LINEAR
     if normalized and not cfg.MODEL.LT.XERM.ENABLED and isinstance(method, NoPostHoc):
         # Nothing was subtracted, so nothing was exempted.
         return {"alpha": 0.0, "background_exempt": False}

@@ -104,7 +104,7 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         if self.post_hoc.uses_counterfactual and self.head_direction is None:
             raise ValueError(
                 "MODEL.LT.TDE.ENABLED needs a normalized classifier; "
-                f"MODEL.LT.CLASSIFIER.NORMALIZATION is {classifier}"
+                f"MODEL.LT.CLASSIFIER.NAME is {classifier}"
             )
 
     @classmethod
@@ -113,7 +113,7 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         num_classes = cfg.MODEL.ROI_HEADS.NUM_CLASSES
         return {
             **super().from_config(cfg, input_shape),
-            "classifier": cfg.MODEL.LT.CLASSIFIER.NORMALIZATION,
+            "classifier": cfg.MODEL.LT.CLASSIFIER.NAME,
             "classifier_options": classifier_options_of(cfg),
             "direction_momentum": cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM,
             "loss": loss_of(cfg, lambda: training_instance_counts(cfg), num_classes),
@@ -125,7 +125,7 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         if classifier != LINEAR or not plain:
             raise ValueError(
                 "MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE: TDE and background exemption need softmax "
-                "probabilities; use MODEL.LT.CLASSIFIER.NORMALIZATION linear with sigmoid losses"
+                "probabilities; use MODEL.LT.CLASSIFIER.NAME linear with sigmoid losses"
             )
 
     def context(

@@ -14,7 +14,7 @@ import torch
 from detectron2.config import CfgNode
 from torch import Tensor
 
-from lt_det.engine.config_merge import value_of
+from lt_det.engine.config_names import value_of
 from lt_det.errors import ConfigError, WeightsError
 
 from .safe_load import load_tensors
