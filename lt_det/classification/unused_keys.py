@@ -69,6 +69,8 @@ def _under(part: str, *names: str) -> tuple[str, ...]:
     return tuple(f"{part}.{name}" for name in names)
 
 
+_NO_XERM = "unless MODEL.LT.XERM.ENABLED (a config that ends in xerm_tde or xerm_pc)"
+
 _RULES = (
     _Rule(
         _under("MODEL.LT.CLASSIFIER", "NUM_HEADS", "TEMPERATURE"),
@@ -101,21 +103,28 @@ _RULES = (
         ("MODEL.LT.TDE.ALPHA",),
         lambda cfg: cfg.MODEL.LT.TDE.ENABLED or _xerm_by_tde(cfg),
         "unless MODEL.LT.TDE.ENABLED, or an xERM teacher is balanced by tde",
+        as_given=True,
     ),
     _Rule(
         ("MODEL.LT.TDE.ALPHA",),
-        lambda cfg: not cfg.TEST.TDE_ALPHAS or _xerm_by_tde(cfg),
-        "where TEST.TDE_ALPHAS is given",
+        lambda cfg: not (cfg.TEST.TDE_ALPHAS or cfg.TEST.POST_HOC) or _xerm_by_tde(cfg),
+        "where TEST.TDE_ALPHAS is given (or TEST.POST_HOC)",
         as_given=True,
     ),
     _Rule(
         _under(
             "MODEL.LT.XERM",
-            *("EXPONENT", "BALANCED", "CONSTANT_WEIGHT", "TEACHER_WEIGHTS", "TEACHER_CONFIG"),
+            *("BALANCED", "CONSTANT_WEIGHT", "TEACHER_WEIGHTS", "TEACHER_CONFIG"),
             "INIT_FROM_TEACHER",
         ),
         lambda cfg: cfg.MODEL.LT.XERM.ENABLED,
-        "unless MODEL.LT.XERM.ENABLED (a config that ends in xerm_tde or xerm_pc)",
+        _NO_XERM,
+    ),
+    _Rule(
+        ("MODEL.LT.XERM.EXPONENT",),
+        lambda cfg: cfg.MODEL.LT.XERM.ENABLED,
+        _NO_XERM,
+        as_given=True,
     ),
     _Rule(
         ("MODEL.LT.XERM.EXPONENT",),

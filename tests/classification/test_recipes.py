@@ -14,7 +14,7 @@ from tests.recipes import CONFIGS, changed, differences, keys_set_by, load
 LEAVES = sorted(
     str(path.relative_to(CONFIGS / "classification"))
     for path in (CONFIGS / "classification").rglob("*.yaml")
-    if not path.name.startswith("Base-")
+    if not path.name.startswith("Base-") and path.parent.name not in ("datasets", "methods")
 )
 IMAGENET_MEAN, IMAGENET_STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
 
@@ -185,6 +185,8 @@ def recipe_of(name: str) -> dict[str, Any]:
         "MODEL.CLASSIFICATION.BACKBONE": BACKBONES[network],
         "MODEL.CLASSIFICATION.METHOD": shown,
         "MODEL.LT.CLASSIFIER.NAME": normalization,
+        "MODEL.LT.TDE.ALPHA": alpha,
+        "MODEL.LT.XERM.EXPONENT": exponent,
     }
     if network == "resnet152":
         recipe["SOLVER.IMS_PER_BATCH"] = 128
@@ -193,9 +195,7 @@ def recipe_of(name: str) -> dict[str, Any]:
         if normalization == "deconfound":
             recipe["MODEL.LT.CLASSIFIER.NUM_HEADS"] = 4
             recipe["MODEL.LT.CLASSIFIER.WEIGHT_NORM_OFFSET"] = 1 / 64
-    if method in ("tde", "xerm_tde"):
-        recipe["MODEL.LT.TDE.ALPHA"] = alpha
-        recipe["MODEL.LT.TDE.ENABLED"] = method == "tde"
+    recipe["MODEL.LT.TDE.ENABLED"] = method == "tde"
     if method == "pc":
         recipe["TEST.CLASSIFICATION.LA_TAUS"] = [1.0]
     if method == "tau_norm":
@@ -205,7 +205,6 @@ def recipe_of(name: str) -> dict[str, Any]:
     if method.startswith("xerm"):
         recipe["MODEL.LT.XERM.ENABLED"] = True
         recipe["MODEL.LT.XERM.BALANCED"] = method.removeprefix("xerm_")
-        recipe["MODEL.LT.XERM.EXPONENT"] = exponent
     if method in ("crt", "lws"):
         recipe |= _second_stage(data, method, second_stage)
     return recipe
