@@ -1,6 +1,17 @@
-"""Networks that turn images (N, 3, H, W) into features (N, D)."""
+"""Networks that turn images (N, 3, H, W) into features (N, D).
+
+A person's own network is one function in a file of their own::
+
+    @BACKBONES.register("my_cnn")
+    def my_cnn():
+        return ImageBackbone(MyCNN(), num_features=256)
+
+and ``MODEL.CLASSIFICATION.BACKBONE my_cnn`` in a config.
+"""
 
 from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -8,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck, ResNet
 
+from lt_det.core.name_table import NameTable
 from lt_det.engine.checkpoints.safe_load import load_tensors
 from lt_det.errors import ConfigError, WeightsError
 
@@ -21,7 +33,6 @@ _TORCHVISION: dict[str, tuple[list[int], int, int]] = {
     "resnext101_32x4d": ([3, 4, 23, 3], 32, 4),
 }
 _TIMM = "timm/"
-BACKBONES = ("resnet32", *_TORCHVISION, _TIMM + "NAME")
 
 
 class ImageBackbone(nn.Module):
@@ -56,33 +67,46 @@ class ImageBackbone(nn.Module):
         return found if found.ndim == 2 else found.mean(dim=(2, 3))
 
 
+BACKBONES: NameTable[Callable[[], ImageBackbone]] = NameTable("backbone")
+
+
 def build_backbone(name: str, weights: str = "") -> ImageBackbone:
-    """Build a network by name; see :data:`BACKBONES`.
+    """Build a network by name.
 
     Args:
-        name: ``resnet32``, one of torchvision's, or ``timm/NAME`` for any timm model.
+        name: in :data:`BACKBONES`, or ``timm/NAME`` for any timm model.
         weights: file of the classification model's state dict; its last layer is not used.
 
     Raises:
         ConfigError: unknown name, or timm is not installed.
         WeightsError: the file is absent or does not fit.
     """
-    if name == "resnet32":
-        backbone = ImageBackbone(CifarResNet(num_blocks=5), 64)
-    elif name in _TORCHVISION:
-        blocks, groups, width = _TORCHVISION[name]
-        network = ResNet(Bottleneck, blocks, groups=groups, width_per_group=width)
-        layers = [(n, m) for n, m in network.named_children() if n not in ("avgpool", "fc")]
-        backbone = ImageBackbone(nn.Sequential(OrderedDict(layers)), network.fc.in_features)
-    elif name.startswith(_TIMM):
+    if name.startswith(_TIMM):
         backbone = _timm_backbone(name.removeprefix(_TIMM))
     else:
-        raise ConfigError(
-            f"MODEL.CLASSIFICATION.BACKBONE: unknown {name!r}; known: {', '.join(BACKBONES)}"
-        )
+        try:
+            backbone = BACKBONES.get(name)()
+        except ValueError as error:
+            raise ConfigError(f"MODEL.CLASSIFICATION.BACKBONE: {error}, {_TIMM}NAME") from error
     if weights:
         _load(backbone.body, weights, name)
     return backbone
+
+
+@BACKBONES.register("resnet32")
+def _resnet32() -> ImageBackbone:
+    return ImageBackbone(CifarResNet(num_blocks=5), 64)
+
+
+def _torchvision(name: str) -> ImageBackbone:
+    blocks, groups, width = _TORCHVISION[name]
+    network = ResNet(Bottleneck, blocks, groups=groups, width_per_group=width)
+    layers = [(n, m) for n, m in network.named_children() if n not in ("avgpool", "fc")]
+    return ImageBackbone(nn.Sequential(OrderedDict(layers)), network.fc.in_features)
+
+
+for _name in _TORCHVISION:
+    BACKBONES.register(_name)(partial(_torchvision, _name))
 
 
 def _timm_backbone(name: str) -> ImageBackbone:

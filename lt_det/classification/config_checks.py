@@ -14,7 +14,7 @@ from lt_det.engine import check_choice, check_common_keys
 from lt_det.engine.config_names import value_of
 from lt_det.errors import ConfigError
 
-from .datasets import DATASETS
+from .image_sets import IMAGE_SETS
 from .methods.base import check_method
 
 # What SOLVER.EPOCHS fills in.
@@ -43,7 +43,7 @@ def check_config(cfg: CfgNode, overrides: Sequence[str] = ()) -> None:
     check_method(cfg)
     choices: list[tuple[str, Iterable[str]]] = [
         ("MODEL.CLASSIFICATION.MEMORY_FORMAT", ("channels_last", "channels_first")),
-        ("DATASETS.CLASSIFICATION.NAME", DATASETS),
+        ("DATASETS.CLASSIFICATION.NAME", IMAGE_SETS),
         ("DATALOADER.IMAGE_SAMPLER", SAMPLERS),
         ("TEST.CLASSIFICATION.SPLIT", ("test", "val")),
         ("SOLVER.LR_SCHEDULER_NAME", _SCHEDULES),

@@ -14,27 +14,13 @@ from lt_det.data.classification import (
     decode_all,
     hold_out,
     imbalance_counts,
-    read_cifar,
-    read_digits,
-    read_folder,
-    split_by_seed,
     without_unreadable,
 )
-from lt_det.data.root import datasets_root
 from lt_det.errors import ConfigError, DataError
 
-from .list_sets import PUBLISHED_LISTS, read_own_lists, read_published_lists
-from .unused_keys import is_default
+from .image_sets import IMAGE_SETS, Sets
 
 logger = logging.getLogger(__name__)
-
-Sets = dict[str, ImageSet]
-
-
-DATASETS = (
-    *PUBLISHED_LISTS,
-    *("cifar10_lt", "cifar100_lt", "digits_lt", "folder_lt", "list_lt"),
-)
 
 
 @dataclass(frozen=True)
@@ -75,7 +61,7 @@ def load_image_data(cfg: CfgNode, *, training: bool) -> ImageData:
         DataError, ConfigError: one line naming file and record, or key.
     """
     options = cfg.DATASETS.CLASSIFICATION
-    sets = _read(cfg, training)
+    sets = IMAGE_SETS.get(options.NAME)(cfg, training)
     train = sets["train"]
     train.check_classes()
     if train.num_classes < 2:
@@ -193,50 +179,3 @@ def cut(train: ImageSet, imbalance: float, seed: int) -> ImageSet:
             *(counts[short[0]], len(short), max(counts) / min(counts)),
         )
     return train.select(cut_to_counts(train.labels, counts, seed))
-
-
-def _read(cfg: CfgNode, training: bool) -> Sets:
-    options = cfg.DATASETS.CLASSIFICATION
-    name, path = options.NAME, options.PATH
-    if name in PUBLISHED_LISTS:
-        return read_published_lists(name, path, training=training)
-    if name == "list_lt":
-        return read_own_lists(cfg, training=training)
-    if name.startswith("cifar"):
-        return read_cifar(path or datasets_root(), 10 if name == "cifar10_lt" else 100)
-    if name == "digits_lt":
-        return read_digits()
-    if name != "folder_lt":
-        raise ConfigError(
-            f"DATASETS.CLASSIFICATION.NAME: unknown {name!r}; known: {', '.join(DATASETS)}"
-        )
-    if not path:
-        raise ConfigError("DATASETS.CLASSIFICATION.PATH: name the images: --data FOLDER_OR_ZIP")
-    return _read_folder(cfg)
-
-
-def _read_folder(cfg: CfgNode) -> Sets:
-    """Training and test set at least; what is not in the folder is split off or stands in."""
-    options = cfg.DATASETS.CLASSIFICATION
-    sets = read_folder(options.PATH)
-    if set(sets) <= {"all", "train"}:
-        (whole,) = sets.values()
-        logger.warning(
-            "%s has no test/ or val/ with class folders: %g of each class "
-            "(DATASETS.CLASSIFICATION.TEST_FRACTION), drawn by chance with "
-            "DATASETS.CLASSIFICATION.SUBSET_SEED %d, "
-            "is the test set",
-            *(whole.name, options.TEST_FRACTION, options.SUBSET_SEED),
-        )
-        return split_by_seed(whole, options.TEST_FRACTION, options.SUBSET_SEED)
-    if not is_default(cfg, "DATASETS.CLASSIFICATION.TEST_FRACTION"):
-        raise ConfigError(
-            f"DATASETS.CLASSIFICATION.TEST_FRACTION: does nothing for {options.PATH}, which has "
-            f"{', '.join(sets)}"
-        )
-    if "train" not in sets:
-        raise DataError(f"{options.PATH}: has {', '.join(sets)} but no train")
-    if "test" not in sets:
-        logger.info("%s is the test set: there is no test/", sets["val"].name)
-        sets["test"] = sets["val"]
-    return sets

@@ -9,9 +9,11 @@ from detectron2.engine import default_argument_parser
 
 from lt_det.config import default_config
 from lt_det.engine import (
+    add_import_flag,
     check_shared_evenly,
     check_teacher_given,
     check_weights_given,
+    import_extensions,
     merge_config,
     read_record,
     start_job,
@@ -37,6 +39,7 @@ def argument_parser() -> argparse.ArgumentParser:
     own.add_argument("--data", default="", metavar="PATH", help="folder or zip, a folder per class")
     own.add_argument("--imbalance", type=float, metavar="R", help="cut the training set to it")
     own.add_argument("--teacher", default="", metavar="FILE", help="xERM's trained teacher")
+    add_import_flag(parser)
     return parser
 
 
@@ -61,6 +64,7 @@ def setup(args: argparse.Namespace) -> tuple[CfgNode, ImageData]:
     Raises:
         ConfigError, DataError: one line each.
     """
+    import_extensions(args)
     cfg = load_config(args)
     check_config(cfg, args.opts)
     check_unused_keys(cfg, args.opts, training=not args.eval_only)

@@ -11,8 +11,10 @@ from lt_det.config import default_config
 from lt_det.data.lvis.catalog import CUSTOM_TRAIN, CUSTOM_VAL, register_from_config, registered_set
 from lt_det.data.lvis.reader import AnnotationSet
 from lt_det.engine import (
+    add_import_flag,
     check_teacher_given,
     check_weights_given,
+    import_extensions,
     merge_config,
     read_record,
     start_job,
@@ -36,6 +38,7 @@ def argument_parser() -> argparse.ArgumentParser:
         own.add_argument(f"--{split}-json", default="", metavar="FILE", help=f"file to {use}")
         own.add_argument(f"--{split}-images", default="", metavar="DIR", help="its images")
     parser.add_argument("--teacher", default="", metavar="FILE", help="xERM's trained teacher")
+    add_import_flag(parser)
     return parser
 
 
@@ -77,6 +80,7 @@ def setup(args: argparse.Namespace) -> CfgNode:
     Raises:
         ConfigError, DataError: one line each.
     """
+    import_extensions(args)
     cfg = load_config(args.config_file, args.opts, args)
     check_config(cfg)
     _check_weights(cfg, args)

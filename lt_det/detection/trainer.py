@@ -21,7 +21,7 @@ from lt_det.errors import DataError
 from lt_det.evaluation import results_table, write_results
 
 from .data.mapper import LTDatasetMapper
-from .data.train_loader import TrainingLoader, build_training_loader
+from .data.train_loader import Mapper, TrainingLoader, build_training_loader
 from .evaluation.directions import untracked_direction
 from .evaluation.evaluator import LTEvaluator
 from .evaluation.post_hoc_sweep import PostHocSweep
@@ -49,20 +49,28 @@ class LTTrainer(LTTrainerBase):
             plain.roi_heads.set_teacher(load_teacher(cfg, counts, sets[0].class_names))
 
     @classmethod
-    def build_train_loader(cls, cfg: CfgNode) -> TrainingLoader:
-        """Batches of Detectron2's dicts, any of which may come first."""
+    def build_train_loader(cls, cfg: CfgNode, mapper: Mapper | None = None) -> TrainingLoader:
+        """Build batches of Detectron2's dicts, any of which may come first.
+
+        Args:
+            cfg: of the run.
+            mapper: of a person's own, from a data set's dict to a model's input, in place of
+                :class:`~lt_det.detection.data.mapper.LTDatasetMapper`.
+        """
         sets = [registered_set(name) for name in cfg.DATASETS.TRAIN]
         dicts = TrainingDicts(sets, filter_empty=cfg.DATALOADER.FILTER_EMPTY_ANNOTATIONS)
         total = sum(len(one.paths) for one in sets)
         logger.info("training on %d images of %d", len(dicts), total)
         if not len(dicts):
             raise DataError(f"{sets[0].json_file}: no image has an instance to train on")
-        return build_training_loader(cfg, dicts)
+        return build_training_loader(cfg, dicts, mapper)
 
     @classmethod
-    def build_test_loader(cls, cfg: CfgNode, dataset_name: str) -> Any:
-        """Detectron2's, whose errors name the image."""
-        mapper = LTDatasetMapper(cfg, is_train=False)
+    def build_test_loader(
+        cls, cfg: CfgNode, dataset_name: str, mapper: Mapper | None = None
+    ) -> Any:
+        """Build Detectron2's loader, whose errors name the image; ``mapper`` as above."""
+        mapper = mapper or LTDatasetMapper(cfg, is_train=False)
         return build_detection_test_loader(cfg, dataset_name, mapper=mapper)
 
     def model_record(self) -> ModelRecord:

@@ -3,6 +3,7 @@
 from .checkpoints.checkpointer import LTCheckpointer
 from .checkpoints.model_record import ModelRecord, read_record, weights_to_load
 from .config_checks import check_choice, check_common_keys
+from .extensions import add_import_flag, import_extensions
 from .launch import run
 from .setup import (
     check_shared_evenly,
@@ -21,11 +22,13 @@ __all__ = [
     "LTCheckpointer",
     "LTTrainerBase",
     "ModelRecord",
+    "add_import_flag",
     "check_choice",
     "check_common_keys",
     "check_shared_evenly",
     "check_teacher_given",
     "check_weights_given",
+    "import_extensions",
     "log_like_detectron2",
     "merge_config",
     "read_record",

@@ -1,18 +1,49 @@
-"""Which image comes when: a function of seed and position, so that any run can be resumed."""
+"""Which image comes when: a function of seed and position, so that any run can be resumed.
+
+A person's own sampler is one function in a file of their own::
+
+    @SAMPLERS.register("reversed")
+    def reversed_sampling(counts):
+        return counts**-2.0
+
+and ``DATALOADER.IMAGE_SAMPLER reversed`` in a config.
+"""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-# Power of a class's count in its probability: instance-, class-balanced and square-root sampling
-# (Kang et al., ICLR 2020).
-SAMPLERS = {"instance": 1.0, "class_balanced": 0.0, "square_root": 0.5}
+from lt_det.core.name_table import NameTable
+
+# (C,) float64 images per class → (C,) how likely an image of each class is to be drawn, whatever
+# their sum; ``None``: every image once an epoch.
+SAMPLERS: NameTable[Callable[[Tensor], Tensor | None]] = NameTable("sampler")
+
+
+@SAMPLERS.register("instance")
+def _instance(counts: Tensor) -> None:
+    """Pass through a permutation of the set each epoch."""
+
+
+# Class-balanced and square-root sampling: Kang et al., ICLR 2020.
+
+
+@SAMPLERS.register("class_balanced")
+def _class_balanced(counts: Tensor) -> Tensor:
+    return counts**-1.0
+
+
+@SAMPLERS.register("square_root")
+def _square_root(counts: Tensor) -> Tensor:
+    return counts**-0.5
 
 
 class ResumableSampler:
     """An endless stream of positions in a data set, in epochs of N.
 
     ``instance`` passes through a permutation of the set each epoch. The others draw each image
-    with replacement, class c with probability n_c^q / Σ n^q, an image of it uniformly.
+    with replacement, as likely as the sampler says for its class.
 
     Args:
         labels: (N,) in [0, C).
@@ -24,18 +55,14 @@ class ResumableSampler:
     """
 
     def __init__(self, labels: Tensor, sampler: str, seed: int) -> None:
-        if sampler not in SAMPLERS:
-            raise ValueError(f"unknown sampler {sampler!r}; known: {', '.join(SAMPLERS)}")
+        weights_of = SAMPLERS.get(sampler)
         if not len(labels):
             raise ValueError("nothing to sample from")
         self._length = len(labels)
         self._seed = seed
-        self._weights: Tensor | None = None
-        power = SAMPLERS[sampler]
-        if power != 1:
-            counts = torch.bincount(labels).double()
-            # An image's share: its class's n^q, divided among the n.
-            self._weights = (counts ** (power - 1))[labels]
+        counts = torch.bincount(labels).double()
+        of_classes = weights_of(counts)
+        self._weights = None if of_classes is None else of_classes[labels]
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
 
     def take(self, start: int, count: int) -> Tensor:

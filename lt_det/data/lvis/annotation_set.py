@@ -28,6 +28,8 @@ class AnnotationSet:
         has_frequency: every category came with ``frequency`` and ``image_count``.
         unreadable: positions of images whose images cannot be used: they are neither trained on
             nor looked at in inference; an evaluation counts their annotations as ever.
+        extras: what a person's dicts hold besides
+            (:class:`~lt_det.data.lvis.adapters.DictExtras`); ``None`` of a file.
     """
 
     json_file: str
@@ -37,6 +39,7 @@ class AnnotationSet:
     categories: list[Record]
     has_frequency: bool
     unreadable: frozenset[int] = frozenset()
+    extras: Any = None
     class_of: dict[int, int] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,5 +1,6 @@
 """Data sets by name, in Detectron2's catalogs."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -10,12 +11,21 @@ from lt_det.data.root import datasets_root
 from lt_det.data.synthetic import SyntheticParameters, make_synthetic_set
 from lt_det.errors import DataError
 
+from .adapters import catalog_set, registered_function
 from .class_counts import image_counts, instance_counts
 from .detectron2_dicts import to_detectron2_dicts
 from .published import LVIS_SETS
 from .reader import AnnotationSet, read_annotations, with_frequencies
 from .unreadable_images import find_unreadable
 from .vocabulary import Vocabulary
+
+# What a person has registered with Detectron2 under a name that lt_det has registered since:
+# function and metadata.
+_ORIGINALS: dict[str, tuple[Callable[[], list[dict[str, Any]]], dict[str, Any]]] = {}
+_OURS = (
+    *("name", "annotation_set", "thing_classes", "thing_dataset_id_to_contiguous_id"),
+    *("json_file", "image_root", "evaluator_type", "class_image_count"),
+)
 
 CUSTOM_TRAIN, CUSTOM_VAL = "custom_train", "custom_val"
 SYNTHETIC_PREFIX = "synthetic_lvis_"
@@ -27,12 +37,18 @@ def register_annotations(name: str, annotation_set: AnnotationSet) -> None:
     Metadata: ``thing_classes``, ``class_image_count``, ``json_file``, ``image_root``,
     ``evaluator_type``, ``annotation_set``.
     """
+    original = registered_function(name)
+    if original is not None and "annotation_set" not in original[1]:
+        # What was registered is read again where the name is used again.
+        _ORIGINALS[name] = original
     if name in DatasetCatalog.list():
         DatasetCatalog.remove(name)
     if name in MetadataCatalog.list():
         MetadataCatalog.remove(name)
     DatasetCatalog.register(name, partial(to_detectron2_dicts, annotation_set))
+    of_person = _ORIGINALS.get(name, (None, {}))[1]
     MetadataCatalog.get(name).set(
+        **{k: v for k, v in of_person.items() if k not in _OURS},
         annotation_set=annotation_set,
         thing_classes=annotation_set.class_names,
         thing_dataset_id_to_contiguous_id=annotation_set.class_of,
@@ -143,18 +159,32 @@ def read_training_sets(cfg: CfgNode) -> list[AnnotationSet]:
 
 
 def _read(name: str, cfg: CfgNode, check_images: bool = True) -> AnnotationSet:
-    json_file, image_root = _locate(name, cfg)
     on_invalid = cfg.DATASETS.ON_INVALID
-    found = read_annotations(
-        json_file,
-        image_root,
-        on_invalid=on_invalid,
-        check_images=check_images,
-        derive_area=cfg.DATASETS.DERIVE_AREA,
-    )
+    treatment: dict[str, Any] = {
+        "on_invalid": on_invalid,
+        "check_images": check_images,
+        "derive_area": cfg.DATASETS.DERIVE_AREA,
+    }
+    registered = _registered_by_person(name)
+    if registered is not None:
+        annotation_set = catalog_set(name, *registered, **treatment)
+    else:
+        annotation_set = read_annotations(*_locate(name, cfg), **treatment)
     if check_images and cfg.DATASETS.CHECK_IMAGES:
-        return find_unreadable(found, on_invalid)
-    return found
+        return find_unreadable(annotation_set, on_invalid)
+    return annotation_set
+
+
+def _registered_by_person(
+    name: str,
+) -> tuple[Callable[[], list[dict[str, Any]]], dict[str, Any]] | None:
+    """What a name that is not lt_det's own is registered with in Detectron2's catalogs."""
+    if name in LVIS_SETS or name.startswith(SYNTHETIC_PREFIX) or name in (CUSTOM_TRAIN, CUSTOM_VAL):
+        return None
+    registered = registered_function(name)
+    if registered is not None and "annotation_set" in registered[1]:
+        return _ORIGINALS.get(name)
+    return registered
 
 
 def _locate(name: str, cfg: CfgNode) -> tuple[Any, Any]:
@@ -187,7 +217,10 @@ def _locate(name: str, cfg: CfgNode) -> tuple[Any, Any]:
         return json_file, image_root
     known = [*LVIS_SETS, SYNTHETIC_PREFIX + "train", SYNTHETIC_PREFIX + "val"]
     known += [CUSTOM_TRAIN, CUSTOM_VAL]
-    raise DataError(f"DATASETS: unknown data set {name!r}; known: {', '.join(known)}")
+    raise DataError(
+        f"DATASETS: unknown data set {name!r}; known: {', '.join(known)}, and whatever is "
+        "registered with Detectron2's DatasetCatalog (--import FILE runs what registers it)"
+    )
 
 
 def _custom(json_file: str, image_root: str, split: str) -> tuple[str, str]:

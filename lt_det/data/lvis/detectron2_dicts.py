@@ -32,14 +32,20 @@ def detectron2_dict(annotation_set: AnnotationSet, position: int) -> dict[str, A
     first, last = store.starts[position : position + 2].tolist()
     used = (store.trained | store.crowd)[first:last]
     lists = {key: image[key] for key in _LISTS if key in image}
+    extras, ids = annotation_set.extras, annotation_set.ids
+    given_id = image["id"] if ids.originals is None else ids.original(image["id"])
     return {
+        **(extras.images.get(given_id, {}) if extras else {}),
         "file_name": image["path"],
         "image_id": image["id"],
         "height": image["height"],
         "width": image["width"],
         **lists,
         "annotations": [
-            _instance(annotation, annotation_set.class_of, image)
+            {
+                **(extras.annotations.get(annotation["id"], {}) if extras else {}),
+                **_instance(annotation, annotation_set.class_of, image),
+            }
             for annotation, is_used in zip(image["annotations"], used.tolist(), strict=True)
             if is_used
         ],

@@ -21,7 +21,7 @@ _MAX_SIDE = 2**20
 _LISTS = ("neg_category_ids", "not_exhaustive_category_ids")
 
 
-class _File(msgspec.Struct):
+class ParsedFile(msgspec.Struct):
     """The parts of a file; annotations stay text, which takes a tenth of the objects' memory."""
 
     images: Any = None
@@ -50,7 +50,19 @@ def read_and_check(
     Raises:
         DataError: names the file and the record.
     """
-    file = _parse(json_file)
+    return check_file(_parse(json_file), json_file, on_invalid, derive_area=derive_area)
+
+
+def check_file(
+    file: ParsedFile, json_file: str, on_invalid: str, *, derive_area: bool = False
+) -> MemoryAnnotations:
+    """Check every record of a parsed file; the rest is as in :func:`read_and_check`.
+
+    Args:
+        file: its parts.
+        json_file: where they are from, for messages.
+        on_invalid, derive_area: as there.
+    """
     for key in ("images", "categories"):
         if not isinstance(getattr(file, key), list) or not getattr(file, key):
             raise DataError(f"{json_file}: not an LVIS or COCO file: no {key}")
@@ -84,9 +96,9 @@ def read_and_check(
     return MemoryAnnotations(headers, lists, texts, columns, meta)
 
 
-def _parse(json_file: str) -> _File:
+def _parse(json_file: str) -> ParsedFile:
     try:
-        return msgspec.json.decode(read_utf8(json_file), type=_File)
+        return msgspec.json.decode(read_utf8(json_file), type=ParsedFile)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         # Says what is wrong; or reads what is JSON to Python alone (NaN).
         data = load_json(json_file)
@@ -96,7 +108,7 @@ def _parse(json_file: str) -> _File:
     if not isinstance(annotations, list):
         raise DataError(f"{json_file}: not an LVIS or COCO file: annotations are no list")
     texts = [msgspec.Raw(json.dumps(a).encode()) for a in annotations]
-    return _File(data.get("images"), data.get("categories"), texts)
+    return ParsedFile(data.get("images"), data.get("categories"), texts)
 
 
 def _categories(records: list[Any], json_file: str) -> list[Record]:

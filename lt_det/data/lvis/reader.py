@@ -75,6 +75,23 @@ def _read(
     treatment = on_invalid + ("-area" if derive_area else "")
     # A missing file is the reader's to report.
     store = cached_annotations(json_file, treatment, read) if stamp else read()
+    return annotation_set_of(store, json_file, image_root, check_images=check_images)
+
+
+def annotation_set_of(
+    store: Annotations, json_file: str, image_root: str, *, check_images: bool
+) -> AnnotationSet:
+    """Find the images of checked annotations, and log what there is to say of them.
+
+    Args:
+        store: the annotations.
+        json_file: where they are from, for messages.
+        image_root: image folder.
+        check_images: look whether every image exists.
+
+    Raises:
+        DataError: names the file and the image.
+    """
     paths = _locate_images(store, image_root, json_file, check_images)
     categories = store.meta["categories"]
     has_frequency = all("frequency" in c and "image_count" in c for c in categories)

@@ -11,53 +11,20 @@ from typing import Any
 
 import torch
 from detectron2.config import CfgNode
-from detectron2.data.samplers import (
-    RandomSubsetTrainingSampler,
-    RepeatFactorTrainingSampler,
-    TrainingSampler,
-)
 from detectron2.utils import comm
 from torch.utils.data import DataLoader, Dataset
 
 from lt_det.data.lvis.detectron2_dicts import TrainingDicts
 from lt_det.engine import check_shared_evenly
 from lt_det.engine.seeding import derived_seed, seeded
-from lt_det.errors import ConfigError
+from lt_det.errors import DataError
 
-from .mapper import LTDatasetMapper
+from .mapper import LTDatasetMapper, named_error
+from .samplers import training_stream
 
 # (number in the stream, position in the data set)
 Request = tuple[int, int]
-
-
-def training_stream(cfg: CfgNode, dicts: TrainingDicts, seed: int) -> Iterator[int]:
-    """Endless positions in the data set, as Detectron2's sampler of the config gives them.
-
-    Raises:
-        ConfigError: a sampler that is not known.
-    """
-    name = cfg.DATALOADER.SAMPLER_TRAIN
-    sampler: Any
-    if name == "RepeatFactorTrainingSampler":
-        factors = RepeatFactorTrainingSampler.repeat_factors_from_category_frequency(
-            dicts.categories(), cfg.DATALOADER.REPEAT_THRESHOLD, sqrt=cfg.DATALOADER.REPEAT_SQRT
-        )
-        sampler = RepeatFactorTrainingSampler(factors, seed=seed)
-    elif name == "TrainingSampler":
-        sampler = TrainingSampler(len(dicts), seed=seed)
-    elif name == "RandomSubsetTrainingSampler":
-        ratio = cfg.DATALOADER.RANDOM_SUBSET_RATIO
-        sampler = RandomSubsetTrainingSampler(
-            len(dicts), ratio, seed_shuffle=seed, seed_subset=seed
-        )
-    else:
-        raise ConfigError(
-            f"DATALOADER.SAMPLER_TRAIN: {name!r} is not known here: TrainingSampler, "
-            "RepeatFactorTrainingSampler or RandomSubsetTrainingSampler"
-        )
-    # Not its own iterator, which gives this process's share alone.
-    stream: Iterator[int] = sampler._infinite_indices()
-    return stream
+Mapper = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class ResumableBatchSampler:
@@ -104,7 +71,8 @@ class TrainingLoader:
 
     Args:
         dicts: the images.
-        mapper: whatever it draws, from Python, numpy or torch, is the image's own.
+        mapper: a data set's dict → a model's input; whatever it draws, from Python, numpy or torch,
+            is the image's own.
         plan: of the batches.
         seed: of the augmentation.
         num_workers: processes that read; 0 reads in this one.
@@ -113,7 +81,7 @@ class TrainingLoader:
     def __init__(
         self,
         dicts: TrainingDicts,
-        mapper: LTDatasetMapper,
+        mapper: Mapper,
         plan: ResumableBatchSampler,
         seed: int,
         num_workers: int,
@@ -143,7 +111,7 @@ class TrainingLoader:
 
 
 class _Images(Dataset[dict[str, Any]]):
-    def __init__(self, dicts: TrainingDicts, mapper: LTDatasetMapper, seed: int) -> None:
+    def __init__(self, dicts: TrainingDicts, mapper: Mapper, seed: int) -> None:
         self._dicts, self._mapper, self._seed = dicts, mapper, seed
 
     def __len__(self) -> int:
@@ -152,12 +120,24 @@ class _Images(Dataset[dict[str, Any]]):
     def __getitem__(self, request: Any) -> dict[str, Any]:
         number, position = request
         with seeded(derived_seed(self._seed, number)):
-            mapped: dict[str, Any] = self._mapper(self._dicts[position])
-        return mapped
+            dataset_dict = self._dicts[position]
+            try:
+                return self._mapper(dataset_dict)
+            except (DataError, MemoryError):
+                raise
+            except Exception as error:  # a mapper of one's own raises anything
+                raise named_error(dataset_dict, error) from error
 
 
-def build_training_loader(cfg: CfgNode, dicts: TrainingDicts) -> TrainingLoader:
-    """The loader of a config.
+def build_training_loader(
+    cfg: CfgNode, dicts: TrainingDicts, mapper: Mapper | None = None
+) -> TrainingLoader:
+    """Build the loader of a config.
+
+    Args:
+        cfg: of the run.
+        dicts: the images.
+        mapper: in place of lt_det's.
 
     Raises:
         ConfigError: a batch that the processes cannot share evenly, or an unknown sampler.
@@ -169,6 +149,5 @@ def build_training_loader(cfg: CfgNode, dicts: TrainingDicts) -> TrainingLoader:
         dicts.is_wide if cfg.DATALOADER.ASPECT_RATIO_GROUPING else None,
         cfg.SOLVER.IMS_PER_BATCH,
     )
-    return TrainingLoader(
-        dicts, LTDatasetMapper(cfg, is_train=True), plan, seed, cfg.DATALOADER.NUM_WORKERS
-    )
+    mapper = mapper or LTDatasetMapper(cfg, is_train=True)
+    return TrainingLoader(dicts, mapper, plan, seed, cfg.DATALOADER.NUM_WORKERS)
