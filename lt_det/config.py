@@ -128,6 +128,10 @@ def _add_datasets(cfg: CN) -> None:
     # Share of the images that DATALOADER.SAMPLER_TRAIN RandomSubsetTrainingSampler trains on.
     cfg.DATALOADER.RANDOM_SUBSET_RATIO = 1.0
 
+    # From a data set's dict to a model's input, augmentation included: a name of
+    # lt_det.detection.data.mapper.MAPPERS, one's own included.
+    cfg.INPUT.MAPPER = "LTDatasetMapper"
+
     # The embedded set, "synthetic_lvis_train" and "synthetic_lvis_val", drawn on first use.
     cfg.DATASETS.SYNTHETIC = CN()
     cfg.DATASETS.SYNTHETIC.NUM_CATEGORIES = 60

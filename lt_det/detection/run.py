@@ -14,21 +14,31 @@ from .setup import setup
 from .trainer import LTTrainer
 
 
-def train_or_evaluate(args: argparse.Namespace) -> CfgNode:
-    """What ``tools/train_net.py`` does in each process; returns the config of the run."""
+def train_or_evaluate(
+    args: argparse.Namespace, trainer_class: type[LTTrainer] = LTTrainer
+) -> CfgNode:
+    """Train or evaluate in each process, as ``tools/train_net.py`` does.
+
+    Args:
+        args: of the command line.
+        trainer_class: a subclass of one's own.
+
+    Returns:
+        the config of the run.
+    """
     cfg = setup(args)
     with report_cost(cfg.OUTPUT_DIR):
         if args.eval_only:
-            model = LTTrainer.build_model(cfg)
+            model = trainer_class.build_model(cfg)
             checkpointer = LTCheckpointer(model, save_dir=cfg.OUTPUT_DIR, complete=True)
             checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=args.resume)
             check_directions(model, post_hoc_rows(cfg), cfg.MODEL.WEIGHTS or cfg.OUTPUT_DIR)
-            results = LTTrainer.test(cfg, model)
+            results = trainer_class.test(cfg, model)
             if comm.is_main_process():
                 verify_results(cfg, results)
         else:
             write_config(cfg)
-            trainer = LTTrainer(cfg)
+            trainer = trainer_class(cfg)
             trainer.resume_or_load(resume=args.resume)
             trainer.train()
     return cfg

@@ -20,8 +20,8 @@ from lt_det.engine import LTTrainerBase, ModelRecord
 from lt_det.errors import DataError
 from lt_det.evaluation import results_table, write_results
 
-from .data.mapper import LTDatasetMapper
-from .data.train_loader import Mapper, TrainingLoader, build_training_loader
+from .data.mapper import Mapper, mapper_of
+from .data.train_loader import TrainingLoader, build_training_loader
 from .evaluation.directions import untracked_direction
 from .evaluation.evaluator import LTEvaluator
 from .evaluation.post_hoc_sweep import PostHocSweep
@@ -55,7 +55,7 @@ class LTTrainer(LTTrainerBase):
         Args:
             cfg: of the run.
             mapper: of a person's own, from a data set's dict to a model's input, in place of
-                :class:`~lt_det.detection.data.mapper.LTDatasetMapper`.
+                INPUT.MAPPER.
         """
         sets = [registered_set(name) for name in cfg.DATASETS.TRAIN]
         dicts = TrainingDicts(sets, filter_empty=cfg.DATALOADER.FILTER_EMPTY_ANNOTATIONS)
@@ -70,7 +70,7 @@ class LTTrainer(LTTrainerBase):
         cls, cfg: CfgNode, dataset_name: str, mapper: Mapper | None = None
     ) -> Any:
         """Build Detectron2's loader, whose errors name the image; ``mapper`` as above."""
-        mapper = mapper or LTDatasetMapper(cfg, is_train=False)
+        mapper = mapper or mapper_of(cfg, is_train=False)
         return build_detection_test_loader(cfg, dataset_name, mapper=mapper)
 
     def model_record(self) -> ModelRecord:

@@ -37,7 +37,7 @@ def loss_of(
         loss = LOSSES.get(options.NAME)
         counts = class_counts() if loss.uses_class_counts else None
         return build_loss(options.NAME, counts, background_index, **options.OPTIONS)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:  # of a loss of one's own, too
         raise ConfigError(f"MODEL.LT.LOSS: {error}") from error
 
 

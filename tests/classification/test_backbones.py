@@ -62,7 +62,7 @@ def test_timm_models_without_a_feature_map():
 
 
 def test_networks_that_cannot_be(tmp_path):
-    with pytest.raises(ConfigError, match=r"BACKBONE: unknown backbone 'vgg'; known: resnet32, .*timm/NAME"):
+    with pytest.raises(ConfigError, match=r"unknown backbone 'vgg'; known: resnet32, .*timm/NAME"):
         build_backbone("vgg")
     with pytest.raises(ConfigError, match="BACKBONE: timm: Unknown model"):
         build_backbone("timm/no_such_model")

@@ -1,6 +1,16 @@
-"""Detectron2's mapper with lt_det's way of reading images, whose errors name the image."""
+"""Detectron2's mapper with lt_det's way of reading images, whose errors name the image.
+
+A person's own augmentation is one function in a file of their own::
+
+    @MAPPERS.register("my_mapper")
+    def my_mapper(cfg, is_train):
+        return LTDatasetMapper(cfg, is_train, augmentations=[T.RandomFlip()] if is_train else None)
+
+and ``INPUT.MAPPER my_mapper`` in a config.
+"""
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -8,8 +18,9 @@ from detectron2.config import CfgNode
 from detectron2.data import detection_utils as utils
 from detectron2.data import transforms as T
 
+from lt_det.core.name_table import NameTable
 from lt_det.data.image_files.reading import decode_image_file
-from lt_det.errors import DataError, one_line
+from lt_det.errors import ConfigError, DataError, one_line
 
 from .partial_masks import PartialMaskMapper
 
@@ -71,6 +82,24 @@ class LTDatasetMapper(PartialMaskMapper):
         elif "annotations" in dataset_dict:
             self._transform_annotations(dataset_dict, transforms, shape)
         return dataset_dict
+
+
+# (config, whether it is for training) → (a data set's dict → a model's input)
+Mapper = Callable[[dict[str, Any]], dict[str, Any]]
+MAPPERS: NameTable[Callable[[CfgNode, bool], Mapper]] = NameTable("mapper")
+MAPPERS.register("LTDatasetMapper")(LTDatasetMapper)
+
+
+def mapper_of(cfg: CfgNode, *, is_train: bool) -> Mapper:
+    """Build the mapper of INPUT.MAPPER.
+
+    Raises:
+        ConfigError: an unknown name.
+    """
+    try:
+        return MAPPERS.get(cfg.INPUT.MAPPER)(cfg, is_train)
+    except ValueError as error:
+        raise ConfigError(f"INPUT.MAPPER: {error}") from error
 
 
 def named_error(dataset_dict: dict[str, Any], error: Exception) -> DataError:

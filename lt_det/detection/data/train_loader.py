@@ -19,12 +19,11 @@ from lt_det.engine import check_shared_evenly
 from lt_det.engine.seeding import derived_seed, seeded
 from lt_det.errors import DataError
 
-from .mapper import LTDatasetMapper, named_error
+from .mapper import Mapper, mapper_of, named_error
 from .samplers import training_stream
 
 # (number in the stream, position in the data set)
 Request = tuple[int, int]
-Mapper = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class ResumableBatchSampler:
@@ -137,7 +136,7 @@ def build_training_loader(
     Args:
         cfg: of the run.
         dicts: the images.
-        mapper: in place of lt_det's.
+        mapper: in place of INPUT.MAPPER.
 
     Raises:
         ConfigError: a batch that the processes cannot share evenly, or an unknown sampler.
@@ -149,5 +148,5 @@ def build_training_loader(
         dicts.is_wide if cfg.DATALOADER.ASPECT_RATIO_GROUPING else None,
         cfg.SOLVER.IMS_PER_BATCH,
     )
-    mapper = mapper or LTDatasetMapper(cfg, is_train=True)
+    mapper = mapper or mapper_of(cfg, is_train=True)
     return TrainingLoader(dicts, mapper, plan, seed, cfg.DATALOADER.NUM_WORKERS)
