@@ -52,6 +52,6 @@ def build_plain_fpn_backbone(cfg, input_shape):
 
 @BACKBONES.register("plain")
 def plain():
-    """Build it for a classifier: the last map is averaged to features (N, 64)."""
-    stages = PlainCNN()
-    return ImageBackbone(nn.Sequential(*stages.children()), num_features=WIDTHS["stage5"])
+    """Build it for small images: the third stage's map is averaged to features (N, 32)."""
+    stages = list(PlainCNN().children())[:3]
+    return ImageBackbone(nn.Sequential(*stages), num_features=WIDTHS["stage3"])
