@@ -14,10 +14,6 @@ import shutil
 import subprocess
 import sys
 
-# Upstream's source of August 2024; see README, "Detectron2".
-DETECTRON2_WHEEL = "sal-detectron2==0.7.2"
-DETECTRON2_SHA256 = "491af0c7f79bdb2d178e46f6cb16a97c4ac968d45c41ea3f6b6435d59bbee561"
-
 # PyTorch with its CUDA libraries takes 5.4 GB, and pip unpacks beside its download.
 NEEDED_GB = 9
 
@@ -54,8 +50,18 @@ def check_disk(folder):
 
 
 def pip(python, *arguments):
-    """Run pip; turn its failures into words."""
-    command = [python, "-m", "pip", "--disable-pip-version-check", *arguments]
+    """Run pip."""
+    said_in_words([python, "-m", "pip", "--disable-pip-version-check", *arguments])
+
+
+def install_detectron2(python, source):
+    """As ``python -m lt_det.install_detectron2`` does."""
+    file = os.path.join(ROOT, "lt_det", "install_detectron2.py")
+    said_in_words([python, file, *(["--source", source] if source else [])])
+
+
+def said_in_words(command):
+    """Run a command that runs pip; turn its failures into words."""
     process = subprocess.run(command, stderr=subprocess.PIPE, universal_newlines=True, check=False)
     if process.returncode == 0:
         return
@@ -69,33 +75,8 @@ def pip(python, *arguments):
             "not know: see 'pip config list')"
         )
     if "DO NOT MATCH THE HASHES" in text:
-        raise Missing("the package index gave another %s than expected" % DETECTRON2_WHEEL)
-    raise Missing("pip failed: %s" % " ".join(arguments))
-
-
-def install_detectron2(python, venv, source):
-    """Keep a Detectron2 that is there, or install the named source, or the wheel."""
-    probe = [python, "-c", "import detectron2; print(detectron2.__file__)"]
-    found = subprocess.run(probe, capture_output=True, universal_newlines=True, check=False)
-    if found.returncode == 0 and not source:
-        print("Detectron2 is there already: %s" % found.stdout.strip())
-        return
-    if source:
-        # Both fill the same folder: what the wheel has and the source lacks must not stay.
-        remove = [python, "-m", "pip", "uninstall", "--quiet", "--yes", "sal-detectron2"]
-        subprocess.run(remove, check=False)
-        pip(python, "install", "--no-build-isolation", source)
-        return
-    where = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
-    target = subprocess.check_output([python, "-c", where], universal_newlines=True).strip()
-    requirement = os.path.join(venv, "detectron2.txt")
-    with open(requirement, "w") as file:
-        file.write("%s --hash=sha256:%s\n" % (DETECTRON2_WHEEL, DETECTRON2_SHA256))
-    # The wheel is tagged for CPython 3.10 and carries a compiled module for it; lt_det needs the
-    # Python part alone, so pip is told to take it on any Python.
-    tags = "--only-binary=:all: --python-version 3.10 --implementation cp --abi none --platform any"
-    pip(python, "install", "--no-deps", "--require-hashes", *tags.split(), "--target", target,
-        "-r", requirement)  # fmt: skip
+        raise Missing("the package index gave another Detectron2 wheel than expected")
+    raise Missing("pip failed: %s" % " ".join(command[1:]))
 
 
 def main():
@@ -112,8 +93,8 @@ def main():
             subprocess.run([sys.executable, "-m", "venv", args.venv], check=True)
         print("installing lt_det and its dependencies (PyTorch is large: a minute or more)")
         sys.stdout.flush()
-        pip(python, "install", "--quiet", "--editable", ROOT + "[timm,dev]")
-        install_detectron2(python, args.venv, args.detectron2)
+        pip(python, "install", "--quiet", "--editable", ROOT + "[all,dev]")
+        install_detectron2(python, args.detectron2)
     except Missing as missing:
         sys.exit("cannot install: %s" % missing)
     except OSError as error:

@@ -22,6 +22,7 @@ from torchvision.models.resnet import Bottleneck, ResNet
 from lt_det.core.name_table import NameTable
 from lt_det.engine.checkpoints.safe_load import load_tensors
 from lt_det.errors import ConfigError, WeightsError
+from lt_det.extras import require
 
 # (blocks a stage, groups, width of a group)
 _TORCHVISION: dict[str, tuple[list[int], int, int]] = {
@@ -110,10 +111,7 @@ for _name in _TORCHVISION:
 
 
 def _timm_backbone(name: str) -> ImageBackbone:
-    try:
-        import timm
-    except ImportError as error:
-        raise ConfigError("MODEL.CLASSIFICATION.BACKBONE: pip install timm first") from error
+    timm = require("timm", "timm", f"MODEL.CLASSIFICATION.BACKBONE: {_TIMM}{name}")
     try:
         network = timm.create_model(name, num_classes=0)
     except RuntimeError as error:

@@ -2,7 +2,6 @@
 
 import difflib
 import logging
-import os
 import re
 from typing import Any
 
@@ -10,6 +9,7 @@ from detectron2.config import CfgNode
 
 from lt_det.config import default_config, is_classification
 from lt_det.errors import ConfigError, one_line
+from lt_det.model_zoo import find_config
 
 from .config_names import (
     CLASSIFICATION_ONLY,
@@ -31,12 +31,15 @@ _KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: 
 def merge_file(cfg: CfgNode, config_file: str) -> None:
     """Merge a YAML file, and what its _BASE_ names, in place.
 
+    Args:
+        cfg: changed in place.
+        config_file: a path, or the name of a packaged config.
+
     Raises:
         ConfigError: names the file, and in it the key that is not known or whose value does not
             fit.
     """
-    if not os.path.isfile(config_file) and "://" not in config_file:
-        raise ConfigError(f"{config_file}: no such config file")
+    config_file = find_config(config_file)
     try:
         merge_fitting_file(cfg, config_file)
     except Exception as error:  # what a damaged file makes Detectron2 and YAML raise

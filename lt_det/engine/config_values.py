@@ -1,16 +1,19 @@
 """Values of configs as people write them: 10 where 10.0 is meant, 2024 for a folder's name."""
 
 import ast
+import posixpath
 from collections.abc import Sequence
 from typing import Any
 
 from detectron2.config import CfgNode
 from detectron2.config.compat import guess_version
 
+from lt_det.model_zoo import PREFIX, config_file
+
 from .config_names import drop_other_track, rename_tree
 
 
-def merge_fitting_file(cfg: CfgNode, config_file: str) -> None:
+def merge_fitting_file(cfg: CfgNode, path: str) -> None:
     """Merge a config file and what it is based on, in place; no code in it is run.
 
     As Detectron2's ``merge_from_file``, with whole numbers taken where the default is a float.
@@ -18,16 +21,27 @@ def merge_fitting_file(cfg: CfgNode, config_file: str) -> None:
     Raises:
         Whatever a damaged file makes Detectron2 and YAML raise.
     """
-    loaded = CfgNode.load_yaml_with_base(config_file, allow_unsafe=False)  # it may be someone's
-    version = loaded.get("VERSION") if "VERSION" in loaded else guess_version(loaded, config_file)
+    loaded = _PackagedNode.load_yaml_with_base(path, allow_unsafe=False)  # it may be someone's
+    version = loaded.get("VERSION") if "VERSION" in loaded else guess_version(loaded, path)
     if version != cfg.VERSION:
         # Detectron2 renames its keys first.
-        cfg.merge_from_file(config_file, allow_unsafe=False)
+        cfg.merge_from_file(path, allow_unsafe=False)
         return
     rename_tree(loaded)
     drop_other_track(loaded, cfg)
     _fit_tree(loaded, cfg)
     cfg.merge_from_other_cfg(CfgNode(loaded))
+
+
+class _PackagedNode(CfgNode):
+    """Reads what a _BASE_ names by ``lt_det://`` from the packaged configs."""
+
+    @classmethod
+    def _open_cfg(cls, filename: str) -> Any:
+        # fvcore has put the folder of the file that names it before it.
+        _, prefix, name = filename.rpartition(PREFIX)
+        path = config_file(posixpath.normpath(name)) if prefix else filename
+        return super()._open_cfg(path)
 
 
 def fitting(cfg: CfgNode, overrides: Sequence[Any]) -> list[Any]:

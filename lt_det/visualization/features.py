@@ -12,6 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from lt_det.extras import require
+
 from .class_bias import save_figure
 
 logger = logging.getLogger(__name__)
@@ -97,8 +99,9 @@ def draw_activation_maps(
         images: (title, image) of each.
         path: PNG to write; a row an image, a column a model.
     """
-    from torchcam.methods import GradCAM
-    from torchcam.utils import overlay_mask
+    purpose = "a class activation map"
+    grad_cam = require("torchcam.methods", "analysis", purpose).GradCAM
+    overlay_mask = require("torchcam.utils", "analysis", purpose).overlay_mask
     from torchvision.transforms.functional import to_pil_image
 
     figure, axes = plt.subplots(
@@ -109,7 +112,7 @@ def draw_activation_maps(
         shown = image.resize((224, 224), Image.Resampling.BICUBIC)
         _show(row[0], shown, title)
         for axis, (name, one) in zip(row[1:], models.items(), strict=True):
-            with GradCAM(one.model, target_layer=one.layer) as extractor, torch.enable_grad():
+            with grad_cam(one.model, target_layer=one.layer) as extractor, torch.enable_grad():
                 logits = one.model(one.as_input(image)[None])
                 best = int(logits.argmax())
                 heat = extractor(best, logits)[0].squeeze(0).detach().cpu()

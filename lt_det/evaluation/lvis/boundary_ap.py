@@ -7,6 +7,7 @@ import numpy as np
 from pycocotools import mask as mask_api
 
 from lt_det.errors import DataError
+from lt_det.extras import require
 
 from .detection_limits import LVIS_PER_IMAGE, best_per_category, best_per_image, with_area
 from .detections import Detections
@@ -64,12 +65,7 @@ def evaluate_lvis_boundary_fixed(
 def _metrics(
     truth: GroundTruth, checked: Detections, best: Detections, dilation: float
 ) -> dict[str, float]:
-    try:
-        from vernier import instance
-    except ImportError as error:
-        raise DataError(
-            "boundary AP needs vernier: pip install 'lt_det[boundary]' (or vernier==0.5.4)"
-        ) from error
+    instance = require("vernier.instance", "boundary", "boundary AP")
     kept = with_area(best)
     log_uncounted("boundary", len(checked), len(best), len(kept))
     if not len(kept):

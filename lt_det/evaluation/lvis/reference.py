@@ -5,6 +5,8 @@ import logging
 
 import numpy as np
 
+from lt_det.extras import require
+
 from .detection_limits import LVIS_PER_IMAGE, best_per_category
 from .detections import Detections
 from .lvis_ap import LVIS_METRICS, GroundTruth, Record, Results, group_ap50, percent, prepare
@@ -41,15 +43,15 @@ def _official_metrics(
 ) -> dict[str, float]:
     if not hasattr(np, "float"):
         np.float = float  # type: ignore[attr-defined]  # lvis 0.5.3 says it, numpy 1.24 dropped it
-    from lvis import LVIS, LVISEval, LVISResults
+    lvis = require("lvis", "analysis", "the official evaluation")
 
-    official = LVIS.__new__(LVIS)
+    official = lvis.LVIS.__new__(lvis.LVIS)
     official.logger = logging.getLogger("lvis.lvis")
     official.dataset = copy.deepcopy(truth.record)
     official._create_index()
     records = list(detections.records())
-    found = LVISResults(official, records, max_dets=max_detections)
-    evaluation = LVISEval(official, found, iou_type)
+    found = lvis.LVISResults(official, records, max_dets=max_detections)
+    evaluation = lvis.LVISEval(official, found, iou_type)
     evaluation.run()
     metrics = evaluation.get_results()
     categories = truth.record["categories"]

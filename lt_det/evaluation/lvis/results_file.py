@@ -1,10 +1,10 @@
 """LVIS results files, read into columns without a Python object a detection."""
 
+import logging
 import os
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Protocol
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +13,8 @@ from lt_det.files import load_json
 from lt_det.records import LARGEST_EXACT, as_id
 
 from .detections import Detections
+
+logger = logging.getLogger(__name__)
 
 _TYPES = {
     "image_id": "DOUBLE",  # not BIGINT, which would round what is no integer
@@ -107,6 +109,11 @@ def _read_fast(
         f"SELECT {', '.join(selected)} FROM read_json(?, format='array', columns={{{columns}}}, "
         f"records=true) {wanted}"
     )
+    try:
+        import duckdb
+    except ImportError:
+        logger.info("%s: read without duckdb (lt_det[analysis]): slower, with more memory", path)
+        return None
     try:
         with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection:
             found = connection.execute(query, given).fetchnumpy()

@@ -1,0 +1,1 @@
+"""The commands, outside a checkout: ``python -m lt_det.commands.train_net``."""
