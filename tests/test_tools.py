@@ -167,7 +167,7 @@ def test_a_student_is_trained_with_its_teacher_and_tested_without(root, work, tr
     # Its own port: Detectron2's default is one a user.
     flags += ["--num-gpus", "2", "--dist-url", "auto"]
     done = run(work, command(root, *named, *flags, *options))
-    assert "model_final.pth, balanced by TDE, α=1.5" in done.stdout
+    assert "model_final.pth, balanced by TDE α=1.5 with exemption" in done.stdout
     (row,) = json.loads((output / "results.json").read_text())
     assert (row["name"], row["alpha"]) == ("xERM_TDE", None)
     state = torch.load(output / "model_final.pth", weights_only=False)["model"]

@@ -88,7 +88,8 @@ def load_teacher(cfg: CfgNode, class_counts: Tensor) -> ClassifierTeacher:
     except ValueError as error:
         raise WeightsError(f"{weights}: {error}: the teacher was not trained") from error
     trained_as = teacher_cfg.MODEL.CLASSIFICATION.METHOD
-    logger.info("teacher: %s (%s), balanced by %s", weights, trained_as, xerm.BALANCED)
+    balanced_by = method.label.lstrip("-, ")
+    logger.info("teacher: %s (%s), balanced by %s", weights, trained_as, balanced_by)
     return teacher
 
 

@@ -55,7 +55,8 @@ def test_values_and_bytes(seed, root, tmp_path):
         base = data.pop("_BASE_", None)
         data = mutated_json(data, rng)
         if base and isinstance(data, dict):
-            data["_BASE_"] = str((root / "configs" / name).parent / base)
+            bases = [base] if isinstance(base, str) else base
+            data["_BASE_"] = [str((root / "configs" / name).parent / one) for one in bases]
         path.write_text(yaml.dump(data))
     else:
         path.write_bytes(mutated_bytes(content.encode(), rng))

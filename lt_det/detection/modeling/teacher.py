@@ -157,7 +157,7 @@ def load_teacher(
             method.check_tracked(context)
         except ValueError as error:
             raise WeightsError(f"{weights}: stage {stage}: {error}") from error
-    logger.info("teacher: %s, balanced by %s", weights, xerm.BALANCED)
+    logger.info("teacher: %s, balanced by %s", weights, method.label.lstrip("-, "))
     return teacher
 
 
