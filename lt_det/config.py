@@ -10,7 +10,7 @@ LINEAR = "linear"
 
 
 def classifier_options(cfg: CN) -> dict[str, Any]:
-    """K, τ, γ and p, as :class:`~lt_det.core.MultiHeadNormalizedClassifier` takes them."""
+    """Return K, τ, γ and p, as :class:`~lt_det.core.MultiHeadNormalizedClassifier` takes them."""
     options = cfg.MODEL.LT.CLASSIFIER
     return {
         "num_heads": options.NUM_HEADS,

@@ -32,5 +32,5 @@ class TrainingError(UserError):
 
 
 def one_line(error: BaseException) -> str:
-    """A library's message without its line breaks, and no longer than one reads."""
+    """Return a library's message without its line breaks, and no longer than one reads."""
     return " ".join(str(error).split())[:300]

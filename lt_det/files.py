@@ -26,7 +26,7 @@ PARTIAL = ".part"
 
 
 def read_utf8(path: str | os.PathLike[str]) -> bytes:
-    """The text of a file as UTF-8, without the byte-order mark that Windows' programs put first.
+    """Read a file's text as UTF-8, without the byte-order mark that Windows' programs put first.
 
     Raises:
         OSError, UnicodeDecodeError: it cannot be read, or is not what its mark says.
@@ -71,7 +71,7 @@ def save_json(value: Any, path: str | os.PathLike[str], indent: int | None = Non
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any]]:
-    """A file to write that appears under its name once it is whole; folders are made.
+    """Yield a file to write that appears under its name once it is whole; folders are made.
 
     Args:
         path: its name.

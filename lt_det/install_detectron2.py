@@ -51,7 +51,7 @@ def install(source: str = "", target: str = "") -> None:
 
 
 def _imported_from() -> str:
-    """Where ``import detectron2`` finds it; "" if it does not."""
+    """Return where ``import detectron2`` finds it; "" if it does not."""
     probe = [sys.executable, "-c", "import detectron2; print(detectron2.__file__)"]
     done = subprocess.run(probe, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else ""

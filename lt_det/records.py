@@ -15,7 +15,7 @@ _FEWEST_COORDINATES = 6
 
 
 def as_id(value: Any) -> int | None:
-    """The integer an id means: 7, 7.0 or "7"; ``None`` for what is none or fits no 64 bits."""
+    """Return the integer an id means: 7, 7.0 or "7"; ``None`` for others and beyond 64 bits."""
     if type(value) is int:
         return value if _LEAST <= value < _MOST else None
     if type(value) is float:
@@ -28,7 +28,7 @@ def as_id(value: Any) -> int | None:
 
 
 def as_flag(value: Any) -> bool | None:
-    """The truth value that 1, 0.0, true, "0", "False" or nothing means; ``None`` for others."""
+    """Return the truth value that 1, 0.0, "0", "False" or nothing means; ``None`` for others."""
     if value is None or isinstance(value, bool):
         return bool(value)
     if type(value) in (int, float):
@@ -37,7 +37,7 @@ def as_flag(value: Any) -> bool | None:
 
 
 def as_area(value: Any) -> float | None:
-    """An area; ``None`` for what is no finite number, which is as good as no area."""
+    """Return an area; ``None`` for what is no finite number, which is as good as no area."""
     if type(value) is not float and type(value) is not int:
         return None
     try:
@@ -47,5 +47,5 @@ def as_area(value: Any) -> float | None:
 
 
 def without_degenerate(polygons: Sequence[Any]) -> list[Any]:
-    """Those pieces of a mask that have three points, fewer than which cover nothing."""
+    """Return those pieces of a mask that have three points, fewer than which cover nothing."""
     return [polygon for polygon in polygons if len(polygon) >= _FEWEST_COORDINATES]

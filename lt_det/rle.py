@@ -4,7 +4,7 @@ from typing import Any
 
 
 def rle_problem(counts: Any, num_pixels: int) -> str | None:
-    """What is wrong with the counts of an RLE, or ``None``.
+    """Return what is wrong with the counts of an RLE, or ``None``.
 
     Runs longer than the image make pycocotools write past it.
 

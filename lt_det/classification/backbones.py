@@ -63,7 +63,7 @@ class ImageBackbone(nn.Module):
         return None if self._map_layer is None else self.body.get_submodule(self._map_layer)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images → features (N, D)."""
+        """Turn images into features (N, D)."""
         found: Tensor = self.body(images)
         return found if found.ndim == 2 else found.mean(dim=(2, 3))
 

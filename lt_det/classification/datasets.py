@@ -93,7 +93,7 @@ def load_image_data(cfg: CfgNode, *, training: bool) -> ImageData:
 
 
 def _hold_out(sets: Sets, options: CfgNode) -> Sets:
-    """HOLD_OUT training images a class become the set "val"."""
+    """Make HOLD_OUT training images a class the set "val"."""
     train = sets["train"]
     # A val/ that is the test set for want of another is no set to choose on.
     if "val" in sets and sets["val"] is not sets.get("test"):
@@ -113,7 +113,7 @@ def _hold_out(sets: Sets, options: CfgNode) -> Sets:
 
 
 def _say_what_is_not_tested(data: ImageData, imbalances: list[float]) -> None:
-    """Classes without a test image have no recall, which means leave out."""
+    """Warn of classes without a test image: they have no recall, and means leave them out."""
     counts = data.test.counts()
     absent = (counts == 0).nonzero().flatten().tolist()
     if absent:

@@ -30,7 +30,7 @@ Results = dict[str, dict[str, dict[str, Any]]]
 def test_distributions(
     labels: Tensor, rank_order: Tensor, imbalances: list[float], *, reverse: bool, seed: int
 ) -> dict[str, Tensor]:
-    """Positions in the test set of each test distribution.
+    """Return positions in the test set of each test distribution.
 
     Args:
         labels: (N,) of the test set.

@@ -72,7 +72,7 @@ def _lists(cfg: CfgNode, training: bool) -> Sets:
 
 @IMAGE_SETS.register("folder_lt")
 def _folder(cfg: CfgNode, training: bool) -> Sets:
-    """Training and test set at least; what is not in the folder is split off or stands in."""
+    """Read training and test set at least; what the folder lacks is split off or stands in."""
     options = cfg.DATASETS.CLASSIFICATION
     if not options.PATH:
         raise ConfigError("DATASETS.CLASSIFICATION.PATH: name the images: --data FOLDER_OR_ZIP")

@@ -34,7 +34,7 @@ _OLD_NAMES = (
 def collect_features(
     model: ImageClassifier, image_set: ImageSet, cfg: CfgNode, images: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Features and labels of a set, each image once, shared out among the processes.
+    """Return features and labels of a set, each image once, shared out among the processes.
 
     Args:
         model: trained; its mode is left as it is.
@@ -219,7 +219,7 @@ class ImageLogits(nn.Module):
 
 
 def image_tensor(image: Image.Image, cfg: CfgNode) -> Tensor:
-    """An image as the config's models take it: (3, S, S) uint8."""
+    """Return an image as the config's models take it: (3, S, S) uint8."""
     options = cfg.INPUT.CLASSIFICATION
     if not options.IN_MEMORY:
         cropped: Tensor = test_transform(options.SIZE)(image)
@@ -229,7 +229,7 @@ def image_tensor(image: Image.Image, cfg: CfgNode) -> Tensor:
 
 
 def weight_norms(classifier: nn.Module) -> Tensor:
-    """Norms of the class weights (C,), float32, on the CPU (Tang et al., supplement, Fig. 1).
+    """Return the norms of the class weights (C,), on the CPU (Tang et al., supplement, Fig. 1).
 
     ‖w_c‖ of the learned weight; of LWS, which learns a scale g_c beside a frozen weight, ‖g_c w_c‖
     of the weight it classifies by. Cosine, capsule, τ-norm and de-confound classifiers divide by

@@ -91,7 +91,7 @@ class ImageClassifier(nn.Module):
 
     @classmethod
     def from_config(cls, cfg: CfgNode) -> dict[str, Any]:
-        """Arguments from lt_det's keys."""
+        """Return arguments from lt_det's keys."""
         options = cfg.MODEL.CLASSIFICATION
         backbone = build_backbone(options.BACKBONE, options.BACKBONE_WEIGHTS)
         loss = loss_of(cfg, lambda: None)
@@ -120,7 +120,7 @@ class ImageClassifier(nn.Module):
         return self.pixel_mean.device
 
     def train(self, mode: bool = True) -> "ImageClassifier":
-        """A frozen backbone stays in eval mode: its batch norms' statistics are kept."""
+        """Return a frozen backbone stays in eval mode: its batch norms' statistics are kept."""
         super().train(mode)
         if self.freeze_backbone:
             self.backbone.eval()
@@ -133,7 +133,7 @@ class ImageClassifier(nn.Module):
         self._compiled_in_eval = in_eval
 
     def features(self, images: Tensor) -> Tensor:
-        """Images (N, 3, H, W), uint8 or float in [0, 255] → features (N, D), float32.
+        """Turn images (N, 3, H, W), uint8 or float in [0, 255], into features (N, D), float32.
 
         Training stops gradients at a frozen backbone; in eval mode they are the caller's to allow.
         """

@@ -33,7 +33,7 @@ FROM_DATA = -1
 
 
 def argument_parser() -> argparse.ArgumentParser:
-    """Detectron2's flags, and those for one's own images."""
+    """Return Detectron2's flags, and those for one's own images."""
     parser = default_argument_parser()
     own = parser.add_argument_group("your own images, and xERM")
     own.add_argument("--data", default="", metavar="PATH", help="folder or zip, a folder per class")
@@ -44,7 +44,7 @@ def argument_parser() -> argparse.ArgumentParser:
 
 
 def load_config(args: argparse.Namespace) -> CfgNode:
-    """Config file, flags and KEY VALUE pairs, in that order. Raises ConfigError."""
+    """Merge config file, flags and KEY VALUE pairs, in that order. Raises ConfigError."""
     cfg = default_config(classification=True)
 
     def apply_flags(cfg: CfgNode) -> None:
@@ -59,7 +59,7 @@ def load_config(args: argparse.Namespace) -> CfgNode:
 
 
 def setup(args: argparse.Namespace) -> tuple[CfgNode, ImageData]:
-    """Config, data and logging of a run; everything is checked before any work starts.
+    """Set up config, data and logging of a run; all is checked before any work starts.
 
     Raises:
         ConfigError, DataError: one line each.

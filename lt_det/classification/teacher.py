@@ -94,7 +94,7 @@ def load_teacher(cfg: CfgNode, class_counts: Tensor) -> ClassifierTeacher:
 
 
 def _teacher_config(cfg: CfgNode) -> CfgNode:
-    """The config the teacher was trained by, as the student's run needs it."""
+    """Return the config the teacher was trained by, as the student's run needs it."""
     xerm = cfg.MODEL.LT.XERM
     weights = xerm.TEACHER_WEIGHTS
     teacher_cfg = read_classifier_config(weights, xerm.TEACHER_CONFIG)

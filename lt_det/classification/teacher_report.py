@@ -31,7 +31,7 @@ def teacher_report(
     many: int = 100,
     few: int = 20,
 ) -> dict[str, dict[str, float]]:
-    """A teacher's fit of training images by shot group.
+    """Return a teacher's fit of training images by shot group.
 
     A student learns from labels what the balanced target does not contradict: the better the
     teacher fits its training images, the closer its targets are to their labels.
@@ -78,6 +78,6 @@ def teacher_report(
 
 
 def teacher_table(report: dict[str, dict[str, float]]) -> str:
-    """Markdown, a row a group."""
+    """Return markdown, a row a group."""
     rows = [[g, *(f"{metrics[c]:.2f}" for c in _COLUMNS)] for g, metrics in report.items()]
     return markdown_table(["training images", *_COLUMNS.values()], rows)

@@ -72,7 +72,7 @@ def _check_classes(cfg: CfgNode, data: ImageData, key: str, weights: str) -> Non
 
 
 def evaluated_class_counts(cfg: CfgNode, data: ImageData, weights: str) -> Tensor:
-    """Training images per class (C,) of weights that are evaluated, whatever this run's cut says.
+    """Count the training images per class (C,) of weights that are evaluated.
 
     Shot groups, test cuts and the priors of PC and logit adjustment are made of them. The
     checkpoint says them; one that does not must have been trained by this run's cut.
@@ -122,7 +122,7 @@ def evaluated_class_counts(cfg: CfgNode, data: ImageData, weights: str) -> Tenso
 
 
 def teacher_class_counts(cfg: CfgNode, teacher_cfg: CfgNode, class_counts: Tensor) -> Tensor:
-    """Images per class (C,) a teacher was trained on: the prior that PC takes off its logits.
+    """Count the images per class (C,) a teacher was trained on: PC's prior.
 
     Its checkpoint says them; for one that does not, the labels of its training set are read again
     where that is not the student's.

@@ -59,7 +59,7 @@ class LTClassifierTrainer(LTTrainerBase):
         super().__init__(engine_cfg)
 
     def build_model(self, cfg: CfgNode) -> nn.Module:
-        """The config's classifier, with its teacher under xERM."""
+        """Return the config's classifier, with its teacher under xERM."""
         check_start(self._run_cfg, self._data)
         model = build_model(self._run_cfg, self._data.class_counts)
         if self._run_cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE and self._run_cfg.MODEL.WEIGHTS:
@@ -76,7 +76,7 @@ class LTClassifierTrainer(LTTrainerBase):
 
     @classmethod
     def build_optimizer(cls, cfg: CfgNode, model: nn.Module) -> torch.optim.Optimizer:
-        """Detectron2's SGD, with the backbone's learning rate scaled."""
+        """Return Detectron2's SGD, with the backbone's learning rate scaled."""
         factor = cfg.SOLVER.BACKBONE_LR_FACTOR
         groups = get_default_optimizer_params(
             model,
@@ -108,13 +108,13 @@ class LTClassifierTrainer(LTTrainerBase):
         return [epochs, *([_DirectionFollowsLR()] if follows else []), *super().build_hooks()]
 
     def model_record(self) -> ModelRecord:
-        """Class names, and the training set's counts."""
+        """Return class names, and the training set's counts."""
         train, counts = self._data.train, self._data.class_counts.tolist()
         names = list(train.class_names)
         return ModelRecord(names, list(range(len(names))), counts, counts, train.name)
 
     def images_of(self, batch: dict[str, torch.Tensor]) -> list[str]:
-        """File names, or numbers in a set that has none."""
+        """Return file names, or numbers in a set that has none."""
         return [self._data.train.image_name(i) for i in batch["positions"].tolist()]
 
     def test(self, cfg: CfgNode, model: nn.Module, evaluators: Any = None) -> Any:  # type: ignore[override]
@@ -163,7 +163,7 @@ class _StartsEpochs(HookBase):
         self._epoch = 0
 
     def before_step(self) -> None:
-        """Before each iteration."""
+        """Run before each iteration."""
         epoch = self.trainer.iter * self._batch_size // self._num_images + 1
         if epoch != self._epoch:
             self._epoch = epoch
@@ -175,7 +175,7 @@ class _DirectionFollowsLR(HookBase):
     """μ = 1 − 0.1 · min(50 · lr, 1): as the published classifier outside CIFAR has it."""
 
     def before_step(self) -> None:
-        """Before each iteration."""
+        """Run before each iteration."""
         rate = self.trainer.optimizer.param_groups[-1]["lr"]
         for module in self.trainer.model.modules():
             if isinstance(module, HeadDirection):
@@ -183,5 +183,5 @@ class _DirectionFollowsLR(HookBase):
 
 
 def direction_momentum(learning_rate: float) -> float:
-    """μ of the head direction at a learning rate (Tang et al., NeurIPS 2020, published code)."""
+    """Return the head direction's μ at a learning rate (Tang et al., NeurIPS 2020, their code)."""
     return 1 - 0.1 * min(50 * learning_rate, 1)

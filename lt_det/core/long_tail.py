@@ -36,7 +36,7 @@ def shot_groups(
 
 
 def long_tailed_counts(num_classes: int, max_count: int, imbalance: float) -> list[int]:
-    """Samples per class falling exponentially, ⌊n_max · r^(c/(C−1))⌋ with r = 1/imbalance.
+    """Return samples per class falling exponentially, ⌊n_max · r^(c/(C−1))⌋ with r = 1/imbalance.
 
     The CIFAR-LT counts of Cui et al. (CVPR 2019) as the field's code cuts them (truncated): 10,847
     images for CIFAR100-LT at imbalance 100. The truncation is of the exact value: floating point
@@ -64,7 +64,7 @@ def long_tailed_counts(num_classes: int, max_count: int, imbalance: float) -> li
 
 
 def _truncated(max_count: int, ratio: Fraction, exponent: Fraction) -> int:
-    """⌊max_count / ratio^exponent⌋ exactly."""
+    """Return ⌊max_count / ratio^exponent⌋ exactly."""
     value: float = max_count * float(1 / ratio) ** float(exponent)
     nearest = round(value)
     if abs(value - nearest) > 1e-9 * value:  # far more than what floating point may be off by

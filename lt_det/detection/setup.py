@@ -31,7 +31,7 @@ FROM_DATA = -1
 
 
 def argument_parser() -> argparse.ArgumentParser:
-    """Detectron2's flags, and those for one's own data."""
+    """Return Detectron2's flags, and those for one's own data."""
     parser = default_argument_parser()
     own = parser.add_argument_group("your own LVIS- or COCO-style data")
     for split, use in (("train", "train on"), ("val", "evaluate on")):
@@ -75,7 +75,7 @@ def _apply_flags(cfg: CfgNode, args: argparse.Namespace) -> None:
 
 
 def setup(args: argparse.Namespace) -> CfgNode:
-    """Config, data sets and logging of a run; everything is checked before any work starts.
+    """Set up config, data sets and logging of a run; all is checked before any work starts.
 
     Raises:
         ConfigError, DataError: one line each.
@@ -170,7 +170,7 @@ def _registered(names: Sequence[str]) -> list[AnnotationSet]:
 
 
 def _say_what_has_no_masks(cfg: CfgNode) -> None:
-    """Before the work that mask AP of a test set will be of nothing."""
+    """Warn before the work that mask AP of a test set will be of nothing."""
     for one in _registered(cfg.DATASETS.TEST if cfg.MODEL.MASK_ON else ()):
         masked, maskless = one.mask_counts
         if maskless and not masked:

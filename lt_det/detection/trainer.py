@@ -74,7 +74,7 @@ class LTTrainer(LTTrainerBase):
         return build_detection_test_loader(cfg, dataset_name, mapper=mapper)
 
     def model_record(self) -> ModelRecord:
-        """Categories, and their counts over all training sets."""
+        """Return categories, and their counts over all training sets."""
         sets = [registered_set(name) for name in self.cfg.DATASETS.TRAIN]
         return ModelRecord(
             sets[0].class_names,
@@ -85,7 +85,7 @@ class LTTrainer(LTTrainerBase):
         )
 
     def images_of(self, batch: list[dict[str, Any]]) -> list[str]:
-        """Image ids."""
+        """Return image ids."""
         return [f"id {d['image_id']}" for d in batch]
 
     @classmethod
@@ -151,7 +151,7 @@ def answering(
 
 
 def _as_detectron2_results(rows: list[dict[str, Any]]) -> OrderedDict[str, Any]:
-    """Nested dicts of floats, as Detectron2's hooks and EXPECTED_RESULTS read them."""
+    """Return nested dicts of floats, as Detectron2's hooks and EXPECTED_RESULTS read them."""
     nested = OrderedDict()
     for row in rows:
         metrics = {

@@ -104,7 +104,7 @@ def _check_box_head(cfg: CfgNode) -> None:
 
 
 def _kind(cfg: CfgNode) -> str:
-    """Which of lt_det's RoI heads the config's are, or are a subclass of; ``""`` if none."""
+    """Return which of lt_det's RoI heads the config's are, or are a subclass of; ``""`` if none."""
     heads = lt_roi_heads(cfg.MODEL.ROI_HEADS.NAME)
     if heads is None:
         return ""

@@ -11,7 +11,7 @@ from torch import nn
 
 @contextmanager
 def main_process_buffers(model: nn.Module) -> Iterator[None]:
-    """Inside, every process has the buffers that a checkpoint holds: the main process's.
+    """Give every process the buffers that a checkpoint holds, inside: the main process's.
 
     Batch norms gather their statistics from the images of their own process, so that without
     this each would evaluate another model. Outside, every process has its own again: training does

@@ -95,7 +95,7 @@ def changed_keys(cfg: CfgNode) -> dict[str, Any]:
 
 
 def _open_group(cfg: CfgNode, key: str) -> CfgNode | None:
-    """The group that a key is of, where that takes any key: the options of a loss, say."""
+    """Return the group that a key is of, where that takes any key: the options of a loss, say."""
     try:
         group = value_of(cfg, key.rpartition(".")[0])
     except (LookupError, TypeError):

@@ -45,7 +45,7 @@ class _PackagedNode(CfgNode):
 
 
 def fitting(cfg: CfgNode, overrides: Sequence[Any]) -> list[Any]:
-    """KEY VALUE pairs whose values have the types of the defaults, where that changes no meaning.
+    """Return KEY VALUE pairs with the types of the defaults, where that changes no meaning.
 
     A whole number becomes a float where the default is one, also in a list of floats; a float
     without a fraction becomes a whole number; what only looks like a number becomes the text that
@@ -79,7 +79,7 @@ def _fit_tree(loaded: dict[str, Any], defaults: Any) -> None:
 
 
 def _fitted(value: Any, default: Any) -> Any:
-    """The value itself, or its equal of the default's type."""
+    """Return the value itself, or its equal of the default's type."""
     if isinstance(default, float) and type(value) is int:
         return float(value)
     if type(default) is int and isinstance(value, float) and value.is_integer():

@@ -39,7 +39,7 @@ class EvalHook(hooks.EvalHook):
         return {"due": self.due}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """It comes when training goes on."""
+        """Keep the state; it comes when training goes on."""
         self.due = state["due"]
 
     def after_step(self) -> None:
@@ -54,7 +54,7 @@ class EvalHook(hooks.EvalHook):
             self.due = False
 
     def after_train(self) -> None:
-        """The last evaluation; none where a step has failed, the last one included."""
+        """Run the last evaluation; none where a step has failed, the last one included."""
         if self.trainer.iter >= self.trainer.max_iter:
             self._do_eval()
         del self._func  # it holds the trainer

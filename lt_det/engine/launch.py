@@ -56,7 +56,7 @@ def _said_in_one_line(
     args: argparse.Namespace,
     board: ErrorBoard | None = None,
 ) -> None:
-    """In each process."""
+    """Run in each process."""
     if board is not None:
         process_errors.join(board)
     try:
@@ -87,7 +87,7 @@ def _leave_together() -> None:
 
 
 def _message(error: UserError) -> str:
-    """What was said where it happened: torch puts a loader process's traceback before it."""
+    """Return what was said where it happened: torch puts a loader process's traceback before it."""
     text = str(error).strip()
     return text if "\n" not in text else text.splitlines()[-1].partition("Error: ")[2] or text
 

@@ -23,7 +23,7 @@ class ResumableJSONWriter(JSONWriter):
         self.path = json_file
 
     def state_dict(self) -> dict[str, Any]:
-        """Of now; every line is flushed when it is written."""
+        """Return the place of now; every line is flushed when it is written."""
         return {"size": os.path.getsize(self.path), "last_write": self._last_write}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -48,7 +48,7 @@ class EventLog(HookBase):
         self._restored: dict[str, Any] | None = None
 
     def state_dict(self) -> dict[str, Any]:
-        """The file's, and of each scalar what smoothing looks back on."""
+        """Return the file's, and of each scalar what smoothing looks back on."""
         storage: EventStorage = self.trainer.storage
         scalars = {
             name: {
@@ -61,15 +61,15 @@ class EventLog(HookBase):
         return {"writer": self._writer.state_dict(), "scalars": scalars}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes effect when training starts, for the storage is made then."""
+        """Keep the state until training starts, for the storage is made then."""
         self._restored = state
 
     def start_over(self) -> None:
-        """The run that is resumed has left no checkpoint: its lines come again."""
+        """Start anew: the run that is resumed has left no checkpoint, so its lines come again."""
         self._restored = {"writer": {"size": 0, "last_write": -1}, "scalars": {}}
 
     def before_train(self) -> None:
-        """Once, with the storage there."""
+        """Set up once, with the storage there."""
         if self._restored is None:
             return
         self._writer.load_state_dict(self._restored["writer"])

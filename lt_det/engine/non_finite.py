@@ -77,7 +77,7 @@ class FiniteGuard(HookBase):
         trainer.register_hooks([_AfterBackward(self._judge)])
 
     def state_dict(self) -> dict[str, Any]:
-        """What is counted."""
+        """Return what is counted."""
         return {"skipped": self.skipped}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -86,7 +86,7 @@ class FiniteGuard(HookBase):
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Around a step.
+        """Watch a step.
 
         Raises:
             TrainingError: names the iteration, what is not finite, and the images.
@@ -167,7 +167,7 @@ class FiniteGuard(HookBase):
         raise TrainingError(f"iteration {self.trainer.iter}: {found}; {_HINT}")
 
     def _found(self, names: list[str], finite: list[bool], values: dict[str, Tensor]) -> str:
-        """What is not finite, in the first process that has the cause; all processes call it.
+        """Name what is not finite, in the first process that has the cause; all processes call it.
 
         Gradients follow from the losses, in all processes from one's: they are named where no loss
         and no direction is bad.
@@ -190,5 +190,5 @@ class _AfterBackward(HookBase):
         self._check = check
 
     def after_backward(self) -> None:
-        """Before the optimizer's step."""
+        """Run before the optimizer's step."""
         self._check()

@@ -48,5 +48,5 @@ class SharedFailure:
 
 
 def proposal_generators(model: nn.Module) -> list[nn.Module]:
-    """Of a detector; a classifier has none."""
+    """Return a detector's; a classifier has none."""
     return [m for name, m in model.named_modules() if name.split(".")[-1] == "proposal_generator"]

@@ -42,13 +42,13 @@ class ErrorBoard:
 
     @classmethod
     def host(cls, members: range) -> "ErrorBoard":
-        """In the launcher; goes to its processes as it is."""
+        """Make it in the launcher; it goes to its processes as it is."""
         store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
         return cls("127.0.0.1", store.port, members, hosted=store)
 
     @classmethod
     def of_torchrun(cls) -> "ErrorBoard":
-        """In one of torchrun's processes, whose agent holds the store."""
+        """Return in one of torchrun's processes, whose agent holds the store."""
         environment = os.environ
         members = range(int(environment["WORLD_SIZE"]))
         attempt = environment.get("TORCHELASTIC_RESTART_COUNT", "0")
@@ -124,7 +124,7 @@ def say(text: str) -> None:
 
 
 def _log(text: str) -> None:
-    """To the log's file alone: the console has it from :func:`say`."""
+    """Write to the log's file alone: the console has it from :func:`say`."""
     ours = logging.getLogger("lt_det")
     record = ours.makeRecord(__name__, logging.ERROR, __file__, 0, text, (), None)
     for handler in ours.handlers:

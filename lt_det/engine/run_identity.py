@@ -34,16 +34,16 @@ class RunIdentity(HookBase):
         self.name, self.seed = uuid.uuid4().hex, seed
 
     def state_dict(self) -> dict[str, Any]:
-        """Both."""
+        """Return both."""
         return {"run": self.name, "seed": self.seed}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """The name alone: :func:`~lt_det.engine.setup.settle_seed` has settled the seed."""
+        """Load the name alone: :func:`~lt_det.engine.setup.settle_seed` has settled the seed."""
         self.name = state["run"]
 
 
 def identity_of(checkpoint: Path) -> dict[str, Any]:
-    """``{"run": name, "seed": int}``; empty where the file is broken or says nothing of it."""
+    """Read ``{"run": name, "seed": int}``; empty where the file is broken or has none."""
     try:
         state = load_tensors(str(checkpoint), mmap=True)
         found: dict[str, Any] = state["trainer"]["hooks"][RunIdentity.__qualname__]
@@ -67,7 +67,7 @@ def last_run(folder: Path) -> str | None:
 
 
 def resumed_seed(folder: Path) -> int | None:
-    """The seed of the run that --resume goes on with; None where no checkpoint says it."""
+    """Return the seed of the run that --resume goes on with; None where no checkpoint says it."""
     try:
         tagged = folder / (folder / LAST_CHECKPOINT).read_text(encoding="utf-8").strip()
     except OSError:
@@ -85,7 +85,7 @@ def resumed_seed(folder: Path) -> int | None:
 
 
 def warn_of_earlier_run(folder: Path) -> None:
-    """One warning where a run that starts anew finds what another one has left in OUTPUT_DIR."""
+    """Warn once where a run that starts anew finds what another has left in OUTPUT_DIR."""
     checkpoints = sorted(file.name for file in folder.glob("*.pth"))
     others = [folder / name for name in ("metrics.json", "results.json")]
     # A training opens its event log before this is asked.

@@ -11,13 +11,13 @@ from detectron2.utils import comm
 
 
 def derived_seed(*numbers: int) -> int:
-    """A seed in [0, 2**32) for non-negative numbers; other numbers give another one."""
+    """Return a seed in [0, 2**32) for non-negative numbers; other numbers give another one."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Inside, Python, numpy and torch's CPU generator draw from ``seed``; outside, as before."""
+    """Seed Python, numpy and torch's CPU generator, inside; outside they go on as before."""
     python, numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
         try:
@@ -42,7 +42,7 @@ class StepSeed(HookBase):
         self._seed = seed if seed >= 0 else comm.shared_random_seed()
 
     def before_step(self) -> None:
-        """Before each iteration."""
+        """Run before each iteration."""
         own = derived_seed(self._seed, self.trainer.iter, comm.get_rank())
         random.seed(own)
         np.random.seed(own)

@@ -60,7 +60,7 @@ def check_shared_evenly(cfg: CfgNode) -> None:
 
 
 def check_weights_given(cfg: CfgNode, *, eval_only: bool, resume: bool) -> None:
-    """Weights that are named must be there, and an evaluation needs some; ``~`` is one's home.
+    """Refuse weights that are not there, and an evaluation without any; ``~`` is one's home.
 
     Raises:
         ConfigError: names the flag or key.
@@ -78,7 +78,7 @@ def check_weights_given(cfg: CfgNode, *, eval_only: bool, resume: bool) -> None:
 
 
 def start_job(cfg: CfgNode, args: argparse.Namespace) -> None:
-    """Logging and seeds, as Detectron2's ``default_setup``, which also writes config.yaml.
+    """Set up logging and seeds, as Detectron2's ``default_setup``, which writes config.yaml, too.
 
     That file is of the training beside whose weights it lies: :func:`write_config`.
 
@@ -105,7 +105,7 @@ def start_job(cfg: CfgNode, args: argparse.Namespace) -> None:
 
 
 def write_config(cfg: CfgNode) -> None:
-    """OUTPUT_DIR/config.yaml, by which whatever loads a training's weights builds its model."""
+    """Write OUTPUT_DIR/config.yaml, by which whatever loads the weights builds its model."""
     if comm.is_main_process():
         with whole_file(Path(cfg.OUTPUT_DIR, "config.yaml")) as file:
             file.write(cfg.dump())
@@ -127,7 +127,7 @@ def settle_seed(cfg: CfgNode, *, resume: bool) -> None:
 
 
 def log_like_detectron2() -> None:
-    """Detectron2 sets up its own logger alone; ours writes where it does."""
+    """Have our logger write where Detectron2's does, which sets up its own alone."""
     ours: Any = logging.getLogger("lt_det")
     theirs = logging.getLogger("detectron2")
     ours.setLevel(logging.INFO)

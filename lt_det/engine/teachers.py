@@ -32,19 +32,19 @@ TEACHERS: NameTable[Callable[[CfgNode], str]] = NameTable("balanced teacher")
 
 @TEACHERS.register("tde")
 def _tde(cfg: CfgNode) -> str:
-    """The head direction taken off, α times."""
+    """Return the head direction taken off, α times."""
     return f"tde(alpha={cfg.MODEL.LT.TDE.ALPHA})"
 
 
 @TEACHERS.register("pc")
 def _pc(cfg: CfgNode) -> str:
-    """Post-compensated softmax: the training prior taken off."""
+    """Return post-compensated softmax: the training prior taken off."""
     return "logit_adjustment(tau=1)"
 
 
 @TEACHERS.register("te")
 def _te(cfg: CfgNode) -> str:
-    """The teacher as it was trained: what is learned then is plain distillation."""
+    """Return the teacher as it was trained: what is learned then is plain distillation."""
     return "none"
 
 

@@ -33,7 +33,7 @@ def read_trained_config(
 
 
 def check_teacher_given(cfg: CfgNode) -> None:
-    """xERM's teacher must be named and there, before anything is read.
+    """Refuse a teacher that is not named or not there, before anything is read.
 
     Raises:
         ConfigError: names the key.

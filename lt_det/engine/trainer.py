@@ -43,7 +43,7 @@ class LTTrainerBase(DefaultTrainer):
             super().__init__(cfg)
 
     def build_hooks(self) -> list[Any]:
-        """Detectron2's hooks, ours in their places."""
+        """Return Detectron2's hooks, ours in their places."""
         cfg = self.cfg
         self.checkpointer = LTCheckpointer(
             self._trainer.model,
@@ -85,7 +85,7 @@ class LTTrainerBase(DefaultTrainer):
         return self._last_eval_results
 
     def build_writers(self) -> list[Any]:
-        """Detectron2's, with an event log that resumes."""
+        """Return Detectron2's, with an event log that resumes."""
         os.makedirs(self.cfg.OUTPUT_DIR, exist_ok=True)
         log = ResumableJSONWriter(os.path.join(self.cfg.OUTPUT_DIR, "metrics.json"))
         self._event_log = EventLog(log)
@@ -97,7 +97,7 @@ class LTTrainerBase(DefaultTrainer):
         return writers
 
     def before_train(self) -> None:
-        """Detectron2's hooks; the event log looks back no further than its window."""
+        """Run Detectron2's hooks; the event log looks back no further than its window."""
         # Detectron2 keeps a million values of each scalar: half a GiB in an LVIS training.
         self.storage._history = defaultdict(partial(HistoryBuffer, max_length=_REMEMBERED))
         super().before_train()
@@ -105,28 +105,28 @@ class LTTrainerBase(DefaultTrainer):
             self._finish_step()
 
     def _finish_step(self) -> None:
-        """The one before: the run that is resumed was still to evaluate, log and save it."""
+        """Finish the step before: the run that is resumed was still to evaluate, log and save it."""
         self.iter = self.storage.iter = self.start_iter - 1
         for hook in self._hooks[self._hooks.index(self._evaluation) :]:
             hook.after_step()
         self.iter = self.storage.iter = self.start_iter
 
     def after_train(self) -> None:
-        """Detectron2's hooks; a run resumed after its last step ends at the same iteration."""
+        """Run Detectron2's hooks; a run resumed after its last step ends at the same iteration."""
         self.iter = min(self.iter, self.max_iter)  # Detectron2 counts one on, with no step made
         super().after_train()
 
     def run_step(self) -> None:
-        """Detectron2's; what is not finite does not reach the weights."""
+        """Run a step of Detectron2's; what is not finite does not reach the weights."""
         with self._guard.watching():
             super().run_step()
 
     def model_record(self) -> ModelRecord:
-        """What checkpoints say of the model's classes."""
+        """Return what checkpoints say of the model's classes."""
         raise NotImplementedError
 
     def images_of(self, batch: Any) -> list[str]:
-        """What the images of a batch are called in errors."""
+        """Return what the images of a batch are called in errors."""
         raise NotImplementedError
 
     def resume_or_load(self, resume: bool = True) -> None:

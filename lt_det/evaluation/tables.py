@@ -22,7 +22,7 @@ _COLUMNS = [
 
 
 def results_table(rows: list[Row]) -> str:
-    """A Markdown table of mask AP, AP50, AP75, APr, APc, APf and the box metrics, in percent.
+    """Lay out mask AP, AP50, AP75, APr, APc, APf and box metrics as Markdown, in percent.
 
     Columns no row has a figure for are left out (mask AP of a detector of boxes).
     """
@@ -38,13 +38,13 @@ def results_table(rows: list[Row]) -> str:
 
 
 def metrics_table(name: str, metrics: dict[str, Any]) -> str:
-    """One evaluation's metrics as a Markdown table of a row."""
+    """Return one evaluation's metrics as a Markdown table of a row."""
     shown = {key: value for key, value in metrics.items() if key != "per_category"}
     return markdown_table(["", *shown], [[name, *(_cell(value) for value in shown.values())]])
 
 
 def markdown_table(heading: list[str], rows: list[list[str]]) -> str:
-    """A padded Markdown table; every column but the first is right-aligned."""
+    """Return a padded Markdown table; every column but the first is right-aligned."""
     lines = [heading, ["---"] + ["---:"] * (len(heading) - 1), *rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(heading))]
     padded = [[cell.ljust(w) for cell, w in zip(line, widths, strict=True)] for line in lines]

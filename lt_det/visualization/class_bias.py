@@ -15,7 +15,7 @@ Results = dict[str, dict[str, dict[str, Any]]]
 def draw_class_distribution(
     results: Results, path: Path, *, balanced: str, imbalanced: str
 ) -> None:
-    """Predicted against true classes, and true and false positives (Zhu et al., AAAI 2022, Fig. 1).
+    """Draw predicted against true classes, and true and false positives (xERM, Fig. 1).
 
     Args:
         results: ``{method: {test: metrics}}`` with ``bias``.
@@ -44,7 +44,7 @@ def draw_class_distribution(
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
-    """Mean of five ranks, fewer at the ends; short tails are shown as they are."""
+    """Return mean of five ranks, fewer at the ends; short tails are shown as they are."""
     if len(values) <= 20:
         return values
     kernel = np.ones(5)
@@ -70,7 +70,7 @@ def _draw_positives(axis: Any, results: Results, parts: list[tuple[str, str]]) -
 
 
 def draw_weight_norms(norms: dict[str, list[float]], path: Path) -> None:
-    """Length of each class's weight by its rank (Tang et al., NeurIPS 2020, supplement, Fig. 1).
+    """Draw the norm of each class's weight by its rank (Tang et al., supplement, Fig. 1).
 
     Args:
         norms: ``{method: [C norms, most frequent class in training first]}``.
@@ -90,7 +90,7 @@ def draw_weight_norms(norms: dict[str, list[float]], path: Path) -> None:
 def draw_curves(
     curves: dict[str, dict[float, float]], path: Path, *, x_label: str, y_label: str
 ) -> None:
-    """Lines through measured points.
+    """Draw lines through measured points.
 
     Args:
         curves: ``{line: {x: y}}``.

@@ -61,7 +61,7 @@ def draw_run(cfg: CfgNode) -> None:
 
 
 def _detection_files(output: Path, dataset_name: str) -> dict[str, Path]:
-    """What a run has written for a test set, by method; by folder where there are no metrics."""
+    """Find what a run has written for a test set, by method; by folder without metrics."""
     rows = []
     if (output / "results.json").is_file():
         rows = json.loads((output / "results.json").read_text(encoding="utf-8"))
@@ -122,7 +122,7 @@ def draw_detections(
 
 
 def _choose(annotation_set: AnnotationSet, count: int) -> list[int]:
-    """Positions of images, spread evenly from those with the rarest categories to those without."""
+    """Choose positions of images, spread evenly from the rarest categories to none."""
     store = annotation_set.store
     counts: list[Any] = [category.get("image_count") for category in annotation_set.categories]
     if None in counts:
@@ -137,7 +137,7 @@ def _choose(annotation_set: AnnotationSet, count: int) -> list[int]:
 
 
 def _read(record: Record) -> NDArray[np.uint8]:
-    """The image as a model sees it: upright, 16 bits scaled."""
+    """Return the image as a model sees it: upright, 16 bits scaled."""
     image: NDArray[np.uint8] = decode_image_file(record["file_name"], "RGB")
     height, width = image.shape[:2]
     if (height, width) != (record["height"], record["width"]):
@@ -178,7 +178,7 @@ def _overlaid(
     segmentations: list[Any],
     labels: list[str],
 ) -> NDArray[np.uint8]:
-    """The image with boxes (N, 4) XYWH, names, and a mask for those that have one."""
+    """Return the image with boxes (N, 4) XYWH, names, and a mask for those that have one."""
     visualizer, scale = _canvas(image)
     corners = scale * np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
     outlines = [_outline(segmentation, visualizer, scale) for segmentation in segmentations]
@@ -196,7 +196,7 @@ def _overlaid(
 
 
 def _outline(segmentation: Any, visualizer: Visualizer, scale: float) -> GenericMask | None:
-    """A mask as polygons on the canvas, which take less memory than its pixels."""
+    """Return a mask as polygons on the canvas, which take less memory than its pixels."""
     height, width = visualizer.output.height, visualizer.output.width
     if not segmentation:
         return None

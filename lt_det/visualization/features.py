@@ -35,7 +35,7 @@ class FeaturePanel:
 
 
 def draw_tsne(panels: dict[str, FeaturePanel], path: Path, *, seed: int = 0) -> None:
-    """t-SNE of features, a panel a model (Zhu et al., AAAI 2022, Fig. 3).
+    """Draw t-SNE of features, a panel a model (Zhu et al., AAAI 2022, Fig. 3).
 
     Models that show the same classes share a legend, beside the last of them.
 
@@ -92,7 +92,7 @@ class MappedModel:
 def draw_activation_maps(
     models: dict[str, MappedModel], images: Sequence[tuple[str, Image.Image]], path: Path
 ) -> None:
-    """Grad-CAM heat maps of each model's answer to given images (xERM, Fig. 4), by torchcam.
+    """Draw Grad-CAM heat maps of each model's answers (xERM, Fig. 4), by torchcam.
 
     Args:
         models: by name.

@@ -67,7 +67,7 @@ class HeadDirection(nn.Module):
     def update_from_sum(
         self, total: Tensor, count: int | Tensor, momentum: float | None = None
     ) -> None:
-        """:meth:`update` for callers that have summed already (mask pixels, say).
+        """Update d, as :meth:`update`, from a sum that is made already (of mask pixels, say).
 
         Args:
             total: (D,) sum of this process's features.
@@ -87,7 +87,7 @@ class HeadDirection(nn.Module):
         self.direction.add_(torch.where(seen, packed[:-1] / samples.clamp_min(1), 0.0))
 
     def extra_repr(self) -> str:
-        """What ``print`` shows."""
+        """Return what ``print`` shows."""
         return f"num_features={self.direction.shape[0]}, momentum={self.momentum:g}"
 
 

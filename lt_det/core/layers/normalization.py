@@ -40,7 +40,7 @@ def unit(vectors: Tensor) -> Tensor:
 
 
 def project_heads(heads: Tensor, direction: Tensor) -> Tensor:
-    """Length of each head along its chunk of a direction: v_kᵀ d̂_k.
+    """Return length of each head along its chunk of a direction: v_kᵀ d̂_k.
 
     Args:
         heads: (..., K, D/K).
@@ -54,7 +54,7 @@ def project_heads(heads: Tensor, direction: Tensor) -> Tensor:
 
 
 def full_precision(values: Tensor) -> Tensor:
-    """Half and bfloat16 become float32, anything else stays as it is.
+    """Return half and bfloat16 values as float32, any others as they are.
 
     Norms of 1,024 half-precision features overflow, and logits of up to τ=16 keep three digits
     in bfloat16, fewer than softmax needs to rank 1,230 classes.
@@ -63,7 +63,7 @@ def full_precision(values: Tensor) -> Tensor:
 
 
 def normalize_features(heads: Tensor, normalization: str) -> Tensor:
-    """x_k / N_x(x_k) for features split into heads, shape (..., K, D/K)."""
+    """Return x_k / N_x(x_k) for features split into heads, shape (..., K, D/K)."""
     if normalization in ("cosine", "deconfound"):
         return unit(heads)
     if normalization == "capsule":
@@ -72,7 +72,7 @@ def normalize_features(heads: Tensor, normalization: str) -> Tensor:
 
 
 def normalize_weights(heads: Tensor, normalization: str, *, offset: float, power: float) -> Tensor:
-    """w_{c,k} / N_w(w_{c,k}) for weights split into heads, shape (C, K, D/K).
+    """Return w_{c,k} / N_w(w_{c,k}) for weights split into heads, shape (C, K, D/K).
 
     Args:
         heads: classifier weights by head.

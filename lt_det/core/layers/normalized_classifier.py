@@ -87,13 +87,13 @@ class MultiHeadNormalizedClassifier(nn.Module):
             nn.init.ones_(self.class_scale)
 
     def normalized_features(self, x: Tensor) -> Tensor:
-        """x_k / N_x(x_k): (..., D) → (..., K, D/K), float32 at least."""
+        """Return x_k / N_x(x_k): (..., D) → (..., K, D/K), float32 at least."""
         return normalize_features(
             split_heads(full_precision(x), self.num_heads), self.normalization
         )
 
     def normalized_weight(self) -> Tensor:
-        """(τ/K) w_{c,k} / N_w(w_{c,k}): (C, K, D/K), float32 at least."""
+        """Return (τ/K) w_{c,k} / N_w(w_{c,k}): (C, K, D/K), float32 at least."""
         heads = normalize_weights(
             split_heads(full_precision(self.weight), self.num_heads),
             self.normalization,
@@ -105,7 +105,7 @@ class MultiHeadNormalizedClassifier(nn.Module):
         return heads * (self.temperature / self.num_heads)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Total-effect (TE) logits.
+        """Return total-effect (TE) logits.
 
         Args:
             x: features (N, D); N may be 0.
@@ -117,7 +117,7 @@ class MultiHeadNormalizedClassifier(nn.Module):
             return self._te_logits(self.normalized_features(x), self.normalized_weight())
 
     def effects(self, x: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
-        """TE logits and the head direction's share of them; TDE = TE − α · share for any α.
+        """Return TE logits and the head direction's part of them; TDE = TE − α · part for any α.
 
         The share is s bᵀ with s_{n,k} = x̂_kᵀ d̂_k (the cosine, for unit features) and the (C, K)
         table b_{c,k} = (τ/K) d̂_kᵀ ŵ_{c,k}: an (N, K)·(K, C) product beside the one of TE.
@@ -138,7 +138,7 @@ class MultiHeadNormalizedClassifier(nn.Module):
             return self._te_logits(features, weight), _share(features, weight, direction)
 
     def counterfactual_logits(self, x: Tensor, direction: Tensor) -> Tensor:
-        """The second result of :meth:`effects` alone, without the product of all D features.
+        """Return the second result of :meth:`effects` alone, without the product of all D features.
 
         Args:
             x: features (N, D).
@@ -155,7 +155,7 @@ class MultiHeadNormalizedClassifier(nn.Module):
             return _share(self.normalized_features(x), self.normalized_weight(), direction)
 
     def tde(self, x: Tensor, direction: Tensor, alpha: Alpha) -> Tensor:
-        """Total-direct-effect logits z − α (τ/K) Σ_k cos(x_k, d_k) d̂_kᵀ ŵ_{c,k}.
+        """Return total-direct-effect logits z − α (τ/K) Σ_k cos(x_k, d_k) d̂_kᵀ ŵ_{c,k}.
 
         For feature norms other than ‖x‖ the projection of the normalized feature on d̂_k takes the
         cosine's place, so that α = 1 always leaves each head orthogonal to its direction.
@@ -172,7 +172,7 @@ class MultiHeadNormalizedClassifier(nn.Module):
         return tde_logits(te_logits, share, alpha)
 
     def extra_repr(self) -> str:
-        """What ``print`` shows."""
+        """Return what ``print`` shows."""
         return (
             f"in_features={self.in_features}, num_classes={self.num_classes}, "
             f"num_heads={self.num_heads}, temperature={self.temperature:g}, "
@@ -191,12 +191,12 @@ class MultiHeadNormalizedClassifier(nn.Module):
 
 
 def _share(features: Tensor, weight: Tensor, direction: Tensor) -> Tensor:
-    """(N, C) from (N, K, D/K) and (C, K, D/K)."""
+    """Return (N, C) from (N, K, D/K) and (C, K, D/K)."""
     return project_heads(features, direction) @ project_heads(weight, direction).T
 
 
 def tde_logits(te_logits: Tensor, share: Tensor, alpha: Alpha) -> Tensor:
-    """TDE logits from the two results of :meth:`MultiHeadNormalizedClassifier.effects`.
+    """Return TDE logits from the two results of :meth:`MultiHeadNormalizedClassifier.effects`.
 
     Args:
         te_logits: (N, C) logits.

@@ -11,7 +11,7 @@ from .base import LOSSES, Loss, cross_entropy, reduced
 def xerm_weights(
     te_logits: Tensor, tde_logits: Tensor, labels: Tensor, exponent: float
 ) -> tuple[Tensor, Tensor]:
-    """Per-sample weights of the two empirical risks (Zhu et al., AAAI 2022).
+    """Compute per-sample weights of the two empirical risks (Zhu et al., AAAI 2022).
 
     With a = CE(TDE teacher, y)^g and b = CE(TE teacher, y)^g: w_balanced = a / (a + b) and
     w_imbalanced = 1 − w_balanced. g = 0 gives ½ each, a negative g reverses them, and a sample that
@@ -43,7 +43,7 @@ def xerm_loss(
     exponent: float,
     reduction: str = "mean",
 ) -> Tensor:
-    """w_imbalanced · CE(student, y) + w_balanced · CE(student, softmax(TDE teacher)).
+    """Compute w_imbalanced · CE(student, y) + w_balanced · CE(student, softmax(TDE teacher)).
 
     Zhu, Niu, Hua, Zhang, "Cross-Domain Empirical Risk Minimization for Unbiased Long-Tailed
     Classification", AAAI 2022. Gradient flows into ``student_logits`` alone.

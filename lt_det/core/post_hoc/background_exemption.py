@@ -15,7 +15,7 @@ from .base import ClassifierOutputs, PostHocContext, PostHocMethod
 def background_exempt_log_probs(
     te_logits: Tensor, tde_logits: Tensor, background_index: int
 ) -> Tensor:
-    """Log-probabilities that keep TE's background and rank the foreground by TDE.
+    """Return log-probabilities that keep TE's background and rank the foreground by TDE.
 
     With p = softmax(TE) and q = softmax(TDE), background keeps p_bg and foreground class c gets
     q_c · Σ_fg p / Σ_fg q (Tang et al., NeurIPS 2020, supplement, "Background-Exempted Inference").
@@ -39,7 +39,7 @@ def background_exempt_log_probs(
 
 
 def background_exempt_probs(te_logits: Tensor, tde_logits: Tensor, background_index: int) -> Tensor:
-    """:func:`background_exempt_log_probs`, exponentiated: one softmax, as plain inference has.
+    """Return :func:`background_exempt_log_probs`, exponentiated, by one softmax.
 
     Arguments and errors are the same; returns probabilities.
     """
@@ -51,7 +51,7 @@ def background_exempt_probs(te_logits: Tensor, tde_logits: Tensor, background_in
 def _foreground_log_odds(
     te_logits: Tensor, tde_logits: Tensor, background_index: int
 ) -> tuple[Tensor, Tensor]:
-    """log(Σ_fg p / p_bg), (N, 1), and TDE's foreground columns."""
+    """Return log(Σ_fg p / p_bg), (N, 1), and TDE's foreground columns."""
     num_classes = te_logits.shape[-1]
     if num_classes < 2:
         raise ValueError("background exemption needs a background and a foreground class")
@@ -68,7 +68,7 @@ def _foreground_log_odds(
 
 
 def _remove(logits: Tensor, column: int) -> Tensor:
-    """All columns but one; a view where it is the last, as Detectron2's background is."""
+    """Return all columns but one; a view where it is the last, as Detectron2's background is."""
     if column == logits.shape[-1] - 1:
         return logits[..., :column]
     return torch.cat([logits[..., :column], logits[..., column + 1 :]], dim=-1)

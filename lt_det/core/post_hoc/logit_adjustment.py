@@ -17,7 +17,7 @@ def adjust_logits(
     tau: float | Tensor = 1.0,
     test_counts: Counts | None = None,
 ) -> Tensor:
-    """z_c − τ log π_c (+ τ log π'_c): LA, or PC at τ = 1.
+    """Return z_c − τ log π_c (+ τ log π'_c): LA, or PC at τ = 1.
 
     Logit adjustment (Menon et al., ICLR 2021) and post-compensated softmax (Hong et al., "LADE",
     CVPR 2021) subtract the training prior from a cross-entropy model's logits; the test prior is

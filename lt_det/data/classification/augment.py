@@ -14,7 +14,7 @@ def crop_and_flip(
     first: int = 0,
     total: int | None = None,
 ) -> Tensor:
-    """Random crop of the zero-padded image and random horizontal flip (CIFAR's augmentation).
+    """Crop the zero-padded image and flip it, both at random (CIFAR's augmentation).
 
     Args:
         images: (N, 3, H, W).
@@ -45,7 +45,7 @@ def crop_and_flip(
 
 
 def training_transform(size: int, color_jitter: float, *, flip: bool = True) -> v2.Compose:
-    """ImageNet-LT's: random resized crop, flip, colour jitter; PIL → (3, size, size) uint8."""
+    """Return ImageNet-LT's transform: random resized crop, flip, colour jitter; PIL → uint8."""
     steps = [v2.RandomResizedCrop(size)]
     if flip:
         steps.append(v2.RandomHorizontalFlip())
@@ -55,7 +55,7 @@ def training_transform(size: int, color_jitter: float, *, flip: bool = True) -> 
 
 
 def test_transform(size: int) -> v2.Compose:
-    """Shorter side to 256/224 of ``size``, central crop; PIL → (3, size, size) uint8."""
+    """Return the test transform: shorter side to 256/224 of ``size``, central crop; PIL → uint8."""
     return v2.Compose([v2.Resize(round(size * 256 / 224)), v2.CenterCrop(size), v2.PILToTensor()])
 
 

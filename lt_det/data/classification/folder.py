@@ -70,7 +70,7 @@ def read_folder(path: str | os.PathLike[str]) -> dict[str, ImageSet]:
 
 
 def _say_if_alike(classes: list[str], root: Path) -> None:
-    """Two folders of what is one class, probably; they stay two, as their names are."""
+    """Warn of two folders of what is one class, probably; they stay two, as their names are."""
     first: dict[str, str] = {}
     for name in classes:
         other = first.setdefault(name.casefold(), name)

@@ -124,7 +124,7 @@ def find_layout(listing: Listing, path: Path) -> Layout:
 
 
 def _looked_through(images: list[str]) -> str:
-    """The folder that everything is in, however deep, with a slash at its end."""
+    """Return the folder that everything is in, however deep, with a slash at its end."""
     prefix = ""
     while True:
         inside = [n.removeprefix(prefix) for n in images if n.startswith(prefix)]
@@ -140,7 +140,7 @@ def _looked_through(images: list[str]) -> str:
 
 
 def _split_folders(tops: dict[str, _Top], path: Path) -> dict[str, str]:
-    """``{split: folder}``; none where the folders are classes."""
+    """Return ``{split: folder}``; none where the folders are classes."""
     named = {folder: _SPLIT_OF[folder.lower()] for folder in tops if folder.lower() in _SPLIT_OF}
     others = {folder: top for folder, top in tops.items() if folder not in named}
     splits = [folder for folder in named if tops[folder].deeper]
@@ -178,7 +178,7 @@ def _split_folders(tops: dict[str, _Top], path: Path) -> dict[str, str]:
 
 
 def _refuse_likely_splits(tops: dict[str, _Top], prefix: str, path: Path) -> None:
-    """Splits by other names, or inside classes: read as classes, test images would be trained."""
+    """Refuse splits by other names, or inside classes: test images would be trained on."""
     likely = [top for top in tops if _SPLIT_OF.keys() & set(re.split("[^a-z]+", top.lower()))]
     if len(tops) <= 4 and _meanings(re.split("[^a-z]+", " ".join(likely).lower())) > {"train"}:
         raise DataError(
@@ -194,14 +194,14 @@ def _refuse_likely_splits(tops: dict[str, _Top], prefix: str, path: Path) -> Non
 
 
 def _meanings(names: Iterable[str]) -> set[str]:
-    """The splits that folders of these names are."""
+    """Return the splits that folders of these names are."""
     return {_SPLIT_OF[name.lower()] for name in names if name.lower() in _SPLIT_OF}
 
 
 def _check_split_folders(
     folders: dict[str, str], listing: Listing, prefix: str, path: Path
 ) -> None:
-    """A split's folder that is there, but has no image at all, must not go unsaid."""
+    """Warn of a split's folder that is there, but has no image at all."""
     with_images = {n.removeprefix(prefix).partition("/")[0] for n in listing.names if is_image(n)}
     for folder in sorted(listing.folders):
         name = folder.removeprefix(prefix)
@@ -227,7 +227,7 @@ def _split(folder: str, prefix: str, names: list[str], folders: frozenset[str]) 
 
 
 def _check_classes(splits: dict[str, Split], listing: Listing, prefix: str, path: Path) -> None:
-    """No class of training is empty; what is not read in class folders is said."""
+    """Refuse an empty class of training; warn of what is not read in class folders."""
     unread = []
     for split, found in splits.items():
         below = f"{prefix}{found.folder}/" if found.folder else prefix

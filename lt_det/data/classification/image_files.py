@@ -40,7 +40,7 @@ class Listing:
 
 @cache
 def image_suffixes() -> frozenset[str]:
-    """The suffixes Pillow reads here, lower case, with their dots."""
+    """Return the suffixes Pillow reads here, lower case, with their dots."""
     registered = Image.registered_extensions()  # loads all of Pillow's decoders
     # MPO, several JPEGs in one file, is opened as JPEG.
     readable = (set(Image.OPEN) | {"MPO"}) - _NO_PICTURES
@@ -53,7 +53,7 @@ def is_image(name: str) -> bool:
 
 
 def suffix_of(name: str) -> str:
-    """Lower case, with its dot; "" where there is none."""
+    """Return lower case, with its dot; "" where there is none."""
     return os.path.splitext(name)[1].lower()
 
 
@@ -64,7 +64,7 @@ def named_suffixes(names: Iterable[str]) -> str:
 
 
 def list_folder(root: Path) -> Listing:
-    """All files below a folder; links are followed, but not in circles.
+    """Return all files below a folder; links are followed, but not in circles.
 
     Raises:
         DataError: a folder that cannot be read.
@@ -95,7 +95,7 @@ def list_folder(root: Path) -> Listing:
 
 
 def list_zip(path: Path) -> Listing:
-    """All members of a zip file; those of Windows have backslashes.
+    """Return all members of a zip file; those of Windows have backslashes.
 
     Raises:
         DataError: it is broken, or has a member that is outside its folder, encrypted, or

@@ -22,19 +22,19 @@ class ImageSource(Protocol):
     """Images by number."""
 
     def __len__(self) -> int:
-        """How many."""
+        """Return how many."""
         ...
 
     def name(self, index: int) -> str:
-        """What to call an image in a message."""
+        """Return what to call an image in a message."""
         ...
 
     def image(self, index: int) -> Image.Image:
-        """The image, RGB. Raises DataError where it is missing or broken."""
+        """Return the image, RGB. Raises DataError where it is missing or broken."""
         ...
 
     def to_look_at(self, indices: Sequence[int]) -> Images | None:
-        """Some images, to be looked at without decoding; ``None`` where nothing can be wrong."""
+        """Return images to be looked at without decoding; ``None`` where nothing can be wrong."""
         ...
 
 
@@ -48,7 +48,7 @@ class FileSource:
         return len(self.paths)
 
     def name(self, index: int) -> str:
-        """The path."""
+        """Return the path."""
         return self.paths[index]
 
     def image(self, index: int) -> Image.Image:
@@ -56,7 +56,7 @@ class FileSource:
         return _decoded(self.paths[index], self.name(index))
 
     def to_look_at(self, indices: Sequence[int]) -> Images:
-        """The files."""
+        """Return the files."""
         return image_files([self.paths[index] for index in indices])
 
 
@@ -71,7 +71,7 @@ class ZipSource:
         return len(self.members)
 
     def name(self, index: int) -> str:
-        """``ZIP: MEMBER``."""
+        """Return ``ZIP: MEMBER``."""
         return f"{self.zip_path}: {self.members[index]}"
 
     def image(self, index: int) -> Image.Image:
@@ -85,7 +85,7 @@ class ZipSource:
             raise DataError(f"{self.name(index)}: broken zip member: {one_line(error)}") from error
 
     def to_look_at(self, indices: Sequence[int]) -> Images:
-        """The members; each is unpacked whole, which checks its sum, too."""
+        """Return the members; each is unpacked whole, which checks its sum, too."""
         archive = _opened(self.zip_path)
         status = os.stat(self.zip_path)
 
@@ -113,7 +113,7 @@ class ArraySource:
         return len(self.array)
 
     def name(self, index: int) -> str:
-        """``ORIGIN: image INDEX``."""
+        """Return ``ORIGIN: image INDEX``."""
         return f"{self.origin}: image {index}"
 
     def image(self, index: int) -> Image.Image:
@@ -124,7 +124,7 @@ class ArraySource:
             raise DataError(f"{self.name(index)}: {error}") from error
 
     def to_look_at(self, indices: Sequence[int]) -> None:
-        """Nothing: arrays are read already."""
+        """Return nothing: arrays are read already."""
 
 
 # One open file a process and path: a worker must not share its parent's.
@@ -174,7 +174,7 @@ class ImageSet:
     def of(
         cls, name: str, class_names: Sequence[str], labels: Sequence[int], source: ImageSource
     ) -> "ImageSet":
-        """All images of a source, in its order."""
+        """Return all images of a source, in its order."""
         tensor = torch.as_tensor(labels, dtype=torch.int64)
         return cls(name, tuple(class_names), tensor, source, torch.arange(len(source)))
 
@@ -187,11 +187,11 @@ class ImageSet:
         return len(self.class_names)
 
     def counts(self) -> Tensor:
-        """(C,) images per class."""
+        """Return (C,) images per class."""
         return torch.bincount(self.labels, minlength=self.num_classes)
 
     def select(self, positions: Tensor, name: str | None = None) -> "ImageSet":
-        """The images at some positions of this set, in that order."""
+        """Return the images at some positions of this set, in that order."""
         return replace(
             self,
             name=name or self.name,
@@ -200,11 +200,11 @@ class ImageSet:
         )
 
     def image(self, position: int) -> Image.Image:
-        """Image at a position, RGB."""
+        """Return image at a position, RGB."""
         return self.source.image(int(self.indices[position]))
 
     def image_name(self, position: int) -> str:
-        """What to call it in a message."""
+        """Return what to call it in a message."""
         return self.source.name(int(self.indices[position]))
 
     def check_classes(self) -> None:

@@ -93,7 +93,7 @@ def warn_of_shared_images(sets: dict[str, ImageSet]) -> None:
 
 
 def _numbered_lines(list_file: str | os.PathLike[str]) -> list[tuple[int, str]]:
-    """Lines that are neither empty nor the heading, stripped, numbered from 1."""
+    """Return lines that are neither empty nor the heading, stripped, numbered from 1."""
     try:
         content = Path(list_file).read_bytes()
     except OSError as error:
@@ -127,7 +127,7 @@ def _unquoted(word: str) -> str:
 
 
 def _path(name: str, image_root: str | os.PathLike[str], where: str) -> str:
-    """Where an image lies; of two ways of writing one, the same."""
+    """Return where an image lies; of two ways of writing one, the same."""
     if "\\" in name and not os.path.exists(os.path.join(image_root, name)):
         name = name.replace("\\", "/")  # written on Windows
     if os.path.isabs(name):

@@ -48,11 +48,11 @@ class BatchShard:
         return self.rank * self.size
 
     def positions(self, stream: ResumableSampler, iteration: int) -> Tensor:
-        """This process's part of the iteration's batch."""
+        """Return this process's part of the iteration's batch."""
         return stream.take(iteration * self.batch_size + self.first, self.size)
 
     def seed_of(self, iteration: int) -> int:
-        """Seed of an iteration's batch, whatever the number of processes."""
+        """Return seed of an iteration's batch, whatever the number of processes."""
         return (self.seed * 1_000_003 + iteration) * 4_099
 
 
@@ -222,7 +222,7 @@ def _collate(samples: list[tuple[Tensor, int, int]]) -> Batch:
 
 
 def in_memory_test_batches(images: Tensor, labels: Tensor, batch_size: int) -> list[Batch]:
-    """A set in order, each image once; views, not copies."""
+    """Return a set in order, each image once; views, not copies."""
     return [
         {"images": images[i : i + batch_size], "labels": labels[i : i + batch_size]}
         for i in range(0, len(labels), batch_size)
@@ -232,7 +232,7 @@ def in_memory_test_batches(images: Tensor, labels: Tensor, batch_size: int) -> l
 def file_test_batches(
     image_set: ImageSet, transform: v2.Transform, batch_size: int, num_workers: int
 ) -> DataLoader[tuple[Tensor, int, int]]:
-    """A set in order, each image once."""
+    """Return a set in order, each image once."""
     requests = [(position, 0) for position in range(len(image_set))]
     batches = [requests[i : i + batch_size] for i in range(0, len(requests), batch_size)]
     return DataLoader(

@@ -9,7 +9,7 @@ from lt_det.core import long_tailed_counts
 
 
 def class_permutations(labels: Tensor, num_classes: int, seed: int) -> list[Tensor]:
-    """Positions of each class in an order drawn from the seed.
+    """Return positions of each class in an order drawn from the seed.
 
     Cuts take the first ones, so a stronger cut is a subset of a weaker one with the same seed.
 
@@ -28,7 +28,7 @@ def class_permutations(labels: Tensor, num_classes: int, seed: int) -> list[Tens
 
 
 def cut_to_counts(labels: Tensor, counts: Sequence[int], seed: int) -> Tensor:
-    """Positions of ``counts[c]`` images of each class, ascending.
+    """Return positions of ``counts[c]`` images of each class, ascending.
 
     Raises:
         ValueError: a class has fewer.
@@ -42,7 +42,7 @@ def cut_to_counts(labels: Tensor, counts: Sequence[int], seed: int) -> Tensor:
 
 
 def imbalance_counts(available: Tensor, imbalance: float, order: Tensor) -> list[int]:
-    """Counts of a cut to an imbalance: exponential over the ranks, from the largest class there is.
+    """Count a cut to an imbalance: exponential over the ranks, from the largest class.
 
     Args:
         available: (C,) images per class.

@@ -14,7 +14,7 @@ _CIFAR = {10: datasets.CIFAR10, 100: datasets.CIFAR100}
 
 
 def read_cifar(root: str | os.PathLike[str], num_classes: int) -> dict[str, ImageSet]:
-    """``train`` (50,000) and ``test`` (10,000) of CIFAR-10 or CIFAR-100.
+    """Return ``train`` (50,000) and ``test`` (10,000) of CIFAR-10 or CIFAR-100.
 
     Args:
         root: folder that holds ``cifar-10-batches-py`` or ``cifar-100-python``.
@@ -46,7 +46,7 @@ def read_cifar(root: str | os.PathLike[str], num_classes: int) -> dict[str, Imag
 
 
 def read_digits() -> dict[str, ImageSet]:
-    """scikit-learn's 1,797 handwritten digits, 8 × 8: ``train`` and ``test`` (50 a class)."""
+    """Read scikit-learn's 1,797 digits, 8 × 8: ``train`` and ``test`` (50 a class)."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()

@@ -66,7 +66,7 @@ class ResumableSampler:
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
 
     def take(self, start: int, count: int) -> Tensor:
-        """Positions number ``start`` to ``start + count`` of the stream, (count,) int64."""
+        """Return positions number ``start`` to ``start + count`` of the stream, (count,) int64."""
         parts = []
         while count > 0:
             epoch, offset = divmod(start, self._length)

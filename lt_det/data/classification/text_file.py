@@ -8,7 +8,7 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def decoded_text(content: bytes, name: str) -> str:
-    """Text in UTF-8, with or without a byte-order mark, or in UTF-16 with one (PowerShell's).
+    """Decode text in UTF-8, with or without a byte-order mark, or in UTF-16 with one.
 
     Args:
         content: the file's.

@@ -49,7 +49,7 @@ class HeaderCache:
                 self._known[folder] = _read(self._file(self._root, folder))
 
     def get(self, path: str) -> KeptHeader | None:
-        """What is kept of an image."""
+        """Return what is kept of an image."""
         folder, name = os.path.split(path)
         return self._known.get(folder, {}).get(name)
 

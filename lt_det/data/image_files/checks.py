@@ -42,7 +42,7 @@ class Images(NamedTuple):
 
 
 def image_files(paths: Sequence[str]) -> Images:
-    """Files, each opened once where it is not known already."""
+    """Return files, each opened once where it is not known already."""
 
     def stamp(index: int) -> Stamp:
         found = os.stat(paths[index])
@@ -52,7 +52,7 @@ def image_files(paths: Sequence[str]) -> Images:
 
 
 def read_headers(images: Images, name: str) -> list[Header]:
-    """The header of every image.
+    """Return the header of every image.
 
     What was seen is kept in :func:`~lt_det.data.lvis.cache.cache_folder`, a file for each
     folder of images, and holds while an image's file has the same time and size. An image with
@@ -94,7 +94,7 @@ def read_headers(images: Images, name: str) -> list[Header]:
 def image_problems(
     images: Images, name: str, sizes: Sequence[tuple[int, int]] | None = None
 ) -> dict[int, str]:
-    """What is wrong with which images, in a few words each.
+    """Return what is wrong with which images, in a few words each.
 
     The main process looks; the others wait for what it finds.
 

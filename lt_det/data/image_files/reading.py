@@ -59,7 +59,7 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def orientation(image: Image.Image) -> int:
-    """EXIF's orientation, 1 to 8; 1 (upright) where there is none or EXIF is broken."""
+    """Return EXIF's orientation, 1 to 8; 1 (upright) where there is none or EXIF is broken."""
     try:
         found = image.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # as Detectron2: broken EXIF turns nothing, and Pillow raises anything
@@ -81,7 +81,7 @@ def refused_pixels(image: Image.Image) -> str | None:
 
 
 def image_of_array(pixels: NDArray[Any]) -> Image.Image:
-    """An array in memory as an RGB image.
+    """Return an array in memory as an RGB image.
 
     Args:
         pixels: (H, W) or (H, W, 3), uint8, uint16 or bool.
@@ -114,5 +114,5 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def _scaled(values: NDArray[Any], largest: int) -> NDArray[np.uint8]:
-    """From [0, largest] to [0, 255], rounded."""
+    """Scale values from [0, largest] to [0, 255], rounded."""
     return ((values.astype(np.uint32) * 255 + largest // 2) // largest).astype(np.uint8)

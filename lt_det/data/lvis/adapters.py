@@ -100,7 +100,7 @@ def registered_function(name: str) -> tuple[Callable[[], list[Record]], Record] 
 
 
 def _dataset_ids(metadata: Record, num_classes: int) -> list[int]:
-    """Category ids of the data set by contiguous index; the indices where it names none."""
+    """Return category ids of the data set by contiguous index; the indices where it names none."""
     contiguous = metadata.get("thing_dataset_id_to_contiguous_id")
     if not contiguous or sorted(contiguous.values()) != list(range(num_classes)):
         return list(range(num_classes))
@@ -181,7 +181,7 @@ def _box(annotation: Record, where: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON has for a value of numpy's, or an RLE's bytes."""
+    """Return what JSON has for a value of numpy's, or an RLE's bytes."""
     if isinstance(value, bytes):
         return value.decode("ascii")
     if isinstance(value, (np.ndarray, np.generic)):

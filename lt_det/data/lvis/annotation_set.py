@@ -119,7 +119,7 @@ class AnnotationSet:
         return Vocabulary.of(self.categories, self.json_file)
 
     def in_order_of(self, vocabulary: Vocabulary) -> "AnnotationSet":
-        """The same set with a model's class indices; see :meth:`Vocabulary.positions_in`.
+        """Return the same set with a model's class indices; see :meth:`Vocabulary.positions_in`.
 
         Raises:
             DataError: its categories are not the model's.

@@ -25,7 +25,7 @@ _ABANDONED_AFTER = 24 * 3600.0
 
 
 def cache_folder() -> Path | None:
-    """LT_DET_CACHE, else ``lt_det`` in the user's cache folder; ``None`` where it is set to ""."""
+    """Return LT_DET_CACHE, else ``lt_det`` in the user's cache folder; ``None`` where it is ""."""
     named = os.environ.get("LT_DET_CACHE")
     if named is not None:
         return Path(named).expanduser() if named else None
@@ -35,7 +35,7 @@ def cache_folder() -> Path | None:
 def cached_annotations(
     json_file: str, treatment: str, read: Callable[[], MemoryAnnotations]
 ) -> Annotations:
-    """The checked annotations of a file: from the cache, or read and put there.
+    """Return the checked annotations of a file: from the cache, or read and put there.
 
     The name of a store is made of the file's content, ``treatment`` and the reader's version. One
     process builds it, others wait for it; it appears whole or not at all, whenever the builder is
@@ -108,7 +108,7 @@ def _locked(path: Path, json_file: str) -> Iterator[None]:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """What killed builders left behind."""
+    """Remove what killed builders left behind."""
     for partial in folder.glob("*.part"):
         if time.time() - partial.stat().st_mtime > _ABANDONED_AFTER:
             shutil.rmtree(partial, ignore_errors=True)

@@ -64,7 +64,7 @@ def register_annotations(name: str, annotation_set: AnnotationSet) -> None:
 
 
 def registered_set(name: str) -> AnnotationSet:
-    """The annotation set behind a registered name.
+    """Return the annotation set behind a registered name.
 
     Raises:
         DataError: the name was not registered by :func:`register_from_config`.
@@ -178,7 +178,7 @@ def _read(name: str, cfg: CfgNode, check_images: bool = True) -> AnnotationSet:
 def _registered_by_person(
     name: str,
 ) -> tuple[Callable[[], list[dict[str, Any]]], dict[str, Any]] | None:
-    """What a name that is not lt_det's own is registered with in Detectron2's catalogs."""
+    """Return what a name that is not lt_det's own is registered with in Detectron2's catalogs."""
     if name in LVIS_SETS or name.startswith(SYNTHETIC_PREFIX) or name in (CUSTOM_TRAIN, CUSTOM_VAL):
         return None
     registered = registered_function(name)

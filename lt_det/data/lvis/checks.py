@@ -38,7 +38,7 @@ def box_problem(box: Any) -> str | None:
 
 
 def box_place(box: list[float], image: dict[str, Any]) -> tuple[bool, bool]:
-    """Where a box XYWH lies.
+    """Return where a box XYWH lies.
 
     Returns:
         (it covers some of the image, which training needs; it stands out of it by more than
@@ -55,7 +55,7 @@ def box_place(box: list[float], image: dict[str, Any]) -> tuple[bool, bool]:
 
 
 def look_at_mask(segmentation: Any, image: dict[str, Any]) -> Mask:
-    """What is there, of polygons or an RLE, or nothing."""
+    """Return what is there, of polygons or an RLE, or nothing."""
     if not segmentation and segmentation is not False and segmentation != 0:
         return _NONE  # Label Studio and CVAT write [] for a rectangle
     if isinstance(segmentation, dict):
@@ -109,7 +109,7 @@ class Problems:
         self._found.append(f"annotation {annotation_id!r}: {problem}")
 
     def settle(self, count: int) -> str | None:
-        """What is to be said of the annotations left out, of ``count`` in all.
+        """Return what is to be said of the annotations left out, of ``count`` in all.
 
         Raises:
             DataError: there are some, under ``"error"``; names the first and counts the others.

@@ -12,7 +12,7 @@ LVIS_COMMON_MAX = 100
 def frequency_of(
     image_count: int, rare_max: int = LVIS_RARE_MAX, common_max: int = LVIS_COMMON_MAX
 ) -> str:
-    """LVIS's group of a category in ``image_count`` training images: ``"r"``, ``"c"`` or ``"f"``.
+    """Return LVIS's group of a category in ``image_count`` images: ``"r"``, ``"c"`` or ``"f"``.
 
     A category without a training image counts as rare, as in the published files.
     """
@@ -22,7 +22,7 @@ def frequency_of(
 
 
 def count_annotations(annotations: Iterable[dict[str, Any]]) -> tuple[Counter[int], Counter[int]]:
-    """Images and instances per category id.
+    """Return images and instances per category id.
 
     Args:
         annotations: records with ``category_id`` and ``image_id``; crowd regions do not count.

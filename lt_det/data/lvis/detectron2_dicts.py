@@ -16,13 +16,13 @@ _LISTS = ("neg_category_ids", "not_exhaustive_category_ids")
 
 
 def to_detectron2_dicts(annotation_set: AnnotationSet) -> list[dict[str, Any]]:
-    """One dict an image whose image can be used, by image id; see :func:`detectron2_dict`."""
+    """Return a dict for each image that can be used, by image id; see :func:`detectron2_dict`."""
     positions = (i for i in range(len(annotation_set.paths)) if i not in annotation_set.unreadable)
     return [detectron2_dict(annotation_set, position) for position in positions]
 
 
 def detectron2_dict(annotation_set: AnnotationSet, position: int) -> dict[str, Any]:
-    """Detectron2's dict of an image, with class indices in [0, C) and boxes clipped to the image.
+    """Return Detectron2's dict of an image: class indices in [0, C), boxes clipped to the image.
 
     Crowd regions are kept with ``iscrowd`` 1, which Detectron2's mapper leaves out of training.
     What is not trained on for another reason is not there. An instance without a mask has no
@@ -73,7 +73,7 @@ def _instance(
 
 
 def _clipped(box: list[float], image: dict[str, Any]) -> list[float]:
-    """A box XYWH within its image; as it is where it lies there."""
+    """Return a box XYWH within its image; as it is where it lies there."""
     x, y, width, height = box
     right, bottom = x + width, y + height
     if x >= 0 and y >= 0 and right <= image["width"] and bottom <= image["height"]:
@@ -118,7 +118,7 @@ class TrainingDicts(Dataset[dict[str, Any]]):
         return bool(header["width"] > header["height"])
 
     def categories(self) -> list[dict[str, Any]]:
-        """The classes of each image alone, as Detectron2's repeat-factor sampler reads them."""
+        """Return each image's classes alone, as Detectron2's repeat-factor sampler reads them."""
         shared = [{"category_id": c} for c in range(self._sets[0].num_classes)]
         found = []
         for index, position in self._kept.tolist():

@@ -9,7 +9,7 @@ ImageId = int | str
 
 
 def image_key(value: Any) -> ImageId | None:
-    """What an image id means, whether it is written 7, 7.0 or "7": 7. Other texts are names.
+    """Return what an image id means, whether it is written 7, 7.0 or "7": 7. Other texts are names.
 
     Returns:
         ``None`` for what is no id.
@@ -64,14 +64,14 @@ class ImageIds:
         self._original_of = dict(zip(self._internal, originals or (), strict=False))
 
     def internal(self, original: Any) -> int | None:
-        """The internal id an id of the file means, or ``None``: no such image."""
+        """Return the internal id an id of the file means, or ``None``: no such image."""
         if type(original) is int and original in self._internal_of:  # by far the most
             return self._internal_of[original]
         key = image_key(original)
         return None if key is None else self._internal_of.get(key)
 
     def original(self, internal: int) -> ImageId:
-        """The file's own id of an image, as the file writes it.
+        """Return the file's own id of an image, as the file writes it.
 
         Raises:
             KeyError: no such image.

@@ -140,7 +140,7 @@ def _categories(records: list[Any], json_file: str) -> list[Record]:
 
 
 def _images(records: list[Any], json_file: str) -> tuple[list[Record], list[ImageId] | None]:
-    """Records by ascending internal id, and the file's own ids where they are others."""
+    """Return records by ascending internal id, and the file's own ids where they are others."""
     seen = set()
     for number, record in enumerate(records):
         if not isinstance(record, dict) or "id" not in record:
@@ -180,7 +180,7 @@ def _verification(
     left_out: list[tuple[int, int]],
     json_file: str,
 ) -> tuple[list[Record], list[str]]:
-    """What is known of absent categories, an image each, and what is to be said of it.
+    """Return what is known of absent categories, an image each, and what is to be said of it.
 
     An image without ``neg_category_ids`` is ``exhaustive``: all of whose categories, however many,
     are known to be absent or annotated.

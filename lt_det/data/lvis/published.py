@@ -35,7 +35,7 @@ _PUBLISHED = {
 
 
 def check_lvis(root: Path, name: str, *, json_only: bool = False) -> list[str]:
-    """What is wrong with one LVIS set on disk.
+    """Return what is wrong with one LVIS set on disk.
 
     Args:
         root: DETECTRON2_DATASETS.

@@ -110,7 +110,7 @@ def annotation_set_of(
 
 
 def _locate_images(store: Annotations, image_root: str, json_file: str, check: bool) -> list[str]:
-    """Paths by position; folders are listed once, for a stat per image is slow at LVIS's size."""
+    """Find paths by position; folders are listed once: a stat per image is slow at LVIS's size."""
     listed: dict[str, set[str]] = {}
 
     def exists(path: str) -> bool:

@@ -178,7 +178,7 @@ class AnnotationRows:
         return int((trained & masked).sum()), int((trained & ~masked).sum())
 
     def by_image(self) -> tuple[list[msgspec.Raw], dict[str, Any]]:
-        """Texts and columns, image by image, in the file's order in each."""
+        """Return texts and columns, image by image, in the file's order in each."""
         positions = np.array(self._positions, dtype=np.int64)
         order = np.argsort(positions, kind="stable")
         starts = np.searchsorted(positions[order], np.arange(len(self._images) + 1))

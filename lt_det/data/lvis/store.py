@@ -52,10 +52,10 @@ class Annotations(Protocol):
     meta: Record
 
     def header(self, position: int) -> Record:
-        """An image's ``id``, ``width``, ``height``, ``file_name``, ``coco_url``."""
+        """Return an image's ``id``, ``width``, ``height``, ``file_name``, ``coco_url``."""
 
     def body(self, position: int) -> Record:
-        """Its ``annotations``, ``not_exhaustive_category_ids``, and ``neg_category_ids`` or
+        """Return its ``annotations``, ``not_exhaustive_category_ids``, and ``neg_category_ids`` or
         ``exhaustive``.
         """
 
@@ -98,7 +98,7 @@ class MemoryAnnotations:
         return decode(self.body_text(position))
 
     def body_text(self, position: int) -> bytes:
-        """:meth:`body` as JSON."""
+        """Return :meth:`body` as JSON."""
         own = self._texts[self.starts[position] : self.starts[position + 1]]
         lists = msgspec.json.encode(self._lists[position])
         return b'{"annotations":[' + b",".join(map(bytes, own)) + b"]," + lists[1:]
@@ -213,7 +213,7 @@ def write_store(folder: Path, annotations: MemoryAnnotations) -> None:
 
 
 def decode(text: bytes | msgspec.Raw) -> Record:
-    """A JSON object; Python's own reader takes what is none by the book (NaN)."""
+    """Return A JSON object; Python's own reader takes what is none by the book (NaN)."""
     found: Record
     try:
         found = msgspec.json.decode(text)

@@ -29,7 +29,7 @@ class Vocabulary:
 
     @classmethod
     def of(cls, categories: Sequence[dict[str, Any]], source: str) -> "Vocabulary":
-        """The vocabulary of category records, in their order."""
+        """Return the vocabulary of category records, in their order."""
         return cls(tuple(c["name"] for c in categories), tuple(c["id"] for c in categories), source)
 
     def positions_in(self, categories: Sequence[dict[str, Any]], json_file: str) -> list[int]:

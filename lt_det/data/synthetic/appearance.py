@@ -91,7 +91,7 @@ MAX_CATEGORIES = len(_SHAPE_TEXTURES) * len(HUES)
 
 
 def category_appearances(num_categories: int) -> list[tuple[str, str, str | None]]:
-    """(shape, texture, hue or None) of each category, head first.
+    """Return (shape, texture, hue or None) of each category, head first.
 
     A fixed shuffle deals them out, so that a tail category shares its shape with more frequent
     categories and its texture with others.
@@ -111,7 +111,7 @@ def category_appearances(num_categories: int) -> list[tuple[str, str, str | None
 
 
 def texture_patch(texture: str, hue: str | None, size: int, rng: np.random.Generator) -> Image:
-    """A (size, size, 3) BGR patch; the two tones' hue is random where ``hue`` is ``None``."""
+    """Draw a (size, size, 3) BGR patch; its hue is random where ``hue`` is ``None``."""
     base = rng.integers(180) if hue is None else HUES[hue] + rng.integers(-4, 5)
     dark_first = rng.random() < 0.5
     values = (rng.integers(60, 120), rng.integers(190, 256))

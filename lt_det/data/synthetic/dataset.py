@@ -65,7 +65,7 @@ class SyntheticParameters:
 
 
 def zipf_counts(num_categories: int, max_count: int, min_count: int) -> list[int]:
-    """Images per category by the Zipf–Mandelbrot law, n_r ∝ (r + 3)^(−s), head first.
+    """Return images per category by the Zipf–Mandelbrot law, n_r ∝ (r + 3)^(−s), head first.
 
     The exponent s is the one that leads from ``max_count`` at rank 1 to ``min_count`` at rank C.
     """

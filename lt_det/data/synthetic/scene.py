@@ -106,7 +106,7 @@ def _visible_after(instance: Instance, mask: Mask) -> bool:
 
 
 def to_polygons(mask: Mask) -> list[list[float]]:
-    """Outer outlines of a mask as flat x, y lists in pixels; slivers of no area are left out."""
+    """Trace a mask's outer outlines as flat x, y lists in pixels, without slivers of no area."""
     # Twice the resolution, so that a polygon runs along pixel edges rather than pixel centres.
     doubled = np.kron(mask.astype(np.uint8), np.ones((2, 2), dtype=np.uint8))
     contours, _ = cv2.findContours(doubled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)

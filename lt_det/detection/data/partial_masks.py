@@ -46,7 +46,7 @@ class PartialMaskMapper(DatasetMapper):
 
 
 def with_masks(proposals: list[Instances]) -> list[Instances]:
-    """The proposals, an image each, without those whose instance has no mask.
+    """Return the proposals, an image each, without those whose instance has no mask.
 
     Where every instance has one, nothing is asked of the device.
     """

@@ -139,6 +139,6 @@ def cosine_table(cosines: Sequence[float]) -> str:
 
 
 def _tracking(model: nn.Module) -> list[Any]:
-    """The box predictors that track a head direction."""
+    """Return the box predictors that track a head direction."""
     predictors = [p for p in model.modules() if isinstance(p, LTFastRCNNOutputLayers)]
     return [p for p in predictors if p.head_direction is not None]

@@ -94,7 +94,7 @@ class LTEvaluator(DatasetEvaluator):
         return Detections.from_records(records, self._fields)
 
     def evaluate(self) -> list[Record]:
-        """Rows of results (see :mod:`lt_det.evaluation.tables`); empty off the main process."""
+        """Return rows of results (:mod:`lt_det.evaluation.tables`); none off the main process."""
         comm.synchronize()
         gathered = comm.gather(self._detections, dst=0)
         if not comm.is_main_process():

@@ -43,7 +43,7 @@ class SweepAnswer:
         return len(self.positions)
 
     def to(self, device: torch.device) -> "SweepAnswer":
-        """The answer on a device; all methods' travel together, and are waited for once."""
+        """Return the answer on a device; all methods' travel together, and are waited for once."""
         sizes = [len(kept) for kept in self.positions]
         columns = torch.stack([torch.cat(self.positions).double(), torch.cat(self.scores).double()])
         positions, scores = columns.to(device)
@@ -82,7 +82,7 @@ class PostHocSweep(nn.Module):
 
     @torch.no_grad()
     def forward(self, batched_inputs: list[dict[str, Any]]) -> list[dict[str, SweepAnswer]]:
-        """Detectron2's input; a dict an image with ``instances``: a :class:`SweepAnswer`."""
+        """Take Detectron2's input; return a dict an image with ``instances``: a :class:`SweepAnswer`."""
         model = self.model
         images = model.preprocess_image(batched_inputs)
         features = model.backbone(images.tensor)
@@ -99,7 +99,7 @@ class PostHocSweep(nn.Module):
 
 
 def _union(of_methods: list[Instances]) -> SweepAnswer:
-    """Distinct (box, class) pairs over the methods of an image."""
+    """Return distinct (box, class) pairs over the methods of an image."""
     boxes = torch.cat([detected.pred_boxes.tensor for detected in of_methods])
     classes = torch.cat([detected.pred_classes for detected in of_methods])
     rows = torch.cat([boxes, classes[:, None].to(boxes.dtype)], dim=1)
@@ -114,7 +114,7 @@ def _union(of_methods: list[Instances]) -> SweepAnswer:
 
 
 def _as_processed(answer: SweepAnswer, processed: Instances) -> SweepAnswer:
-    """The answer at the image's own size; boxes that are empty there have gone."""
+    """Return the answer at the image's own size; boxes that are empty there have gone."""
     kept = processed.get(_INDEX)
     processed.remove(_INDEX)
     if len(kept) == len(answer.union):

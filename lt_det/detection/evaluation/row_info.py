@@ -49,7 +49,7 @@ def row_info(cfg: CfgNode, method: PostHocMethod) -> dict[str, Any]:
 
 
 def _model_name(cfg: CfgNode) -> tuple[str, str]:
-    """Of the trained model, and its slug."""
+    """Return the trained model's name, and its slug."""
     if cfg.MODEL.LT.XERM.ENABLED:
         balanced = cfg.MODEL.LT.XERM.BALANCED
         return f"xERM_{balanced.upper()}", f"xerm_{_as_slug(balanced)}"

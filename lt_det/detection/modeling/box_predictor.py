@@ -155,7 +155,7 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         return BoxPredictions(te_logits, proposal_deltas, x, counterfactual)
 
     def losses(self, predictions: BoxPredictions, proposals: list[Instances]) -> dict[str, Tensor]:
-        """Detectron2's losses, with ``loss_cls`` by :attr:`loss`; moves the head direction.
+        """Compute Detectron2's losses, ``loss_cls`` by :attr:`loss`; move the head direction.
 
         Every process must call this in every step: the direction is all-reduced.
         """
@@ -176,7 +176,7 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         return {**losses, "loss_cls": loss * self.loss_weight.get("loss_cls", 1.0)}
 
     def _extra_inputs(self, proposals: list[Instances]) -> dict[str, Tensor]:
-        """What the loss takes besides, where the proposals carry it."""
+        """Return what the loss takes besides, where the proposals carry it."""
         return {
             name: torch.cat([p.get(EXTRA_INPUT + name) for p in proposals])
             for name in self.loss.extra_inputs

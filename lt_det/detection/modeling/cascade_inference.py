@@ -155,7 +155,7 @@ def _detections_of_image(
     height, width = proposals.image_size
 
     def boxes_of(rois: Tensor, classes: Tensor) -> Tensor:
-        """Of the pairs alone: no (R, C, 4) boxes."""
+        """Return the boxes of the pairs alone: no (R, C, 4) boxes."""
         column = classes if of_classes.shape[1] > 1 else torch.zeros_like(classes)
         moved = predictor.box2box_transform.apply_deltas(of_classes[rois, column], boxes[rois])
         # Detectron2's clip has a device waited for, to see that nothing is infinite.

@@ -50,7 +50,7 @@ class NormalizedMaskPredictor(nn.Module):
         self.alpha = alpha
 
     def forward(self, x: Tensor, classes: Tensor) -> Tensor:
-        """Logits (R, 1, S, S) of each RoI's own class from features (R, D, S, S), classes (R,).
+        """Return logits (R, 1, S, S) of each RoI's class from features (R, D, S, S), classes (R,).
 
         Equals the full (R, C, S, S) computation with the class's channel taken from it.
         """
@@ -157,14 +157,14 @@ class LTMaskHead(MaskRCNNConvUpsampleHead):
         return {"loss_mask": mask_rcnn_loss(logits, instances, self.vis_period) * self.loss_weight}
 
     def class_logits(self, x: Tensor, classes: Tensor) -> Tensor:
-        """Mask logits (R, 1, S, S) of each RoI's class (R,), from :meth:`pixel_features`."""
+        """Return mask logits (R, 1, S, S) of each RoI's class (R,), from :meth:`pixel_features`."""
         found: Tensor = self.predictor(
             x, torch.zeros_like(classes) if self.class_agnostic else classes
         )
         return found
 
     def pixel_features(self, x: Tensor) -> Tensor:
-        """Features (R, D, S, S) that the class predictor sees."""
+        """Return features (R, D, S, S) that the class predictor sees."""
         for layer in self:
             if layer is not self.predictor:
                 x = layer(x)
@@ -181,13 +181,13 @@ class _RasterizedMasks:
         return len(self.masks)
 
     def crop_and_resize(self, boxes: Tensor, mask_size: int) -> Tensor:
-        """The stored masks; they were cut for these boxes and this size."""
+        """Return the stored masks; they were cut for these boxes and this size."""
         assert (len(boxes), mask_size) == (len(self.masks), self.masks.shape[-1])
         return self.masks
 
 
 def _rasterized(instances: Instances, side: int, device: torch.device) -> Instances:
-    """The instances with bool masks (R_i, S, S) in their proposal boxes' frame."""
+    """Return the instances with bool masks (R_i, S, S) in their proposal boxes' frame."""
     if len(instances):
         masks = instances.gt_masks.crop_and_resize(instances.proposal_boxes.tensor, side)
         # Bitmasks are resampled to floats, polygons rasterized to bools.

@@ -48,7 +48,7 @@ def _masks(pooler: Any, head: LTMaskHead, maps: list[Tensor], instances: Instanc
 
 
 def _ends(parts: Sequence[Tensor]) -> list[tuple[int, int]]:
-    """First and last entry of each part, the device waited for once."""
+    """Return first and last entry of each part, the device waited for once."""
     if not len(parts[0]):
         return [(0, -1)]
     ends = torch.stack([end for part in parts for end in (part[0], part[-1])]).tolist()

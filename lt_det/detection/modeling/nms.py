@@ -23,7 +23,7 @@ def select_detections(
     nms_thresh: float,
     topk: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The best detections of an image after NMS in each class, as Detectron2 selects them.
+    """Select the best detections of an image after NMS in each class, as Detectron2 does.
 
     Detectron2 runs NMS on every pair above the threshold: hundreds of thousands at LVIS's C and
     threshold. Here the M best come first, and M grows until ``topk`` of them survive. That is
@@ -68,7 +68,7 @@ def _candidates(flat: Tensor, score_thresh: float, limit: int) -> Tensor:
 
 
 def class_wise_nms(boxes: Tensor, scores: Tensor, classes: Tensor, nms_thresh: float) -> Tensor:
-    """Positions kept by NMS in each class, best first; ties in their order.
+    """Return positions kept by NMS in each class, best first; ties in their order.
 
     Up to some thousand candidates go in one call on their device, with the classes shifted apart in
     float64. Shifts are whole numbers: up to 4 million (1,230 classes in an image of 3,000 pixels)
@@ -95,7 +95,7 @@ def class_wise_nms(boxes: Tensor, scores: Tensor, classes: Tensor, nms_thresh: f
 
 
 def _nms_by_class(boxes: Tensor, scores: Tensor, classes: Tensor, nms_thresh: float) -> Tensor:
-    """One call a class, which costs least where they are many; on the CPU, waited for once."""
+    """Run NMS class by class, which costs least where they are many; on the CPU."""
     # Together, for a copy each would be a wait each; float32 holds 16 million classes.
     columns = torch.cat([boxes.float(), scores.float()[:, None], classes[:, None]], dim=1).cpu()
     order = columns[:, 5].argsort(stable=True)

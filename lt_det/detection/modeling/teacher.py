@@ -125,7 +125,7 @@ class TeacherLogits:
 def load_teacher(
     cfg: CfgNode, class_counts: Tensor, class_names: list[str] | None = None
 ) -> DetectionTeacher:
-    """The frozen teacher MODEL.LT.XERM names, with its weights.
+    """Load the frozen teacher that MODEL.LT.XERM names.
 
     Args:
         cfg: the student's.
@@ -162,7 +162,7 @@ def load_teacher(
 
 
 def _teacher_counts(cfg: CfgNode, teacher_cfg: CfgNode, class_counts: Tensor) -> Tensor:
-    """Instances per category the teacher was trained on: the prior that PC takes off its logits.
+    """Count the instances per category the teacher was trained on: PC's prior.
 
     Its checkpoint says them; for one that does not, its training sets are read again where they
     are not the student's.
@@ -190,7 +190,7 @@ def _teacher_counts(cfg: CfgNode, teacher_cfg: CfgNode, class_counts: Tensor) ->
 
 
 def _training_sets(cfg: CfgNode) -> tuple[Any, ...]:
-    """What the counts of a config's training sets follow from."""
+    """Return what the counts of a config's training sets follow from."""
     names = tuple(cfg.DATASETS.TRAIN)
     file = os.path.realpath(cfg.DATASETS.CUSTOM.TRAIN_JSON) if CUSTOM_TRAIN in names else ""
     drawn = any(name.startswith(SYNTHETIC_PREFIX) for name in names)

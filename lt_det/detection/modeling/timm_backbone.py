@@ -68,7 +68,7 @@ class TimmBackbone(Backbone):
         self._out_feature_strides = dict(zip(self._out_features, strides, strict=True))
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """Images (N, 3, H, W), normalized → feature maps by name."""
+        """Turn images (N, 3, H, W), normalized, into feature maps by name."""
         return dict(zip(self._out_features, self.body(x), strict=True))
 
 
@@ -117,7 +117,7 @@ def _packaged_file() -> str:
 
 @BACKBONE_REGISTRY.register()
 def build_timm_fpn_backbone(cfg: CfgNode, input_shape: ShapeSpec) -> FPN:
-    """FPN (p2, p3, … and a pooled last level) over the timm model MODEL.TIMM names."""
+    """Build FPN (p2, p3, … and a pooled last level) over the timm model MODEL.TIMM names."""
     options: Any = cfg.MODEL.TIMM
     bottom_up = TimmBackbone(
         options.NAME,

@@ -82,7 +82,7 @@ class LTCheckpointer(DetectionCheckpointer):
         return loaded
 
     def _last_whole(self) -> str:
-        """The main process's word, for reading a checkpoint's checksums takes a while."""
+        """Return the main process's word, for reading a checkpoint's checksums takes a while."""
         found: Any = ""
         if comm.is_main_process() and self.has_checkpoint():
             try:
@@ -137,7 +137,7 @@ class LTCheckpointer(DetectionCheckpointer):
         return incompatible
 
     def _with_own_classes(self, checkpoint: Any) -> Any:
-        """The weights that training starts from, with the rows of this model's classes."""
+        """Return the weights that training starts from, with the rows of this model's classes."""
         weights = checkpoint["model"]
         if checkpoint.get("matching_heuristics", False):
             return weights  # Caffe2's and pycls's: a backbone's, or under other names

@@ -29,7 +29,7 @@ _NAMED = 5
 
 
 def zoo_class_names(weights: str) -> list[str] | None:
-    """Class names of a detector of Detectron2's model zoo, by its address; else ``None``."""
+    """Return class names of a detector of Detectron2's model zoo, by its address; else ``None``."""
     for folder, dataset in _ZOO.items():
         if folder in weights and weights.startswith(("detectron2://", "https://")):
             return list(_get_builtin_metadata(dataset)["thing_classes"])

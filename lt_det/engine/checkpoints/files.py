@@ -46,7 +46,7 @@ class WholeFiles:
 
 
 def last_whole_checkpoint(folder: Path, tagged: str) -> Path:
-    """The tagged checkpoint, or, where that is broken, the same run's newest before it that is not.
+    """Return the tagged checkpoint, or the same run's newest before it that is not broken.
 
     Args:
         folder: OUTPUT_DIR.
@@ -73,7 +73,7 @@ def last_whole_checkpoint(folder: Path, tagged: str) -> Path:
 
 
 def _problem(file: Path) -> str | None:
-    """What keeps a file from being a checkpoint as it was written; reads all of it."""
+    """Return what keeps a file from being a checkpoint as it was written; reads all of it."""
     if not file.is_file():
         return "is not there"
     try:
@@ -89,7 +89,7 @@ def _numbered(folder: Path) -> list[Path]:
 
 
 def remove_partial(folder: Path) -> None:
-    """What a killed process had begun to write."""
+    """Remove what a killed process had begun to write."""
     for file in folder.glob(f"*{PARTIAL}"):
         logger.info("%s: removed, it was never finished", file)
         file.unlink(missing_ok=True)
@@ -117,7 +117,7 @@ class PeriodicCheckpointer(hooks.PeriodicCheckpointer):
         self._own: set[Path] = set()
 
     def before_train(self) -> None:
-        """Detectron2's; and what a killed run had begun goes."""
+        """Run Detectron2's; and remove what a killed run had begun."""
         super().before_train()
         remove_partial(self._folder)
         if self._keep and self.trainer.start_iter:

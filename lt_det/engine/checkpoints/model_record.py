@@ -37,7 +37,7 @@ class ModelRecord:
         return Vocabulary(tuple(self.class_names), tuple(self.class_ids), self.source)
 
     def state_dict(self) -> dict[str, Any]:
-        """What is saved: lists of text and integers."""
+        """Return what is saved: lists of text and integers."""
         return dict(vars(self))
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -157,7 +157,7 @@ def _read(path: str) -> dict[str, Any]:
 
 
 def _flat_classification(found: dict[str, Any], path: str) -> dict[str, Tensor]:
-    """One dict of ``feat_model.…``, ``classifier.…`` and ``embed``."""
+    """Return one dict of ``feat_model.…``, ``classifier.…`` and ``embed``."""
     networks = found["state_dict_best"] if "state_dict_best" in found else found["state_dict"]
     flat = {
         f"{network}.{name.removeprefix('module.')}": tensor

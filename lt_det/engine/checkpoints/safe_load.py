@@ -12,7 +12,7 @@ from lt_det.errors import WeightsError, one_line
 
 
 def load_tensors(path: str, allowed: Sequence[Any] = (), *, mmap: bool = False) -> Any:
-    """What ``torch.save`` wrote, on the CPU.
+    """Return what ``torch.save`` wrote, on the CPU.
 
     Args:
         path: of the file.

@@ -26,7 +26,7 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def load_zoo_pickle(filename: str) -> dict[str, Any]:
-    """``{"model": arrays by name, …}``, as Detectron2's checkpointer makes it of a ``.pkl``.
+    """Return ``{"model": arrays by name, …}``, as Detectron2's checkpointer makes it of a ``.pkl``.
 
     Raises:
         WeightsError: names the file, and what in it is neither an array nor a dict of them.

@@ -17,7 +17,7 @@ GROUPS = ("many", "medium", "few")
 def shot_metrics(
     predictions: Tensor, labels: Tensor, class_counts: Tensor, *, many: int = 100, few: int = 20
 ) -> Figures:
-    """Top-1, and recall, precision and F1 averaged over the classes of each shot group, in percent.
+    """Compute top-1, and recall, precision and F1 by shot group (means of classes), in percent.
 
     A class without test images has no recall. A class that is never predicted has no precision:
     ``precision`` leaves it out, as the published code does (Liu et al., 2019, and after them),
@@ -76,7 +76,7 @@ def _percent_mean(values: np.ndarray) -> float:
 
 
 def expected_calibration_error(probs: Tensor, labels: Tensor, num_bins: int = 15) -> float:
-    """Mean gap between confidence and accuracy over bins of confidence, in percent.
+    """Return mean gap between confidence and accuracy over bins of confidence, in percent.
 
     Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, equation 3.
 
@@ -100,7 +100,7 @@ def expected_calibration_error(probs: Tensor, labels: Tensor, num_bins: int = 15
 def class_bias(
     predictions: Tensor, labels: Tensor, class_counts: Tensor, *, many: int = 100, few: int = 20
 ) -> Figures:
-    """What is predicted against what is there (Zhu et al., AAAI 2022, Fig. 1).
+    """Return what is predicted against what is there (Zhu et al., AAAI 2022, Fig. 1).
 
     Returns:
         ``{"train": [C counts], "predicted": …, "true": …, "true_positives": {group: count},

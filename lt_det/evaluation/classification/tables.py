@@ -10,7 +10,7 @@ _GROUPS = ("many", "medium", "few")
 
 
 def group_table(results: Results, test: str) -> str:
-    """Recall, precision and F1 by shot group on one test, a row a method (xERM, Table 1).
+    """Return recall, precision and F1 by shot group on one test, a row a method (xERM, Table 1).
 
     ``precision`` leaves classes out that are never predicted; ``precision*`` counts them 0. ``f1``
     is the mean of the classes' F1; ``f1 (paper)`` the harmonic mean of the group's recall and
@@ -30,7 +30,7 @@ def group_table(results: Results, test: str) -> str:
 
 
 def top1_table(results: Results) -> str:
-    """Top-1 on every test, a row a method (xERM, Table 4)."""
+    """Return top-1 on every test, a row a method (xERM, Table 4)."""
     tests = list(next(iter(results.values())))
     rows = [
         [method, *(metric_cell(of_tests[test]["top1"]) for test in tests)]
@@ -40,5 +40,5 @@ def top1_table(results: Results) -> str:
 
 
 def metric_cell(value: float) -> str:
-    """One decimal; a dash for NaN."""
+    """Return one decimal; a dash for NaN."""
     return "–" if math.isnan(value) else f"{value:.1f}"

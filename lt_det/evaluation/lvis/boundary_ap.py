@@ -34,7 +34,7 @@ def evaluate_lvis_boundary(
     max_detections: int = LVIS_PER_IMAGE,
     dilation: float = DILATION,
 ) -> dict[str, float]:
-    """Boundary AP (Cheng et al., "Boundary IoU", CVPR 2021) under LVIS's protocol.
+    """Return boundary AP (Cheng et al., "Boundary IoU", CVPR 2021) under LVIS's protocol.
 
     The smaller of mask IoU and boundary IoU takes the place of mask IoU. Areas are LVIS's closed
     ranges; the authors' own code has half-open ones, so that an instance of just 32² or 96² pixels
@@ -57,7 +57,7 @@ def evaluate_lvis_boundary(
 def evaluate_lvis_boundary_fixed(
     ground_truth: Record | GroundTruth, results: Results, *, dilation: float = DILATION
 ) -> dict[str, float]:
-    """Boundary AP_fixed: the best 10,000 detections of a category, no limit of an image."""
+    """Return boundary AP_fixed: the best 10,000 detections of a category, no limit of an image."""
     truth, checked = prepare(ground_truth, results, "boundary", ("boundary",))
     return _metrics(truth, checked, best_per_category(checked), dilation)
 
@@ -90,14 +90,14 @@ def _metrics(
 
 
 def _boxed(detections: Detections) -> list[dict[str, Any]]:
-    """Records with the masks' own boxes, which vernier asks for."""
+    """Return records with the masks' own boxes, which vernier asks for."""
     records = list(detections.records())
     boxes = mask_api.toBbox([record["segmentation"] for record in records]).tolist()
     return [{**record, "bbox": box} for record, box in zip(records, boxes, strict=True)]
 
 
 def _disjoint(truth: GroundTruth) -> Record:
-    """The ground truth in the form vernier insists on; what counts is the same.
+    """Return the ground truth in the form vernier insists on; what counts is the same.
 
     A category that is not exhaustive in an image counts there only where the image has instances
     of it: otherwise the official code drops its detections or ignores them, which is the same.

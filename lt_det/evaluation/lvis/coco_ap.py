@@ -66,7 +66,7 @@ def coco_ground_truth(
 
 
 def evaluate_coco(truth: GroundTruth, results: Results, iou_type: str) -> dict[str, float]:
-    """AP and AR under COCO's protocol: every category known in every image, no frequency groups.
+    """Compute AP and AR by COCO's protocol: every category known in every image.
 
     Args:
         truth: of :func:`coco_ground_truth`.
@@ -89,7 +89,7 @@ def evaluate_coco(truth: GroundTruth, results: Results, iou_type: str) -> dict[s
 def evaluate_coco_reference(
     truth: GroundTruth, results: Results, iou_type: str
 ) -> dict[str, float]:
-    """:func:`evaluate_coco` computed by pycocotools; arguments, result and errors are the same."""
+    """Compute :func:`evaluate_coco` by pycocotools; arguments, result and errors are the same."""
     checked = _checked(truth, results, iou_type)
     with contextlib.redirect_stdout(io.StringIO()):
         official = COCO()

@@ -10,7 +10,7 @@ FIXED_PER_CATEGORY = 10_000
 
 
 def best_per_image(detections: Detections, limit: int = LVIS_PER_IMAGE) -> Detections:
-    """The highest-scoring of each image, over all categories; ties keep the file's order.
+    """Return the highest-scoring of each image, over all categories; ties keep the file's order.
 
     Args:
         detections: of any images.
@@ -20,7 +20,7 @@ def best_per_image(detections: Detections, limit: int = LVIS_PER_IMAGE) -> Detec
 
 
 def best_per_category(detections: Detections, limit: int = FIXED_PER_CATEGORY) -> Detections:
-    """The highest-scoring of each category, over all images, with no limit of an image.
+    """Return the highest-scoring of each category, over all images, with no limit of an image.
 
     Dave et al., "Evaluating Large-Vocabulary Object Detectors: The Devil is in the Details", 2021:
     AP_fixed, in which categories do not compete for an image's 300 places.
@@ -29,7 +29,7 @@ def best_per_category(detections: Detections, limit: int = FIXED_PER_CATEGORY) -
 
 
 def with_area(detections: Detections) -> Detections:
-    """Without empty masks and boxes.
+    """Return without empty masks and boxes.
 
     The official code counts them towards the limit and then forgets them; other evaluators call
     them false positives.

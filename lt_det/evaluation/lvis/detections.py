@@ -45,7 +45,7 @@ class Detections:
         return len(self.scores)
 
     def take(self, positions: NDArray[np.int64]) -> "Detections":
-        """Those at some positions, in that order."""
+        """Return those at some positions, in that order."""
         columns: dict[str, Any] = {
             name: None if (column := getattr(self, name)) is None else column[positions]
             for name in ("image_ids", "category_ids", "scores", "boxes", "areas")
@@ -63,7 +63,7 @@ class Detections:
         return np.asarray(self.boxes[:, 2] * self.boxes[:, 3] > 0)
 
     def records(self, first: int = 0, last: int | None = None) -> Iterator[Record]:
-        """LVIS results, one a detection."""
+        """Yield LVIS results, one a detection."""
         last = len(self) if last is None else min(last, len(self))
         part = slice(first, last)
         boxes = None if self.boxes is None else self.boxes[part].tolist()
@@ -85,7 +85,7 @@ class Detections:
         source: str = "results",
         internal_id: Callable[[Any], int | None] = as_id,
     ) -> "Detections":
-        """Columns of LVIS results.
+        """Return columns of LVIS results.
 
         Args:
             records: with ``image_id``, ``category_id``, ``score`` and the needed fields.
@@ -118,7 +118,7 @@ class Detections:
 
     @classmethod
     def concatenate(cls, parts: Sequence["Detections"]) -> "Detections":
-        """One after another; all with the same fields, at least one part."""
+        """Return one after another; all with the same fields, at least one part."""
         columns: dict[str, Any] = {}
         for field in fields(cls):
             values = [getattr(part, field.name) for part in parts]
@@ -186,7 +186,7 @@ def _id_problem(record: Record, ids: tuple[int | None, int | None]) -> str | Non
 
 
 def _plain(value: Any) -> Any:
-    """A Python number, where it is one of numpy's."""
+    """Return A Python number, where it is one of numpy's."""
     return value.item() if isinstance(value, np.generic) else value
 
 

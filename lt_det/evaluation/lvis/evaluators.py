@@ -18,7 +18,7 @@ Evaluator = Callable[[GroundTruth, Results], dict[str, Any]]
 def evaluator_of(
     iou_type: str, *, fixed: bool = False, coco: bool = False, reference: bool = False
 ) -> Evaluator:
-    """The function that scores results.
+    """Return the function that scores results.
 
     Args:
         iou_type: one of :data:`IOU_TYPES`.

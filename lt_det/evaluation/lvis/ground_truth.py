@@ -73,7 +73,7 @@ def normalize_ground_truth(
 
 
 def with_masks(record: Record) -> tuple[Record, int]:
-    """Ground truth for masks: without annotations that have none.
+    """Return ground truth for masks: without annotations that have none.
 
     Their category becomes not exhaustive in their image, so that a mask there is no mistake.
 
@@ -105,7 +105,7 @@ def with_masks(record: Record) -> tuple[Record, int]:
 def with_negatives(
     record: Record, image_ids: NDArray[np.int64], category_ids: NDArray[np.int64]
 ) -> Record:
-    """Ground truth whose exhaustive images list those absent categories that were detected there.
+    """Return ground truth whose exhaustive images list the absent categories detected there.
 
     A category that was not detected in an image needs no list to say that it is absent, so that
     nothing here grows with images times categories.
@@ -173,7 +173,7 @@ class _Kept:
         self.annotations.append({**record, "id": own_id, "area": area, "iscrowd": 0, "ignore": 0})
 
     def notes(self) -> list[str]:
-        """What is to be said of what does not count as it is."""
+        """Return what is to be said of what does not count as it is."""
         texts = {
             "crowd": "{} crowd regions: their category is not exhaustive there",
             "ignored": "{} annotations marked ignore: neither found nor missed",
@@ -203,7 +203,7 @@ def _list_of(image: Record, key: str) -> list[int]:
 
 
 def instance_area(box: list[float], segmentation: Any, size: Sequence[int]) -> float:
-    """Pixels of a mask, or else of its box.
+    """Return pixels of a mask, or else of its box.
 
     Args:
         box: XYWH.

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 
 def instance_weighted_ap(ap_of: Mapping[int, float], weight_of: Mapping[int, float]) -> float:
-    """Mean AP with each category weighted, by its share of the training instances say.
+    """Return mean AP with each category weighted, by its share of the training instances say.
 
     LVIS's AP asks how a detector does on a balanced test; this asks how it does on one as
     long-tailed as its training set (xERM's question: Zhu et al., AAAI 2022).

@@ -71,7 +71,7 @@ class GroundTruth:
         return GroundTruth({**self.record, "categories": categories})
 
     def for_results(self, detections: Detections) -> "GroundTruth":
-        """What these are evaluated against: itself, unless images are exhaustive or lack masks."""
+        """Return what results are evaluated against: itself, or with negatives and without maskless."""
         truth = self if detections.masks is None else self.of_masks
         record = with_negatives(truth.record, detections.image_ids, detections.category_ids)
         return truth if record is truth.record else GroundTruth(record)
@@ -103,7 +103,7 @@ def evaluate_lvis(
     max_detections: int = LVIS_PER_IMAGE,
     per_category: bool = False,
 ) -> dict[str, Any]:
-    """AP and AR as the official lvis package computes them.
+    """Return AP and AR as the official lvis package computes them.
 
     Args:
         ground_truth: of :func:`~lt_det.evaluation.normalize_ground_truth`.
@@ -134,7 +134,7 @@ def evaluate_lvis_fixed(
     *,
     per_category: bool = False,
 ) -> dict[str, Any]:
-    """AP_fixed (Dave et al., 2021): the best 10,000 detections of a category, no limit of an image.
+    """Compute AP_fixed (Dave et al., 2021): the best 10,000 detections of each category.
 
     The metrics are called as :func:`evaluate_lvis` calls them (``AR@300`` included, whose limit
     does not apply). Arguments and errors are the same.
@@ -144,14 +144,14 @@ def evaluate_lvis_fixed(
 
 
 def as_ground_truth(ground_truth: Record | GroundTruth) -> GroundTruth:
-    """Indexed ground truth, as it is or made from the record."""
+    """Return indexed ground truth, as it is or made from the record."""
     return ground_truth if isinstance(ground_truth, GroundTruth) else GroundTruth(ground_truth)
 
 
 def prepare(
     ground_truth: Record | GroundTruth, results: Results, iou_type: str, known: tuple[str, ...]
 ) -> tuple[GroundTruth, Detections]:
-    """The ground truth for some results, and the results as columns; as :func:`check_results`."""
+    """Return the ground truth for results, and these as columns; as :func:`check_results`."""
     truth = as_ground_truth(ground_truth)
     checked = check_results(truth, results, iou_type, known)
     return truth.for_results(checked), checked
@@ -160,7 +160,7 @@ def prepare(
 def check_results(
     truth: GroundTruth, results: Results, iou_type: str, known: tuple[str, ...]
 ) -> Detections:
-    """Results as columns, with what the IoU type needs and nothing else.
+    """Return results as columns, with what the IoU type needs and nothing else.
 
     Boxes go from mask results, for every evaluator would take the box's area as the instance's.
     Masks of any form are compressed RLE of their images' sizes then, and right.
@@ -235,7 +235,7 @@ def _metrics(
 
 
 def group_ap50(precision: np.ndarray, categories: list[Record]) -> dict[str, float]:
-    """Mean precision at IoU 0.5 over each frequency group's categories, in percent.
+    """Return mean precision at IoU 0.5 over each frequency group's categories, in percent.
 
     Args:
         precision: (recalls, categories by ascending id); −1 where there is no ground truth.
@@ -251,7 +251,7 @@ def group_ap50(precision: np.ndarray, categories: list[Record]) -> dict[str, flo
 
 
 def zero_metrics(ground_truth: Record, *, per_category: bool = False) -> dict[str, Any]:
-    """The metrics of a model that detects nothing: 0, and NaN where there is nothing to detect."""
+    """Return the metrics of a model that detects nothing: 0; NaN where nothing is to detect."""
     counted = [a for a in ground_truth["annotations"] if a["area"] < IGNORED_AREA]
     present = {a["category_id"] for a in counted}
     groups = {c["frequency"] for c in ground_truth["categories"] if c["id"] in present}
@@ -274,5 +274,5 @@ def zero_metrics(ground_truth: Record, *, per_category: bool = False) -> dict[st
 
 
 def percent(value: float) -> float:
-    """hotcoco and the official code say −1 for a group with no ground truth."""
+    """Return hotcoco and the official code say −1 for a group with no ground truth."""
     return math.nan if value < 0 else 100 * float(value)

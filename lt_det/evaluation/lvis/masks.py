@@ -69,7 +69,7 @@ def _first_problem(
 
 
 def _areas(masks: list[Any], sizes: Sequence[list[int]]) -> NDArray[Any] | None:
-    """Pixels of each, or ``None`` where some mask is wrong or has another form.
+    """Return pixels of each, or ``None`` where some mask is wrong or has another form.
 
     hotcoco refuses what is no RLE and what is longer than its image, but fills up what is
     shorter, as a text that was cut off is.
@@ -90,7 +90,7 @@ def _areas(masks: list[Any], sizes: Sequence[list[int]]) -> NDArray[Any] | None:
 def _lengths(
     texts: list[str], codes: NDArray[np.uint8], areas: NDArray[Any]
 ) -> NDArray[np.int64] | None:
-    """The sum of each RLE's runs c0, c1, …, at the speed of compiled code.
+    """Return the sum of each RLE's runs c0, c1, …, at the speed of compiled code.
 
     An area is the sum of the odd runs. With a run of no pixel put before them, it is that of the
     even ones; and as each run is written as the difference to the run before the last, but the
@@ -122,7 +122,7 @@ def _lengths(
 
 
 def _compressed(segmentation: Any, size: list[int], where: str) -> dict[str, Any]:
-    """One mask, whatever its form; compressed counts are as they were given.
+    """Return one mask, whatever its form; compressed counts are as they were given.
 
     Raises:
         DataError: it has no such form, or another image's size.

@@ -37,7 +37,7 @@ def match(truth: "GroundTruth", detections: Detections, *, lvis_style: bool) -> 
 def _match_masks(
     truth: "GroundTruth", detections: Detections, lvis_style: bool
 ) -> hotcoco.COCOeval:
-    """Some images at a time: never every detection as a record."""
+    """Return some images at a time: never every detection as a record."""
     stream = hotcoco.StreamingEval(
         truth.record["categories"], iou_type="segm", lvis_style=lvis_style
     )

@@ -21,7 +21,7 @@ def evaluate_lvis_reference(
     *,
     max_detections: int = LVIS_PER_IMAGE,
 ) -> dict[str, float]:
-    """:func:`~lt_det.evaluation.evaluate_lvis` computed by the lvis package; some 50 times slower.
+    """Compute :func:`~lt_det.evaluation.evaluate_lvis` by the lvis package; 50 times slower.
 
     Arguments, result and errors are those of ``evaluate_lvis``. Limits and empty detections are the
     official code's own business here.
@@ -33,7 +33,7 @@ def evaluate_lvis_reference(
 def evaluate_lvis_fixed_reference(
     ground_truth: Record | GroundTruth, results: Results, iou_type: str
 ) -> dict[str, float]:
-    """:func:`~lt_det.evaluation.evaluate_lvis_fixed` computed by the lvis package."""
+    """Return :func:`~lt_det.evaluation.evaluate_lvis_fixed` computed by the lvis package."""
     truth, checked = prepare(ground_truth, results, iou_type, ("bbox", "segm"))
     return _official_metrics(truth, best_per_category(checked), iou_type, _NO_LIMIT)
 

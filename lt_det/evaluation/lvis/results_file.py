@@ -41,10 +41,10 @@ class ImageIds(Protocol):
         """As above."""
 
     def internal(self, original: Any) -> int | None:
-        """The id inside lt_det; ``None`` for no such image."""
+        """Return the id inside lt_det; ``None`` for no such image."""
 
     def original(self, internal: int) -> int | str:
-        """The file's own id."""
+        """Return the file's own id."""
 
 
 def read_results(
@@ -89,7 +89,7 @@ def read_results(
 def _read_fast(
     path: str, needed: tuple[str, ...], ids: ImageIds | None, only: Collection[int] | None
 ) -> Detections | None:
-    """``None`` where anything is not in the usual form."""
+    """Return ``None`` where anything is not in the usual form."""
     selected = ["image_id", "category_id", "score"]
     types = {name: _TYPES[name] for name in (*selected, *needed)}
     if ids is not None:
@@ -160,7 +160,7 @@ def _integers(values: NDArray[np.float64]) -> NDArray[np.int64] | None:
 
 
 def _mapped(texts: NDArray[Any], ids: ImageIds) -> NDArray[np.int64] | None:
-    """The ground truth's ids of texts as a file has them; each is looked up once."""
+    """Return the ground truth's ids of texts as a file has them; each is looked up once."""
     internal = {text: ids.internal(text) for text in set(texts)}
     if None in internal.values():
         return None
