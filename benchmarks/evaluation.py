@@ -33,26 +33,26 @@ def make_files(folder: Path, num_images: int, per_image: int) -> None:
         results.write("[")
         for image_id in range(1, num_images + 1):
             count = max(1, int(rng.poisson(ANNOTATIONS_AN_IMAGE)))
-            own = rng.zipf(1.3, count).clip(max=NUM_CATEGORIES)
+            drawn_classes = rng.zipf(1.3, count).clip(max=NUM_CATEGORIES)
             absent = rng.choice(NUM_CATEGORIES, 30, replace=False) + 1
             images.append(
                 {
                     **{"id": image_id, "width": 640, "height": 480},
-                    "neg_category_ids": sorted(set(absent.tolist()) - set(own.tolist())),
-                    "not_exhaustive_category_ids": own[:1].tolist(),
+                    "neg_category_ids": sorted(set(absent.tolist()) - set(drawn_classes.tolist())),
+                    "not_exhaustive_category_ids": drawn_classes[:1].tolist(),
                 }
             )
             boxes = np.concatenate(
                 [400 * rng.random((count, 2)), 8 + 90 * rng.random((count, 2))], 1
             )
-            for category, box in zip(own.tolist(), boxes.tolist(), strict=True):
+            for category, box in zip(drawn_classes.tolist(), boxes.tolist(), strict=True):
                 annotations.append(
                     {
                         **{"id": len(annotations) + 1, "image_id": image_id, "iscrowd": 0},
                         **{"category_id": category, "bbox": box, "area": box[2] * box[3]},
                     }
                 )
-            records = _results(rng, image_id, own, boxes, per_image)
+            records = _results(rng, image_id, drawn_classes, boxes, per_image)
             results.write((", " if image_id > 1 else "") + json.dumps(records)[1:-1])
         results.write("]")
     truth = {"images": images, "annotations": annotations, "categories": categories}

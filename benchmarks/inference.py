@@ -33,7 +33,7 @@ SWEPT = [0.5, 1.0, 1.5, 2.0]
 
 def build(args: argparse.Namespace) -> Any:
     """A model of the vocabulary with reproducible weights whose probabilities are spread."""
-    method, plain = VARIANTS[args.variant]
+    method, is_linear = VARIANTS[args.variant]
     cfg = get_cfg()
     add_lt_config(cfg)
     cfg.merge_from_file(str(ROOT / "configs/lvis_v0.5" / CONFIGS[args.model].format(method)))
@@ -43,7 +43,7 @@ def build(args: argparse.Namespace) -> Any:
     cfg.MODEL.RPN.POST_NMS_TOPK_TEST = args.proposals
     cfg.TEST.DETECTIONS_PER_IMAGE = 300
     cfg.MODEL.LT.TDE.ENABLED = args.variant in ("tde", "sweep")
-    if plain:
+    if is_linear:
         cascade = args.model == "cascade"
         cfg.MODEL.ROI_HEADS.NAME = "CascadeROIHeads" if cascade else "StandardROIHeads"
         cfg.MODEL.ROI_MASK_HEAD.NAME = "MaskRCNNConvUpsampleHead"
@@ -100,9 +100,9 @@ def _center(model: Any, layers: list[Any]) -> None:
     ]
     for layer in layers:  # each from what the one before it makes of the image
         model([{"image": image((256, 256)), "height": 256, "width": 256}])
-        found = seen[layer]
-        layer.weight /= found.std()
-        layer.bias -= found.mean(0) / found.std()
+        feature_map = seen[layer]
+        layer.weight /= feature_map.std()
+        layer.bias -= feature_map.mean(0) / feature_map.std()
     for hook in hooks:
         hook.remove()
 
@@ -125,9 +125,9 @@ def main(args: argparse.Namespace) -> None:
     def timed(x: torch.Tensor) -> Any:
         nonlocal in_backbone
         started = time.perf_counter()
-        found = real(x)
+        output = real(x)
         in_backbone += time.perf_counter() - started
-        return found
+        return output
 
     model.backbone.forward = timed
     spent: list[float] = []
@@ -136,17 +136,17 @@ def main(args: argparse.Namespace) -> None:
     def detect() -> Any:
         nonlocal in_backbone
         in_backbone, started = 0.0, time.perf_counter()
-        found = tested(inputs)
+        output = tested(inputs)
         spent.append(time.perf_counter() - started - in_backbone)
-        return found
+        return output
 
     before = reset_peak()
     (answer,) = detect()
     beyond = peak() - before
     for _ in range(args.repeats):
         detect()
-    own = answer["instances"]
-    instances = own.of(0) if args.variant == "sweep" else own
+    detected = answer["instances"]
+    instances = detected.of(0) if args.variant == "sweep" else detected
     if args.save:
         np.savez(
             args.save,
@@ -161,16 +161,16 @@ def main(args: argparse.Namespace) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """What to detect with, and in what."""
-    found = argparse.ArgumentParser()
-    found.add_argument("--model", choices=CONFIGS, default="cascade")
-    found.add_argument("--variant", choices=VARIANTS, default="linear")
-    found.add_argument("--classes", type=int, default=1230)
-    found.add_argument("--proposals", type=int, default=300)
-    found.add_argument("--size", type=_size, default=(480, 640), metavar="HxW")
-    found.add_argument("--repeats", type=int, default=3)
-    found.add_argument("--device", default="cpu")
-    found.add_argument("--save", type=Path)
-    return found
+    made = argparse.ArgumentParser()
+    made.add_argument("--model", choices=CONFIGS, default="cascade")
+    made.add_argument("--variant", choices=VARIANTS, default="linear")
+    made.add_argument("--classes", type=int, default=1230)
+    made.add_argument("--proposals", type=int, default=300)
+    made.add_argument("--size", type=_size, default=(480, 640), metavar="HxW")
+    made.add_argument("--repeats", type=int, default=3)
+    made.add_argument("--device", default="cpu")
+    made.add_argument("--save", type=Path)
+    return made
 
 
 def _size(text: str) -> tuple[int, int]:

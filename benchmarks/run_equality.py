@@ -14,30 +14,30 @@ from lt_det.engine.metrics_log import TIMES
 VARYING = TIMES | {"size", "run", "source"}
 
 
-def differences(one: Path, two: Path) -> list[str]:
+def differences(first: Path, second: Path) -> list[str]:
     """What differs between two OUTPUT_DIRs, in words; nothing where they are equal.
 
     Weights, head directions, optimizer, scheduler, the event log with what it looks back on, and
     the results are compared; times and the folders' names are not.
     """
-    found = []
+    differing = []
     states = [
         torch.load(folder / "model_final.pth", map_location="cpu", weights_only=True)
-        for folder in (one, two)
+        for folder in (first, second)
     ]
-    found += [f"model_final.pth{where}" for where in _unequal(*states)]
-    logs = [event_log(folder) for folder in (one, two)]
+    differing += [f"model_final.pth{where}" for where in _unequal(*states)]
+    logs = [event_log(folder) for folder in (first, second)]
     if len(logs[0]) != len(logs[1]):
-        found.append(f"metrics.json: {len(logs[0])} and {len(logs[1])} lines")
+        differing.append(f"metrics.json: {len(logs[0])} and {len(logs[1])} lines")
     for mine, its in zip(*logs, strict=False):
-        found += [
+        differing += [
             f"metrics.json: iteration {mine['iteration']}{where}" for where in _unequal(mine, its)
         ]
     texts = [(f / "results.json").read_text(encoding="utf-8").replace(str(f), "")
-             for f in (one, two)]  # fmt: skip
+             for f in (first, second)]  # fmt: skip
     if texts[0] != texts[1]:
-        found.append("results.json")
-    return found
+        differing.append("results.json")
+    return differing
 
 
 def event_log(folder: Path) -> list[dict[str, Any]]:
@@ -46,24 +46,24 @@ def event_log(folder: Path) -> list[dict[str, Any]]:
     return [{k: v for k, v in line.items() if k not in VARYING} for line in lines]
 
 
-def _unequal(one: Any, two: Any, path: str = "") -> list[str]:
-    if type(one) is not type(two):
+def _unequal(first: Any, second: Any, path: str = "") -> list[str]:
+    if type(first) is not type(second):
         return [path]
-    if isinstance(one, dict):
-        keys = (one.keys() | two.keys()) - VARYING
-        if one.keys() - VARYING != two.keys() - VARYING:
+    if isinstance(first, dict):
+        keys = (first.keys() | second.keys()) - VARYING
+        if first.keys() - VARYING != second.keys() - VARYING:
             return [f"{path}: other keys"]
         return [
             w
             for key in sorted(keys, key=str)
-            for w in _unequal(one[key], two[key], f"{path}/{key}")
+            for w in _unequal(first[key], second[key], f"{path}/{key}")
         ]
-    if isinstance(one, list | tuple):
-        if len(one) != len(two):
-            return [f"{path}: {len(one)} and {len(two)} items"]
-        pairs = enumerate(zip(one, two, strict=True))
+    if isinstance(first, list | tuple):
+        if len(first) != len(second):
+            return [f"{path}: {len(first)} and {len(second)} items"]
+        pairs = enumerate(zip(first, second, strict=True))
         return [where for i, pair in pairs for where in _unequal(*pair, f"{path}/{i}")]
-    if isinstance(one, Tensor):
-        return [] if torch.equal(one, two) else [path]
-    both_nan = one != one and two != two
-    return [] if one == two or both_nan else [path]
+    if isinstance(first, Tensor):
+        return [] if torch.equal(first, second) else [path]
+    both_nan = first != first and second != second
+    return [] if first == second or both_nan else [path]

@@ -112,8 +112,8 @@ def weights(run: Run) -> str:
 
 def read_results(run: Run) -> Results:
     """What a run has measured. Raises FileNotFoundError where it has not."""
-    found: Results = json.loads((run.folder / "results.json").read_text(encoding="utf-8"))
-    return found
+    results: Results = json.loads((run.folder / "results.json").read_text(encoding="utf-8"))
+    return results
 
 
 def on_all_images(results: Results) -> dict[str, dict[str, Any]]:
@@ -134,17 +134,19 @@ def best_parameter(results: Results, key: str, test: str | None = None) -> float
     Raises:
         ValueError: none was swept.
     """
-    found = (
+    metrics_by_name = (
         on_all_images(results)
         if test is None
         else {method: tests[test] for method, tests in results.items()}
     )
-    swept = {f["parameter"][key]: f["top1"] for f in found.values() if key in f["parameter"]}
+    swept = {
+        f["parameter"][key]: f["top1"] for f in metrics_by_name.values() if key in f["parameter"]
+    }
     if not swept:
         raise ValueError(f"no {key} was swept")
     if key in _OFF_AT_ZERO:
-        plain = ((0.0, f["top1"]) for f in found.values() if not f["parameter"])
-        swept = {**dict(plain), **swept}
+        without_method = ((0.0, f["top1"]) for f in metrics_by_name.values() if not f["parameter"])
+        swept = {**dict(without_method), **swept}
     return float(max(swept, key=lambda value: swept[value]))
 
 
@@ -241,9 +243,9 @@ def compare(study: Study, seed: int, chosen: dict[str, Any]) -> Results:
             f"{method}_seed{seed}",
             study.epochs if method.startswith("xerm") else 0,
             seed,
-            *own,
+            *method_options,
         )
-        for method, own in options.items()
+        for method, method_options in options.items()
     }
     study.finish(list(second.values()))
     of_te = study.evaluation(te, "tde", "TEST.TDE_ALPHAS", f"[{alpha}]")

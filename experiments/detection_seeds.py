@@ -56,7 +56,7 @@ def at_alpha(study: Study, alpha: float) -> Study:
         "TDE without exemption": f"{tde} without exemption",
         "TDE with exemption": f"{tde} with exemption",
     }
-    return {shown: study[own] for shown, own in names.items()}
+    return {shown: study[name] for shown, name in names.items()}
 
 
 def mean_and_spread(values: list[float]) -> str:

@@ -32,15 +32,15 @@ def make_record(arguments: tuple[str, ...], folder: Path) -> Record:
         ns, …]}}``. A file is known by size and time; a folder by those of the files in it, and of
         what a config's values name likewise.
     """
-    own = os.path.realpath(folder)
+    real_folder = os.path.realpath(folder)
     configs: dict[str, str] = {}
     inputs: dict[str, list[Any]] = {}
     # Relative and absolute paths of the same place are the same argument.
     shown = [os.path.realpath(a) if os.path.exists(a) else a for a in arguments]
-    shown = ["OUTPUT_DIR" if os.path.realpath(a) == own else a for a in shown]
+    shown = ["OUTPUT_DIR" if os.path.realpath(a) == real_folder else a for a in shown]
     for argument in arguments:
         path = os.path.realpath(argument)
-        if not os.path.exists(argument) or path == own:
+        if not os.path.exists(argument) or path == real_folder:
             continue
         if path.endswith((".yaml", ".yml")) and os.path.isfile(path):
             settings = CfgNode.load_yaml_with_base(path)
@@ -77,10 +77,10 @@ def difference(earlier: Record | None, now: Record) -> str:
 def read_run_record(folder: Path) -> Record | None:
     """Read the record of a run's folder; ``None`` where there is none, or none that is whole."""
     try:
-        found = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        record = json.loads((folder / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
+    return record if isinstance(record, dict) else None
 
 
 def write_run_record(folder: Path, record: Record, *, finished: bool) -> None:

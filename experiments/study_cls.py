@@ -63,8 +63,8 @@ def run_grid(study: Study, args: argparse.Namespace) -> None:
 
 def run_weighting(study: Study, args: argparse.Namespace) -> None:
     """xERM's exponent and constant weights."""
-    found = weighting(study, args.teacher, args.alpha, args.exponents, args.weights)
-    _write(study, "weighting", *found)
+    results = weighting(study, args.teacher, args.alpha, args.exponents, args.weights)
+    _write(study, "weighting", *results)
 
 
 def run_features(study: Study, args: argparse.Namespace) -> None:
@@ -99,28 +99,28 @@ def parser() -> argparse.ArgumentParser:
     shared.add_argument("--jobs", type=int, default=1, help="runs at a time; they share the cores")
     shared.add_argument("--compile", action="store_true", help="needs a C++ compiler on the CPU")
     commands = top.add_subparsers(required=True)
-    one = commands.add_parser("compare", parents=[shared])
-    one.add_argument("--seeds", type=int, nargs="+", default=[1])
-    one.add_argument(
+    command = commands.add_parser("compare", parents=[shared])
+    command.add_argument("--seeds", type=int, nargs="+", default=[1])
+    command.add_argument(
         "--variants", nargs="+", choices=XERM_VARIANTS, default=list(XERM_VARIANTS), help="of xERM"
     )
-    one.set_defaults(study=run_compare)
-    one = commands.add_parser("grid", parents=[shared])
-    one.add_argument("--heads", type=int, nargs="+", default=[1, 2, 4])
-    one.add_argument("--temperatures", type=float, nargs="+", default=[8, 16, 32])
-    one.add_argument("--offsets", type=float, nargs="+", default=[1 / 64, 1 / 32, 1 / 16])
-    one.set_defaults(study=run_grid)
-    one = commands.add_parser("weighting", parents=[shared])
-    one.add_argument("--teacher", required=True)
-    one.add_argument("--alpha", type=float, default=1.0)
-    one.add_argument("--exponents", type=float, nargs="*", default=[-2, -1, 0, 1, 2, 4])
-    one.add_argument("--weights", type=float, nargs="*", default=[0, 0.25, 0.5, 0.75, 1])
-    one.set_defaults(study=run_weighting)
-    one = commands.add_parser("features", parents=[shared])
-    one.add_argument(
+    command.set_defaults(study=run_compare)
+    command = commands.add_parser("grid", parents=[shared])
+    command.add_argument("--heads", type=int, nargs="+", default=[1, 2, 4])
+    command.add_argument("--temperatures", type=float, nargs="+", default=[8, 16, 32])
+    command.add_argument("--offsets", type=float, nargs="+", default=[1 / 64, 1 / 32, 1 / 16])
+    command.set_defaults(study=run_grid)
+    command = commands.add_parser("weighting", parents=[shared])
+    command.add_argument("--teacher", required=True)
+    command.add_argument("--alpha", type=float, default=1.0)
+    command.add_argument("--exponents", type=float, nargs="*", default=[-2, -1, 0, 1, 2, 4])
+    command.add_argument("--weights", type=float, nargs="*", default=[0, 0.25, 0.5, 0.75, 1])
+    command.set_defaults(study=run_weighting)
+    command = commands.add_parser("features", parents=[shared])
+    command.add_argument(
         "--checkpoints", nargs="+", type=named_file, required=True, metavar="NAME=FILE"
     )
-    one.set_defaults(study=run_features)
+    command.set_defaults(study=run_features)
     return top
 
 

@@ -50,3 +50,45 @@ def test_warnings_from_lt_det_are_errors():
             warnings.warn_explicit("ours", UserWarning, "file.py", 1, module=module)
     with pytest.warns(UserWarning, match="theirs"):
         warnings.warn_explicit("theirs", UserWarning, "file.py", 1, module="elsewhere")
+
+
+# Words that say nothing of what they name.
+EMPTY_WORDS = {"found", "own", "one", "plain"}
+
+
+def _sources(root):
+    for folder in ("lt_det", "tools", "examples", "experiments", "benchmarks"):
+        for path in root.glob(f"{folder}/**/*.py"):
+            yield path, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_variables_are_called_what_they_are(root):
+    empty = [
+        f"{path}:{node.lineno}"
+        for path, tree in _sources(root)
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Name) and node.id in EMPTY_WORDS)
+        or (isinstance(node, ast.arg) and node.arg in EMPTY_WORDS)
+    ]
+    assert empty == []
+
+
+def test_docstrings_of_functions_are_sentences(root):
+    """Their first word does something: no "The …" and no "What …" where a verb belongs."""
+    nouns = ("The ", "What ", "A ", "An ", "All ", "Which ", "How ", "Of ", "Its ")
+    first_lines = [
+        (f"{path}:{node.lineno}", (ast.get_docstring(node) or "").split("\n")[0])
+        for path, tree in _sources(root)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+        if not any("property" in ast.unparse(d) for d in node.decorator_list)
+    ]
+    assert [(where, line) for where, line in first_lines if line.startswith(nouns)] == []
+
+
+def test_no_ignored_types_where_a_seam_is(root):
+    for name in ("modeling/roi_heads.py", "modeling/box_predictor.py", "modeling/teacher.py"):
+        assert "type: ignore" not in (root / "lt_det/detection" / name).read_text()
+    for folder in ("core/losses", "core/post_hoc", "classification/methods"):
+        for path in (root / "lt_det" / folder).glob("*.py"):
+            assert "type: ignore" not in path.read_text(), path

@@ -28,20 +28,20 @@ def inference(folder: Path, full: bool) -> list[Row]:
     shared: dict[str, Any] = {"size": "800x1067", "proposals": 1000} if full else {}
     rows: list[Row] = []
     for model in ("cascade", "mask_rcnn"):
-        found = {}
+        measured = {}
         for variant in ("detectron2", "linear", "te", "sweep"):
             file = folder / f"{model}_{variant}.npz"
-            found[variant] = in_its_own_process(
+            measured[variant] = in_its_own_process(
                 "inference", model=model, variant=variant, save=file, **shared
             )
-        theirs, ours = found["detectron2"], found["linear"]
+        theirs, ours = measured["detectron2"], measured["linear"]
         rows += [
             (f"{model}: time, lt_det / Detectron2", ours["seconds"] / theirs["seconds"], "≤ 0.5"),
             (f"{model}: memory, lt_det / Detectron2", ours["mib"] / theirs["mib"], "≤ 0.33"),
             (f"{model}: largest difference of scores", _difference(folder, model), "≤ 1e-6"),
             (
                 f"{model}: time, four α / one",
-                found["sweep"]["seconds"] / found["te"]["seconds"],
+                measured["sweep"]["seconds"] / measured["te"]["seconds"],
                 "≤ 1.2",
             ),
         ]
@@ -62,9 +62,13 @@ def _difference(folder: Path, model: str) -> float:
 def tde(folder: Path, full: bool) -> list[Row]:
     """What TDE adds to the same head without it, and to a linear one."""
     shared = {"size": "800x1067", "proposals": 1000} if full else {}
-    found = in_its_own_process("tde", **shared)
+    measured = in_its_own_process("tde", **shared)
     return [
-        (f"{what}, {name} / {other}", found[f"{work}_tde"] / found[f"{work}_{other_key}"], wanted)
+        (
+            f"{what}, {name} / {other}",
+            measured[f"{work}_tde"] / measured[f"{work}_{other_key}"],
+            wanted,
+        )
         for work, what, name in (
             ("training", "training step", "TDE"),
             ("inference", "proposals to probabilities", "exempted TDE"),

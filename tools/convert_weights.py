@@ -36,11 +36,11 @@ def main() -> None:
     classification = "classification" in Path(args.config_file).resolve().parts
     cfg = default_config(classification=classification)
     merge_config(cfg, args.config_file, args.opts)
-    found = convert_published(args.published)
-    found.check_config(cfg)
-    for theirs, ours in found.renamed:
+    published = convert_published(args.published)
+    published.check_config(cfg)
+    for theirs, ours in published.renamed:
         print(f"{theirs} -> {ours}")
-    for theirs, why in found.left_out:
+    for theirs, why in published.left_out:
         print(f"{theirs} left out: {why}")
     if classification:
         cfg.MODEL.LT.XERM.ENABLED = False
@@ -49,13 +49,13 @@ def main() -> None:
         cfg.MODEL.WEIGHTS = ""
         model = build_detector(cfg)
     with whole_file(args.ours, "wb") as file:
-        torch.save({"model": found.weights, "__author__": args.published}, file)
+        torch.save({"model": published.weights, "__author__": args.published}, file)
     try:
         LTCheckpointer(model, complete=True).load(str(args.ours))
     except UserError:
         args.ours.unlink()
         raise
-    print(f"{len(found.renamed)} tensors, {len(found.left_out)} left out: {args.ours}")
+    print(f"{len(published.renamed)} tensors, {len(published.left_out)} left out: {args.ours}")
 
 
 if __name__ == "__main__":

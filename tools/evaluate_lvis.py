@@ -34,25 +34,29 @@ _ADVICE = "give --train TRAIN.json, from which frequency groups are derived"
 
 def read_ground_truth(args: argparse.Namespace) -> AnnotationSet:
     """Checked; frequency groups from the training file where it has none."""
-    found = read_annotations(args.gt, ".", check_images=False, derive_area=args.derive_area)
+    annotation_set = read_annotations(
+        args.gt, ".", check_images=False, derive_area=args.derive_area
+    )
     if args.train:
-        found = with_frequencies(found, read_annotations(args.train, ".", check_images=False))
-    return found
+        annotation_set = with_frequencies(
+            annotation_set, read_annotations(args.train, ".", check_images=False)
+        )
+    return annotation_set
 
 
-def protocol_of(found: AnnotationSet, args: argparse.Namespace) -> str:
+def protocol_of(annotation_set: AnnotationSet, args: argparse.Namespace) -> str:
     """LVIS's where every category has a frequency, COCO's where none has and images are exhaustive.
 
     Raises:
         DataError: some categories have one; or images list what is absent, as LVIS's do, or what
             is asked for is LVIS's alone, and no category has one.
     """
-    without = [c["id"] for c in found.categories if "frequency" not in c]
+    without = [c["id"] for c in annotation_set.categories if "frequency" not in c]
     if not without:
         return "fixed" if args.fixed else "lvis"
-    if len(without) < found.num_classes:
+    if len(without) < annotation_set.num_classes:
         raise DataError(f"{args.gt}: category {without[0]}: has no frequency; {_ADVICE}")
-    lists = sum("neg_category_ids" in image for image in found.images.values())
+    lists = sum("neg_category_ids" in image for image in annotation_set.images.values())
     if lists:
         raise DataError(
             f"{args.gt}: {lists} images have neg_category_ids, as LVIS's have, but no category has "
@@ -71,14 +75,18 @@ def protocol_of(found: AnnotationSet, args: argparse.Namespace) -> str:
     return "coco"
 
 
-def normalized(found: AnnotationSet, protocol: str) -> GroundTruth:
+def normalized(annotation_set: AnnotationSet, protocol: str) -> GroundTruth:
     """As the protocol has it."""
-    parts = list(found.images.values()), found.annotations, found.categories
+    parts = (
+        list(annotation_set.images.values()),
+        annotation_set.annotations,
+        annotation_set.categories,
+    )
     if protocol == "coco":
         return coco_ground_truth(*parts)
     record, notes = normalize_ground_truth(*parts)
     for note in notes:
-        logger.info("%s: %s", found.json_file, note)
+        logger.info("%s: %s", annotation_set.json_file, note)
     return GroundTruth(record)
 
 
@@ -87,13 +95,13 @@ def main(args: argparse.Namespace) -> None:
     started = time.monotonic()
     # Refuses before anything is read what can be refused then.
     evaluator_of(args.iou_type, fixed=args.fixed, reference=args.reference)
-    found = read_ground_truth(args)
-    protocol = protocol_of(found, args)
-    results = read_results(args.results, [FIELD_OF[args.iou_type]], found.ids)
+    annotation_set = read_ground_truth(args)
+    protocol = protocol_of(annotation_set, args)
+    results = read_results(args.results, [FIELD_OF[args.iou_type]], annotation_set.ids)
     logger.info("%s: %d detections; scoring", args.results, len(results))
     coco = protocol == "coco"
     evaluate = evaluator_of(args.iou_type, fixed=args.fixed, coco=coco, reference=args.reference)
-    metrics = evaluate(normalized(found, protocol), results)
+    metrics = evaluate(normalized(annotation_set, protocol), results)
     beside = Path(args.results).with_suffix(f".{args.iou_type}.{protocol}.json")
     output = args.output or beside
     head = {"gt": args.gt, "results": args.results, "iou_type": args.iou_type, "protocol": protocol}
@@ -104,26 +112,26 @@ def main(args: argparse.Namespace) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """What to score, and how."""
-    found = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    found.add_argument("--gt", required=True, metavar="FILE", help="LVIS or COCO annotations")
-    found.add_argument("--results", required=True, metavar="FILE", help="LVIS or COCO results")
-    found.add_argument("--iou-type", required=True, choices=IOU_TYPES)
-    found.add_argument(
+    made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    made.add_argument("--gt", required=True, metavar="FILE", help="LVIS or COCO annotations")
+    made.add_argument("--results", required=True, metavar="FILE", help="LVIS or COCO results")
+    made.add_argument("--iou-type", required=True, choices=IOU_TYPES)
+    made.add_argument(
         "--fixed",
         action="store_true",
         help="AP_fixed: the best 10,000 of a category",
     )
-    found.add_argument("--reference", action="store_true", help="by the official package, slowly")
-    found.add_argument(
+    made.add_argument("--reference", action="store_true", help="by the official package, slowly")
+    made.add_argument(
         "--train", default="", metavar="FILE", help="training annotations, for frequency groups"
     )
-    found.add_argument(
+    made.add_argument(
         "--derive-area",
         action="store_true",
         help="take the area of mask or box where an annotation's area is 0",
     )
-    found.add_argument("--output", type=Path, metavar="FILE", help="default: beside the results")
-    return found
+    made.add_argument("--output", type=Path, metavar="FILE", help="default: beside the results")
+    return made
 
 
 if __name__ == "__main__":

@@ -48,16 +48,16 @@ def interrupted(args: argparse.Namespace) -> dict[str, Any]:
     """Kill and resume both; prints the table."""
     jobs = job("detector", "train_net.py", DETECTOR), job("classifier", "train_cls.py", CLASSIFIER)
     rows, metrics = [], {}
-    for one in jobs:
-        found = interrupt(one, args.output / one.name, args.kills, args.seed)
-        metrics[one.name] = {
-            "kills": dict(found.kills),
-            "starts": found.starts,
-            "different": found.different,
+    for each in jobs:
+        outcome = interrupt(each, args.output / each.name, args.kills, args.seed)
+        metrics[each.name] = {
+            "kills": dict(outcome.kills),
+            "starts": outcome.starts,
+            "different": outcome.different,
         }
-        by_kind = [str(found.kills[kind]) for kind in ("moment", "writing", "full disk")]
-        equal = "yes" if not found.different else f"no: {found.different[0]}"
-        rows.append([one.name, str(found.starts), *by_kind, equal])
+        by_kind = [str(outcome.kills[kind]) for kind in ("moment", "writing", "full disk")]
+        equal = "yes" if not outcome.different else f"no: {outcome.different[0]}"
+        rows.append([each.name, str(outcome.starts), *by_kind, equal])
     header = ["", "starts", "killed at random", "while writing", "disk full", "same to the bit"]
     print(markdown_table(header, rows))
     return metrics
@@ -69,10 +69,10 @@ def long_run(args: argparse.Namespace) -> dict[str, Any]:
     watched = job("long run", "train_net.py", (*DETECTOR, *options))
     samples = watch(watched, args.output / "long_run")
     draw(samples, args.output / "long_run.png")
-    found = growth(samples, args.iterations)
+    grown = growth(samples, args.iterations)
     header = ["what a run holds", f"over {args.iterations} iterations"]
-    print(markdown_table(header, [[k, f"{v:.3g}"] for k, v in found.items()]))
-    return {**found, "iterations": args.iterations, "samples": as_records(samples)}
+    print(markdown_table(header, [[k, f"{v:.3g}"] for k, v in grown.items()]))
+    return {**grown, "iterations": args.iterations, "samples": as_records(samples)}
 
 
 def main() -> None:
@@ -88,7 +88,7 @@ def main() -> None:
     if args.kills:
         metrics = interrupted(args)
         save_json(metrics, args.output / "interrupted.json", indent=1)
-        failed = any(found["different"] for found in metrics.values())
+        failed = any(outcome["different"] for outcome in metrics.values())
     if args.iterations:
         metrics = long_run(args)
         save_json(metrics, args.output / "long_run.json", indent=1)

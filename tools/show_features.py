@@ -91,15 +91,15 @@ def parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--models", nargs="+", type=named_file, required=True, metavar="NAME=FILE")
     shared.add_argument("--output", type=Path, required=True, metavar="PNG")
-    one = commands.add_parser("tsne", parents=[shared])
-    one.add_argument("--classes", type=int, default=4, help="of each shot group")
-    one.set_defaults(main=tsne)
-    one = commands.add_parser("cam", parents=[shared])
-    one.add_argument("--images", "--pictures", nargs="+", required=True, metavar="FILE")
-    one.add_argument(
+    command = commands.add_parser("tsne", parents=[shared])
+    command.add_argument("--classes", type=int, default=4, help="of each shot group")
+    command.set_defaults(main=tsne)
+    command = commands.add_parser("cam", parents=[shared])
+    command.add_argument("--images", "--pictures", nargs="+", required=True, metavar="FILE")
+    command.add_argument(
         "--alpha", type=float, help="of TDE, where the config enables it; left out: the config's"
     )
-    one.set_defaults(main=cam)
+    command.set_defaults(main=cam)
     return top
 
 

@@ -64,8 +64,8 @@ class ImageBackbone(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Turn images into features (N, D)."""
-        found: Tensor = self.body(images)
-        return found if found.ndim == 2 else found.mean(dim=(2, 3))
+        features: Tensor = self.body(images)
+        return features if features.ndim == 2 else features.mean(dim=(2, 3))
 
 
 BACKBONES: NameTable[Callable[[], ImageBackbone]] = NameTable("backbone")
@@ -128,19 +128,19 @@ def _load(body: nn.Module, weights: str, name: str) -> None:
     if not Path(weights).is_file():
         raise WeightsError(f"MODEL.CLASSIFICATION.BACKBONE_WEIGHTS: no such file: {weights}")
     state = load_tensors(weights)
-    own = body.state_dict()
-    missing = sorted(set(own) - set(state))
+    needed = body.state_dict()
+    missing = sorted(set(needed) - set(state))
     if missing:
         raise WeightsError(
             f"{weights}: lacks {missing[0]} and {len(missing) - 1} more of {name}'s tensors"
         )
-    for key, tensor in own.items():
+    for key, tensor in needed.items():
         if state[key].shape != tensor.shape:
             raise WeightsError(
                 f"{weights}: {key} has shape {tuple(state[key].shape)}, {name} needs "
                 f"{tuple(tensor.shape)}"
             )
-    body.load_state_dict({key: state[key] for key in own})
+    body.load_state_dict({key: state[key] for key in needed})
 
 
 class CifarResNet(nn.Sequential):

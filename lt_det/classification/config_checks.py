@@ -78,7 +78,7 @@ def _check_numbers(cfg: CfgNode) -> None:
             raise ConfigError(f"{key}: must not be negative, got {value_of(cfg, key)}")
     for key in _LISTS_OF_NUMBERS:
         values = value_of(cfg, key)
-        if not all(type(one) in (int, float) and math.isfinite(one) for one in values):
+        if not all(type(value) in (int, float) and math.isfinite(value) for value in values):
             raise ConfigError(f"{key}: must be numbers, got {values}")
     images = cfg.DATASETS.CLASSIFICATION
     if not 1 <= images.IMBALANCE < math.inf:

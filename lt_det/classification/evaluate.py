@@ -45,13 +45,13 @@ def test_distributions(
     """
     counts = torch.bincount(labels, minlength=len(rank_order))
     whole = "balanced" if len(set(counts.tolist())) == 1 else "full"
-    found = {whole: torch.arange(len(labels))}
+    positions = {whole: torch.arange(len(labels))}
     for imbalance in imbalances:
         orders = {"": rank_order, "_reversed": rank_order.flip(0)}
         for suffix, order in orders.items() if reverse else [("", rank_order)]:
             kept = imbalance_counts(counts, imbalance, order)
-            found[f"imbalance_{imbalance:g}{suffix}"] = cut_to_counts(labels, kept, seed)
-    return found
+            positions[f"imbalance_{imbalance:g}{suffix}"] = cut_to_counts(labels, kept, seed)
+    return positions
 
 
 test_distributions.__test__ = False  # type: ignore[attr-defined]

@@ -45,14 +45,14 @@ def collect_features(
     Returns:
         (N, D) float32 and (N,) on the CPU, in the set's order; empty off the main process.
     """
-    own = torch.arange(comm.get_rank(), len(image_set), comm.get_world_size())
-    part, options = image_set.select(own), cfg.INPUT.CLASSIFICATION
+    of_process = torch.arange(comm.get_rank(), len(image_set), comm.get_world_size())
+    part, options = image_set.select(of_process), cfg.INPUT.CLASSIFICATION
     batches: Any
     if options.IN_MEMORY:
         if images is None:
             _, decoded = decode_all(part, options.SIZE, "error")
         else:
-            decoded = images[own]
+            decoded = images[of_process]
         batches = in_memory_test_batches(decoded, part.labels, cfg.TEST.CLASSIFICATION.BATCH_SIZE)
     else:
         batches = file_test_batches(
@@ -72,11 +72,11 @@ def collect_features(
         )
     model.train(training)
     width = model.backbone.num_features
-    found = torch.cat(features) if features else torch.zeros(0, width)
+    part_features = torch.cat(features) if features else torch.zeros(0, width)
     truth = torch.cat(labels) if labels else torch.zeros(0, dtype=torch.int64)
     if comm.get_world_size() == 1:
-        return found, truth
-    gathered = comm.gather((own, found, truth), dst=0)
+        return part_features, truth
+    gathered = comm.gather((of_process, part_features, truth), dst=0)
     if not gathered:
         return torch.zeros(0, width), truth[:0]
     order = torch.cat([g[0] for g in gathered]).argsort()

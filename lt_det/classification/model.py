@@ -147,8 +147,8 @@ class ImageClassifier(nn.Module):
         with torch.autocast("cpu", torch.bfloat16) if bfloat16 else nullcontext():
             frozen = self.freeze_backbone and self.training
             with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
-                found: Tensor = run(images)
-            return found.float()
+                features: Tensor = run(images)
+            return features.float()
 
     def track(self, features: Tensor) -> None:
         """Move the head direction by a training step's features; a frozen backbone's stays."""

@@ -14,7 +14,7 @@ from .trainer import LTClassifierTrainer
 
 
 def train_or_evaluate(args: argparse.Namespace) -> CfgNode:
-    """Train or evaluate in each process, as ``tools/train_cls.py``; return the config of the run."""
+    """Train or evaluate in each process, as ``tools/train_cls.py``; return the run's config."""
     cfg, data = setup(args)
     with report_cost(cfg.OUTPUT_DIR):
         if args.eval_only:

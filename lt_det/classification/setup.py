@@ -35,10 +35,14 @@ FROM_DATA = -1
 def argument_parser() -> argparse.ArgumentParser:
     """Return Detectron2's flags, and those for one's own images."""
     parser = default_argument_parser()
-    own = parser.add_argument_group("your own images, and xERM")
-    own.add_argument("--data", default="", metavar="PATH", help="folder or zip, a folder per class")
-    own.add_argument("--imbalance", type=float, metavar="R", help="cut the training set to it")
-    own.add_argument("--teacher", default="", metavar="FILE", help="xERM's trained teacher")
+    data_flags = parser.add_argument_group("your own images, and xERM")
+    data_flags.add_argument(
+        "--data", default="", metavar="PATH", help="folder or zip, a folder per class"
+    )
+    data_flags.add_argument(
+        "--imbalance", type=float, metavar="R", help="cut the training set to it"
+    )
+    data_flags.add_argument("--teacher", default="", metavar="FILE", help="xERM's trained teacher")
     add_import_flag(parser)
     return parser
 

@@ -111,10 +111,10 @@ def evaluated_class_counts(cfg: CfgNode, data: ImageData, weights: str) -> Tenso
             weights, trained.DATASETS.CLASSIFICATION.NAME, data.train.name,
         )  # fmt: skip
     else:
-        own, other = cfg.DATASETS.CLASSIFICATION, trained.DATASETS.CLASSIFICATION
-        for key in _differing(own, other, ("HOLD_OUT", "IMBALANCE")):
+        here, other = cfg.DATASETS.CLASSIFICATION, trained.DATASETS.CLASSIFICATION
+        for key in _differing(here, other, ("HOLD_OUT", "IMBALANCE")):
             raise ConfigError(
-                f"{_IMAGES}{key}: {own[key]:g} here, {other[key]:g} in the training of {weights}: "
+                f"{_IMAGES}{key}: {here[key]:g} here, {other[key]:g} in the training of {weights}: "
                 "shot groups, test cuts and priors are of the set that was trained on; give the "
                 "same"
             )
@@ -139,12 +139,13 @@ def teacher_class_counts(cfg: CfgNode, teacher_cfg: CfgNode, class_counts: Tenso
     record = read_record(weights)
     if record is not None:
         return torch.tensor(record.instance_counts)
-    own, other = cfg.DATASETS, teacher_cfg.DATASETS
-    keys = (*_PICKED_BY.get(own.CLASSIFICATION.NAME, ()), *_CUT_BY)
+    here, other = cfg.DATASETS, teacher_cfg.DATASETS
+    keys = (*_PICKED_BY.get(here.CLASSIFICATION.NAME, ()), *_CUT_BY)
     same = (
-        own.CLASSIFICATION.NAME == other.CLASSIFICATION.NAME and own.ON_INVALID == other.ON_INVALID
+        here.CLASSIFICATION.NAME == other.CLASSIFICATION.NAME
+        and here.ON_INVALID == other.ON_INVALID
     )
-    if same and not _differing(own.CLASSIFICATION, other.CLASSIFICATION, keys):
+    if same and not _differing(here.CLASSIFICATION, other.CLASSIFICATION, keys):
         return class_counts
     labels_alone = teacher_cfg.clone()
     labels_alone.INPUT.CLASSIFICATION.IN_MEMORY = False
@@ -205,25 +206,25 @@ def _is_tested_on_training_images(cfg: CfgNode, data: ImageData) -> bool:
 def _check_unseen(
     cfg: CfgNode, trained: CfgNode, weights: str, leave_out: tuple[str, ...] = ()
 ) -> None:
-    own, other = cfg.DATASETS.CLASSIFICATION, trained.DATASETS.CLASSIFICATION
-    if own.NAME != other.NAME:
+    here, other = cfg.DATASETS.CLASSIFICATION, trained.DATASETS.CLASSIFICATION
+    if here.NAME != other.NAME:
         return
-    asked = [k for k in (*_PICKED_BY.get(own.NAME, ()), "SUBSET_SEED") if k not in leave_out]
-    keys = _differing(own, other, asked)
+    asked = [k for k in (*_PICKED_BY.get(here.NAME, ()), "SUBSET_SEED") if k not in leave_out]
+    keys = _differing(here, other, asked)
     # A smaller number held out is the beginning of a larger one.
-    if cfg.TEST.CLASSIFICATION.SPLIT == "val" and other.HOLD_OUT < own.HOLD_OUT:
+    if cfg.TEST.CLASSIFICATION.SPLIT == "val" and other.HOLD_OUT < here.HOLD_OUT:
         keys.append("HOLD_OUT")
     if keys:
         key = keys[0]
         raise ConfigError(
-            f"{_IMAGES}{key}: {own[key]} here, {other[key]} in the training of {weights}: it "
+            f"{_IMAGES}{key}: {here[key]} here, {other[key]} in the training of {weights}: it "
             "may have seen images that this run is tested on (TEST.CLASSIFICATION.SPLIT "
             f"{cfg.TEST.CLASSIFICATION.SPLIT}); train it with the same"
         )
 
 
-def _differing(own: CfgNode, other: CfgNode, keys: Sequence[str]) -> list[str]:
+def _differing(here: CfgNode, other: CfgNode, keys: Sequence[str]) -> list[str]:
     def value(node: CfgNode, key: str) -> Any:
         return os.path.realpath(node[key]) if key in _FILES else node[key]
 
-    return [key for key in keys if value(own, key) != value(other, key)]
+    return [key for key in keys if value(here, key) != value(other, key)]

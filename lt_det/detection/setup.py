@@ -33,10 +33,12 @@ FROM_DATA = -1
 def argument_parser() -> argparse.ArgumentParser:
     """Return Detectron2's flags, and those for one's own data."""
     parser = default_argument_parser()
-    own = parser.add_argument_group("your own LVIS- or COCO-style data")
+    data_flags = parser.add_argument_group("your own LVIS- or COCO-style data")
     for split, use in (("train", "train on"), ("val", "evaluate on")):
-        own.add_argument(f"--{split}-json", default="", metavar="FILE", help=f"file to {use}")
-        own.add_argument(f"--{split}-images", default="", metavar="DIR", help="its images")
+        data_flags.add_argument(
+            f"--{split}-json", default="", metavar="FILE", help=f"file to {use}"
+        )
+        data_flags.add_argument(f"--{split}-images", default="", metavar="DIR", help="its images")
     parser.add_argument("--teacher", default="", metavar="FILE", help="xERM's trained teacher")
     add_import_flag(parser)
     return parser
@@ -134,32 +136,34 @@ def fit_to_data(
     if not cfg.MODEL.MASK_ON:
         return
     _check_masks(training_sets, cfg.DATASETS.ON_MISSING_MASK)
-    for one in training_sets:
-        if one.has_rle and cfg.INPUT.MASK_FORMAT == "polygon":
-            logger.info("%s holds RLE masks: INPUT.MASK_FORMAT bitmask", one.json_file)
+    for training_set in training_sets:
+        if training_set.has_rle and cfg.INPUT.MASK_FORMAT == "polygon":
+            logger.info("%s holds RLE masks: INPUT.MASK_FORMAT bitmask", training_set.json_file)
             cfg.INPUT.MASK_FORMAT = "bitmask"
 
 
 def _check_masks(training_sets: Sequence[AnnotationSet], on_missing: str) -> None:
-    any_mask = any(one.mask_counts[0] for one in training_sets)
-    for one in training_sets:
-        masked, maskless = one.mask_counts
+    any_mask = any(training_set.mask_counts[0] for training_set in training_sets)
+    for training_set in training_sets:
+        masked, maskless = training_set.mask_counts
         if not maskless:
             continue
         if not any_mask or (not masked and on_missing == "error"):
             raise DataError(
-                f"{one.json_file}: annotation {one.annotation_without_mask}: has no segmentation, "
-                f"as all {maskless} instances; to train on boxes alone, set MODEL.MASK_ON False"
+                f"{training_set.json_file}: annotation {training_set.annotation_without_mask}: has "
+                f"no segmentation, as all {maskless} instances; to train on boxes alone, set "
+                "MODEL.MASK_ON False"
             )
         if on_missing == "error":
             raise DataError(
-                f"{one.json_file}: annotation {one.annotation_without_mask}: has no segmentation, "
-                f"as {maskless} of {masked + maskless} instances; to train on boxes alone, set "
+                f"{training_set.json_file}: annotation {training_set.annotation_without_mask}: has "
+                f"no segmentation, as {maskless} of {masked + maskless} instances; to train on "
+                "boxes alone, set "
                 "MODEL.MASK_ON False; to train the others' masks, DATASETS.ON_MISSING_MASK box_only"
             )
         logger.warning(
             "%s: %d of %d instances have no mask: they train their box alone",
-            one.json_file,
+            training_set.json_file,
             maskless,
             masked + maskless,
         )
@@ -171,11 +175,11 @@ def _registered(names: Sequence[str]) -> list[AnnotationSet]:
 
 def _say_what_has_no_masks(cfg: CfgNode) -> None:
     """Warn before the work that mask AP of a test set will be of nothing."""
-    for one in _registered(cfg.DATASETS.TEST if cfg.MODEL.MASK_ON else ()):
-        masked, maskless = one.mask_counts
+    for test_set in _registered(cfg.DATASETS.TEST if cfg.MODEL.MASK_ON else ()):
+        masked, maskless = test_set.mask_counts
         if maskless and not masked:
             logger.warning(
                 "%s: no instance has a mask: there will be no mask AP; MODEL.MASK_ON False "
                 "evaluates boxes alone",
-                one.json_file,
+                test_set.json_file,
             )

@@ -43,10 +43,10 @@ class LTTrainer(LTTrainerBase):
         super().__init__(cfg)
         if cfg.MODEL.LT.XERM.ENABLED:
             model = self._trainer.model
-            plain: Any = model.module if hasattr(model, "module") else model
+            detector: Any = model.module if hasattr(model, "module") else model
             sets = [registered_set(name) for name in cfg.DATASETS.TRAIN]
             counts = torch.tensor(instance_counts(sets))
-            plain.roi_heads.set_teacher(load_teacher(cfg, counts, sets[0].class_names))
+            detector.roi_heads.set_teacher(load_teacher(cfg, counts, sets[0].class_names))
 
     @classmethod
     def build_train_loader(cls, cfg: CfgNode, mapper: Mapper | None = None) -> TrainingLoader:
@@ -59,7 +59,7 @@ class LTTrainer(LTTrainerBase):
         """
         sets = [registered_set(name) for name in cfg.DATASETS.TRAIN]
         dicts = TrainingDicts(sets, filter_empty=cfg.DATALOADER.FILTER_EMPTY_ANNOTATIONS)
-        total = sum(len(one.paths) for one in sets)
+        total = sum(len(training_set.paths) for training_set in sets)
         logger.info("training on %d images of %d", len(dicts), total)
         if not len(dicts):
             raise DataError(f"{sets[0].json_file}: no image has an instance to train on")

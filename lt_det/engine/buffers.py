@@ -25,7 +25,7 @@ def main_process_buffers(model: nn.Module) -> Iterator[None]:
         return
     saved = model.state_dict().keys()
     buffers = [buffer for name, buffer in model.named_buffers() if name in saved]
-    own = [buffer.clone() for buffer in buffers]
+    kept = [buffer.clone() for buffer in buffers]
     with torch.no_grad():
         for buffer in buffers:
             dist.broadcast(buffer, src=0)
@@ -33,5 +33,5 @@ def main_process_buffers(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         with torch.no_grad():
-            for buffer, before in zip(buffers, own, strict=True):
+            for buffer, before in zip(buffers, kept, strict=True):
                 buffer.copy_(before)

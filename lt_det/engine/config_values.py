@@ -85,9 +85,9 @@ def _fitted(value: Any, default: Any) -> Any:
     if type(default) is int and isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(default, (list, tuple)) and isinstance(value, (list, tuple)):
-        of_floats = bool(default) and all(isinstance(one, float) for one in default)
-        if of_floats and any(type(one) is int for one in value):
-            return type(value)(float(one) if type(one) is int else one for one in value)
+        of_floats = bool(default) and all(isinstance(entry, float) for entry in default)
+        if of_floats and any(type(entry) is int for entry in value):
+            return type(value)(float(entry) if type(entry) is int else entry for entry in value)
     return value
 
 

@@ -28,8 +28,8 @@ class ResumableJSONWriter(JSONWriter):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Cut off what a run wrote after its checkpoint, a line torn by a kill included."""
-        found = os.path.getsize(self.path)
-        if found < state["size"]:
+        size = os.path.getsize(self.path)
+        if size < state["size"]:
             logger.warning("%s: lines of the run that is resumed are missing", self.path)
         else:
             os.truncate(self.path, state["size"])

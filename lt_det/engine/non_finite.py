@@ -104,13 +104,13 @@ class FiniteGuard(HookBase):
             raise
         except FloatingPointError as error:
             # Detectron2's, from the depths of a forward pass.
-            found = f"{error} (images {self._named()})"
+            problem = f"{error} (images {self._named()})"
             self._restore()
             known = comm.get_world_size() == 1 or any(p.shared for p in self._proposals)
             if self._skip and known:
-                self._leave_out(found)
+                self._leave_out(problem)
             else:
-                raise TrainingError(f"iteration {self.trainer.iter}: {found}; {_HINT}") from error
+                raise TrainingError(f"iteration {self.trainer.iter}: {problem}; {_HINT}") from error
         finally:
             self._batch, self._buffers, self._watched = None, [], []
             for proposals in self._proposals:
@@ -161,10 +161,10 @@ class FiniteGuard(HookBase):
             dist.all_reduce(everywhere, op=dist.ReduceOp.MIN)
         if everywhere:  # the one wait for the device
             return
-        found = self._found(names, finite.tolist(), dict(watched))
+        problem = self._found(names, finite.tolist(), dict(watched))
         if self._skip:
-            raise _LeftOut(found)
-        raise TrainingError(f"iteration {self.trainer.iter}: {found}; {_HINT}")
+            raise _LeftOut(problem)
+        raise TrainingError(f"iteration {self.trainer.iter}: {problem}; {_HINT}")
 
     def _found(self, names: list[str], finite: list[bool], values: dict[str, Tensor]) -> str:
         """Name what is not finite, in the first process that has the cause; all processes call it.
@@ -174,15 +174,15 @@ class FiniteGuard(HookBase):
         """
         bad = [name for name, fine in zip(names, finite, strict=True) if not fine]
         bad = [name for name in bad if name in values] or bad
-        own = ""
+        problem = ""
         if bad:
             value = values.get(bad[0])
             said = f" is {value.item()}" if value is not None and value.ndim == 0 else ""
             more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-            own = f"{bad[0]}{said or ' is not finite'}{more} (images {self._named()})"
+            problem = f"{bad[0]}{said or ' is not finite'}{more} (images {self._named()})"
         follows = not bad or bad[0] not in values
-        told = [one for one in comm.all_gather((follows, own)) if one[1]]
-        return str(min(told, key=lambda one: one[0])[1])
+        told = [word for word in comm.all_gather((follows, problem)) if word[1]]
+        return str(min(told, key=lambda word: word[0])[1])
 
 
 class _AfterBackward(HookBase):

@@ -60,8 +60,8 @@ class ErrorBoard:
     def report(self, text: str) -> None:
         """Say this process's error: with its rank, where not all of them fail alike."""
         rank = comm.get_rank()
-        own = f"process {rank} of {comm.get_world_size()}: {text}"
-        _log(own)
+        line = f"process {rank} of {comm.get_world_size()}: {text}"
+        _log(line)
         try:
             store = self._connected()
             store.set(str(rank), text)
@@ -70,9 +70,9 @@ class ErrorBoard:
                 time.sleep(0.02)
             alike = [r for r in self._failed() if store.get(str(r)).decode() == text]
             if store.add(f"said: {text}", 1) == 1:
-                say(text if len(alike) == len(self._members) else own)
+                say(text if len(alike) == len(self._members) else line)
         except RuntimeError:  # the store is gone: better said twice than not at all
-            say(own)
+            say(line)
 
     def has_errors(self) -> bool:
         """Whether some process has failed by a user's error."""

@@ -46,10 +46,10 @@ def identity_of(checkpoint: Path) -> dict[str, Any]:
     """Read ``{"run": name, "seed": int}``; empty where the file is broken or has none."""
     try:
         state = load_tensors(str(checkpoint), mmap=True)
-        found: dict[str, Any] = state["trainer"]["hooks"][RunIdentity.__qualname__]
+        identity: dict[str, Any] = state["trainer"]["hooks"][RunIdentity.__qualname__]
     except (WeightsError, LookupError, TypeError):
         return {}
-    return found
+    return identity
 
 
 def write_last_run(folder: Path, name: str) -> None:
@@ -78,9 +78,9 @@ def resumed_seed(folder: Path) -> int | None:
     # It is broken: one before it takes its place.
     of_run = last_run(folder)
     for file in sorted(folder.glob("model_*.pth"), reverse=True):
-        found = identity_of(file)
-        if found and found["run"] == of_run:
-            return int(found["seed"])
+        identity = identity_of(file)
+        if identity and identity["run"] == of_run:
+            return int(identity["seed"])
     return None
 
 
@@ -89,14 +89,14 @@ def warn_of_earlier_run(folder: Path) -> None:
     checkpoints = sorted(file.name for file in folder.glob("*.pth"))
     others = [folder / name for name in ("metrics.json", "results.json")]
     # A training opens its event log before this is asked.
-    found = [file.name for file in others if file.is_file() and file.stat().st_size]
+    left_over = [file.name for file in others if file.is_file() and file.stat().st_size]
     if checkpoints:
         more = f" and {len(checkpoints) - 1} more checkpoints" if len(checkpoints) > 1 else ""
-        found.insert(0, checkpoints[-1] + more)
-    if found:
+        left_over.insert(0, checkpoints[-1] + more)
+    if left_over:
         logger.warning(
             "%s: has an earlier run's %s; this run starts anew and writes over them: another "
             "OUTPUT_DIR keeps them, --resume goes on with the earlier run",
             folder,
-            ", ".join(found),
+            ", ".join(left_over),
         )

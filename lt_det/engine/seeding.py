@@ -43,7 +43,7 @@ class StepSeed(HookBase):
 
     def before_step(self) -> None:
         """Run before each iteration."""
-        own = derived_seed(self._seed, self.trainer.iter, comm.get_rank())
-        random.seed(own)
-        np.random.seed(own)
-        torch.manual_seed(own)
+        seed = derived_seed(self._seed, self.trainer.iter, comm.get_rank())
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)

@@ -105,7 +105,7 @@ class LTTrainerBase(DefaultTrainer):
             self._finish_step()
 
     def _finish_step(self) -> None:
-        """Finish the step before: the run that is resumed was still to evaluate, log and save it."""
+        """Finish the step before: the run that is resumed was still to evaluate and save it."""
         self.iter = self.storage.iter = self.start_iter - 1
         for hook in self._hooks[self._hooks.index(self._evaluation) :]:
             hook.after_step()

@@ -65,11 +65,11 @@ def _detection_files(output: Path, dataset_name: str) -> dict[str, Path]:
     rows = []
     if (output / "results.json").is_file():
         rows = json.loads((output / "results.json").read_text(encoding="utf-8"))
-    own = [row for row in rows if row["dataset"] == dataset_name]
-    if own:
-        return {row["name"]: Path(row["detections"]) for row in own}
-    found = sorted((output / "inference" / dataset_name).glob("*/lvis_results.json"))
-    return {file.parent.name: file for file in found}
+    of_set = [row for row in rows if row["dataset"] == dataset_name]
+    if of_set:
+        return {row["name"]: Path(row["detections"]) for row in of_set}
+    files = sorted((output / "inference" / dataset_name).glob("*/lvis_results.json"))
+    return {file.parent.name: file for file in files}
 
 
 def draw_detections(
@@ -112,9 +112,11 @@ def draw_detections(
             record = detectron2_dict(annotation_set, position)
             image = _read(record)
             panels = {"ground truth": _draw_truth(image, record, annotation_set.class_names)}
-            for method, found in results.items():
-                own = (found.image_ids == image_id) & (found.scores >= score_threshold)
-                shown = found.take(np.flatnonzero(own))
+            for method, detections in results.items():
+                is_shown = (detections.image_ids == image_id) & (
+                    detections.scores >= score_threshold
+                )
+                shown = detections.take(np.flatnonzero(is_shown))
                 panels[method] = _draw(image, shown, annotation_set)
             name = re.sub(r"[^\w.-]", "_", str(own_id))
             paths.append(_save(panels, folder / f"{dataset_name}_{name}.png"))
@@ -163,13 +165,13 @@ def _draw_truth(image: NDArray[np.uint8], record: Record, names: list[str]) -> N
 
 
 def _draw(
-    image: NDArray[np.uint8], found: Detections, annotation_set: AnnotationSet
+    image: NDArray[np.uint8], detections: Detections, annotation_set: AnnotationSet
 ) -> NDArray[np.uint8]:
     names, class_of = annotation_set.class_names, annotation_set.class_of
-    rows = zip(found.category_ids.tolist(), found.scores.tolist(), strict=True)
+    rows = zip(detections.category_ids.tolist(), detections.scores.tolist(), strict=True)
     labels = [f"{names[class_of[c]]} {100 * score:.0f}%" for c, score in rows]
-    assert found.boxes is not None
-    return _overlaid(image, found.boxes, found.masks or [None] * len(found), labels)
+    assert detections.boxes is not None
+    return _overlaid(image, detections.boxes, detections.masks or [None] * len(detections), labels)
 
 
 def _overlaid(
@@ -184,13 +186,13 @@ def _overlaid(
     outlines = [_outline(segmentation, visualizer, scale) for segmentation in segmentations]
     # Detectron2 draws masks for all that it is given, or for none.
     for masked in (True, False):
-        own = [i for i, outline in enumerate(outlines) if (outline is not None) == masked]
-        if own:
+        kept = [i for i, outline in enumerate(outlines) if (outline is not None) == masked]
+        if kept:
             visualizer.overlay_instances(
-                boxes=corners[own],
+                boxes=corners[kept],
                 # Between two of these matplotlib would set mathematics.
-                labels=[labels[i].replace("$", r"\$") for i in own],
-                masks=[outlines[i] for i in own] if masked else None,
+                labels=[labels[i].replace("$", r"\$") for i in kept],
+                masks=[outlines[i] for i in kept] if masked else None,
             )
     return np.asarray(visualizer.get_output().get_image())
 

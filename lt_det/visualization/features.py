@@ -111,13 +111,16 @@ def draw_activation_maps(
     for row, (title, image) in zip(axes, images, strict=True):
         shown = image.resize((224, 224), Image.Resampling.BICUBIC)
         _show(row[0], shown, title)
-        for axis, (name, one) in zip(row[1:], models.items(), strict=True):
-            with grad_cam(one.model, target_layer=one.layer) as extractor, torch.enable_grad():
-                logits = one.model(one.as_input(image)[None])
+        for axis, (name, mapped) in zip(row[1:], models.items(), strict=True):
+            with (
+                grad_cam(mapped.model, target_layer=mapped.layer) as extractor,
+                torch.enable_grad(),
+            ):
+                logits = mapped.model(mapped.as_input(image)[None])
                 best = int(logits.argmax())
                 heat = extractor(best, logits)[0].squeeze(0).detach().cpu()
             mask = to_pil_image(np.nan_to_num(heat.numpy()).astype(np.float32), mode="F")
-            answer = f"{name}: {one.class_names[best]}"
+            answer = f"{name}: {mapped.class_names[best]}"
             _show(axis, overlay_mask(shown, mask, alpha=0.5), answer)
     save_figure(figure, path)
 

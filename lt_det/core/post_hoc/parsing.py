@@ -117,8 +117,8 @@ def _method(node: ast.expr, text: str, has_background: bool) -> PostHocMethod:
         raise ValueError(f"{text!r}: exempt is True or False")
     if exempt and not has_background:
         raise ValueError(f"{text!r}: exempt=True: there is no background class")
-    plain = method(**options)
-    return BackgroundExempt(plain) if exempt else plain
+    made = method(**options)
+    return BackgroundExempt(made) if exempt else made
 
 
 def _value(node: ast.expr, text: str) -> Any:

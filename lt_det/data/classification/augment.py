@@ -30,12 +30,12 @@ def crop_and_flip(
     n, channels, height, width = images.shape
     padded = torch.nn.functional.pad(images, (padding,) * 4)
     total = n if total is None else total
-    own = slice(first, first + n)
-    offsets = torch.randint(2 * padding + 1, (2, total, 1), generator=generator)[:, own]
+    of_process = slice(first, first + n)
+    offsets = torch.randint(2 * padding + 1, (2, total, 1), generator=generator)[:, of_process]
     rows = offsets[0] + torch.arange(height)
     columns = torch.arange(width).expand(n, width)
     if flip:
-        flipped = torch.rand(total, 1, generator=generator)[own] < 0.5
+        flipped = torch.rand(total, 1, generator=generator)[of_process] < 0.5
         columns = torch.where(flipped, columns.flip(1), columns)
     columns = offsets[1] + columns
     image, channel = torch.arange(n)[:, None, None, None], torch.arange(channels)

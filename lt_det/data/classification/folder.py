@@ -51,20 +51,20 @@ def read_folder(path: str | os.PathLike[str]) -> dict[str, ImageSet]:
     shown = _display_names(root, listing, layout, classes)
     called = Path(os.path.abspath(root)).name
     sets = {}
-    for split, found in layout.splits.items():
-        unknown = sorted({*found.images, *found.empty} - set(classes))
+    for split, split_folder in layout.splits.items():
+        unknown = sorted({*split_folder.images, *split_folder.empty} - set(classes))
         if unknown:
             raise DataError(
-                f"{path}: {found.folder}/{unknown[0]}: no such class in {of_train.folder}/"
+                f"{path}: {split_folder.folder}/{unknown[0]}: no such class in {of_train.folder}/"
             )
         images = [
             (name, label)
             for label, of_class in enumerate(classes)
-            for name in found.images.get(of_class, [])
+            for name in split_folder.images.get(of_class, [])
         ]
         opened = [listing.names[name] for name, _ in images]
         source: ImageSource = FileSource(opened) if root.is_dir() else ZipSource(str(root), opened)
-        name = f"{called}/{found.folder}" if found.folder else called
+        name = f"{called}/{split_folder.folder}" if split_folder.folder else called
         sets[split or "all"] = ImageSet.of(name, shown, [label for _, label in images], source)
     return sets
 

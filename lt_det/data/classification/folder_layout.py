@@ -229,12 +229,16 @@ def _split(folder: str, prefix: str, names: list[str], folders: frozenset[str]) 
 def _check_classes(splits: dict[str, Split], listing: Listing, prefix: str, path: Path) -> None:
     """Refuse an empty class of training; warn of what is not read in class folders."""
     unread = []
-    for split, found in splits.items():
-        below = f"{prefix}{found.folder}/" if found.folder else prefix
-        if split in ("train", "") and found.empty:
-            folder = f"{below}{found.empty[0]}"
+    for split, split_folder in splits.items():
+        below = f"{prefix}{split_folder.folder}/" if split_folder.folder else prefix
+        if split in ("train", "") and split_folder.empty:
+            folder = f"{below}{split_folder.empty[0]}"
             files = [n for n in listing.names if n.startswith(f"{folder}/")]
-            more = f"; so are {len(found.empty) - 1} more" if len(found.empty) > 1 else ""
+            more = (
+                f"; so are {len(split_folder.empty) - 1} more"
+                if len(split_folder.empty) > 1
+                else ""
+            )
             raise DataError(
                 f"{path}: {folder}/: a class folder without an image{_what_else(files, [])}{more}"
             )

@@ -99,10 +99,10 @@ def _numbered_lines(list_file: str | os.PathLike[str]) -> list[tuple[int, str]]:
     except OSError as error:
         raise DataError(f"{list_file}: cannot be read: {error.strerror}") from error
     lines = decoded_text(content, str(list_file)).splitlines()
-    found = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
-    heading = _LINE.fullmatch(found[0][1]) if found else None
+    numbered = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
+    heading = _LINE.fullmatch(numbered[0][1]) if numbered else None
     is_heading = heading and heading[3].strip("\"'").lower() in _HEADINGS
-    return found[1:] if is_heading else found
+    return numbered[1:] if is_heading else numbered
 
 
 def _parsed(line: str, where: str, num_classes: int) -> tuple[str, int]:

@@ -45,8 +45,8 @@ def image_files(paths: Sequence[str]) -> Images:
     """Return files, each opened once where it is not known already."""
 
     def stamp(index: int) -> Stamp:
-        found = os.stat(paths[index])
-        return found.st_mtime_ns, found.st_size
+        status = os.stat(paths[index])
+        return status.st_mtime_ns, status.st_size
 
     return Images(paths, stamp, lambda index: file_header(paths[index]))
 
@@ -104,8 +104,8 @@ def image_problems(
         sizes: the (width, height) that each is said to have; ``None`` where nothing is said.
     """
     if not comm.is_main_process():
-        found: dict[int, str] = comm.all_gather({})[0]
-        return found
+        everywhere: dict[int, str] = comm.all_gather({})[0]
+        return everywhere
     headers = read_headers(images, name)
     framed = [index for index, header in enumerate(headers) if header.has_frames]
     if framed:

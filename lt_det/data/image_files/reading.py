@@ -61,10 +61,10 @@ def upright(image: Image.Image) -> Image.Image:
 def orientation(image: Image.Image) -> int:
     """Return EXIF's orientation, 1 to 8; 1 (upright) where there is none or EXIF is broken."""
     try:
-        found = image.getexif().get(ExifTags.Base.Orientation)
+        value = image.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # as Detectron2: broken EXIF turns nothing, and Pillow raises anything
         return 1
-    return found if found in _TURNS else 1
+    return value if value in _TURNS else 1
 
 
 def refused_pixels(image: Image.Image) -> str | None:

@@ -139,7 +139,7 @@ class AnnotationSet:
 
     def __getstate__(self) -> Record:
         # Nothing that was made of the store, which another process reads itself.
-        return {one.name: getattr(self, one.name) for one in fields(self)}
+        return {part.name: getattr(self, part.name) for part in fields(self)}
 
     @cached_property
     def counts(self) -> tuple[list[int], list[int]]:

@@ -155,7 +155,7 @@ def read_training_sets(cfg: CfgNode) -> list[AnnotationSet]:
         DataError: names the file and the record.
     """
     sets = [_read(name, cfg, check_images=False) for name in cfg.DATASETS.TRAIN]
-    return [one.in_order_of(sets[0].vocabulary) for one in sets]
+    return [training_set.in_order_of(sets[0].vocabulary) for training_set in sets]
 
 
 def _read(name: str, cfg: CfgNode, check_images: bool = True) -> AnnotationSet:

@@ -114,14 +114,14 @@ class Problems:
         Raises:
             DataError: there are some, under ``"error"``; names the first and counts the others.
         """
-        found = self._found
-        if not found:
+        problems = self._found
+        if not problems:
             return None
         if self._on_invalid == "error":
-            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
             raise DataError(
-                f"{self._source}: {found[0]}{more}",
+                f"{self._source}: {problems[0]}{more}",
                 advice="to leave such annotations out, set DATASETS.ON_INVALID skip",
             )
-        first = "; ".join(found[:3])
-        return f"left out {len(found)} wrong annotations of {count}, the first: {first}"
+        first = "; ".join(problems[:3])
+        return f"left out {len(problems)} wrong annotations of {count}, the first: {first}"

@@ -49,9 +49,15 @@ def image_counts(sets: Iterable[Any]) -> list[int]:
     Returns:
         C counts, by class index.
     """
-    return [sum(counts) for counts in zip(*(one.counts[0] for one in sets), strict=True)]
+    return [
+        sum(counts)
+        for counts in zip(*(annotation_set.counts[0] for annotation_set in sets), strict=True)
+    ]
 
 
 def instance_counts(sets: Iterable[Any]) -> list[int]:
     """Count the training instances of each class; as :func:`image_counts`."""
-    return [sum(counts) for counts in zip(*(one.counts[1] for one in sets), strict=True)]
+    return [
+        sum(counts)
+        for counts in zip(*(annotation_set.counts[1] for annotation_set in sets), strict=True)
+    ]

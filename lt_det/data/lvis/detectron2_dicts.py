@@ -94,12 +94,12 @@ class TrainingDicts(Dataset[dict[str, Any]]):
     def __init__(self, sets: Sequence[AnnotationSet], *, filter_empty: bool) -> None:
         self._sets = sets
         kept = []
-        for index, one in enumerate(sets):
+        for index, annotation_set in enumerate(sets):
             # Instances before each annotation, and so between any two of them.
-            before = np.concatenate([[0], np.cumsum(one.store.trained)])
-            has_any = np.diff(before[one.store.starts]) > 0
-            is_kept = has_any if filter_empty else np.ones(len(one.paths), dtype=bool)
-            is_kept[list(one.unreadable)] = False
+            before = np.concatenate([[0], np.cumsum(annotation_set.store.trained)])
+            has_any = np.diff(before[annotation_set.store.starts]) > 0
+            is_kept = has_any if filter_empty else np.ones(len(annotation_set.paths), dtype=bool)
+            is_kept[list(annotation_set.unreadable)] = False
             positions = np.flatnonzero(is_kept)
             kept.append(np.stack([np.full(len(positions), index), positions], axis=1))
         self._kept = np.concatenate(kept)
@@ -108,22 +108,22 @@ class TrainingDicts(Dataset[dict[str, Any]]):
         return len(self._kept)
 
     def __getitem__(self, position: int) -> dict[str, Any]:
-        index, own = self._kept[position].tolist()
-        return detectron2_dict(self._sets[index], own)
+        index, in_set = self._kept[position].tolist()
+        return detectron2_dict(self._sets[index], in_set)
 
     def is_wide(self, position: int) -> bool:
         """Whether an image is wider than high; nothing but its header is read."""
-        index, own = self._kept[position].tolist()
-        header = self._sets[index].store.header(own)
+        index, in_set = self._kept[position].tolist()
+        header = self._sets[index].store.header(in_set)
         return bool(header["width"] > header["height"])
 
     def categories(self) -> list[dict[str, Any]]:
         """Return each image's classes alone, as Detectron2's repeat-factor sampler reads them."""
         shared = [{"category_id": c} for c in range(self._sets[0].num_classes)]
-        found = []
+        dicts = []
         for index, position in self._kept.tolist():
-            one = self._sets[index]
-            first, last = one.store.starts[position : position + 2]
-            classes = set(one.classes[first:last].tolist())
-            found.append({"annotations": [shared[c] for c in classes]})
-        return found
+            annotation_set = self._sets[index]
+            first, last = annotation_set.store.starts[position : position + 2]
+            classes = set(annotation_set.classes[first:last].tolist())
+            dicts.append({"annotations": [shared[c] for c in classes]})
+        return dicts

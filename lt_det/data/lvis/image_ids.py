@@ -59,8 +59,8 @@ class ImageIds:
 
     def __init__(self, internal: Iterable[int], originals: Sequence[ImageId] | None) -> None:
         self._internal, self.originals = list(internal), originals
-        own: Iterable[Any] = self._internal if originals is None else map(image_key, originals)
-        self._internal_of = dict(zip(own, self._internal, strict=True))
+        keys: Iterable[Any] = self._internal if originals is None else map(image_key, originals)
+        self._internal_of = dict(zip(keys, self._internal, strict=True))
         self._original_of = dict(zip(self._internal, originals or (), strict=False))
 
     def internal(self, original: Any) -> int | None:

@@ -112,7 +112,7 @@ def _parse(json_file: str) -> ParsedFile:
 
 
 def _categories(records: list[Any], json_file: str) -> list[Record]:
-    found, seen = [], set()
+    checked, seen = [], set()
     for number, record in enumerate(records):
         given = record.get("id") if isinstance(record, dict) else None
         own_id = None if isinstance(given, str) else as_id(given)
@@ -135,8 +135,8 @@ def _categories(records: list[Any], json_file: str) -> list[Record]:
         for key, count in counts.items():
             if count is None:
                 raise DataError(f"{where}: {key} is {record[key]!r:.60}")
-        found.append({**record, **counts, "id": own_id})
-    return sorted(found, key=lambda record: record["id"])
+        checked.append({**record, **counts, "id": own_id})
+    return sorted(checked, key=lambda record: record["id"])
 
 
 def _images(records: list[Any], json_file: str) -> tuple[list[Record], list[ImageId] | None]:
@@ -155,11 +155,11 @@ def _images(records: list[Any], json_file: str) -> tuple[list[Record], list[Imag
             raise DataError(f"{json_file}: image id {key!r:.60}: appears twice")
         seen.add(key)
     internal, originals = assign_ids([record["id"] for record in records])
-    found = [
+    checked = [
         {**record, **_size(record, json_file), "id": own_id}
         for record, own_id in zip(records, internal, strict=True)
     ]
-    return sorted(found, key=lambda record: record["id"]), originals
+    return sorted(checked, key=lambda record: record["id"]), originals
 
 
 def _size(record: Record, json_file: str) -> Record:
@@ -186,7 +186,7 @@ def _verification(
     are known to be absent or annotated.
     """
     known = {category["id"] for category in categories}
-    found, exhaustive, unknown = [], 0, 0
+    of_images, exhaustive, unknown = [], 0, 0
     for own_id, image in images.items():
         lists: Record = {}
         for key in _LISTS:
@@ -197,11 +197,14 @@ def _verification(
             exhaustive += 1
             del lists["neg_category_ids"]
             lists["exhaustive"] = True
-        found.append(lists)
+        of_images.append(lists)
     for position, index in left_out:
-        own, category_id = found[position]["not_exhaustive_category_ids"], categories[index]["id"]
-        if category_id not in own:
-            own.append(category_id)
+        not_exhaustive, category_id = (
+            of_images[position]["not_exhaustive_category_ids"],
+            categories[index]["id"],
+        )
+        if category_id not in not_exhaustive:
+            not_exhaustive.append(category_id)
     notes = []
     if exhaustive:
         notes.append(
@@ -213,7 +216,7 @@ def _verification(
             f"{unknown} ids in neg_category_ids and not_exhaustive_category_ids are no category "
             "of the file: left out"
         )
-    return found, notes
+    return of_images, notes
 
 
 def _ids_of(given: Any, where: str) -> list[int]:

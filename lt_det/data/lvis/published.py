@@ -54,9 +54,9 @@ def check_lvis(root: Path, name: str, *, json_only: bool = False) -> list[str]:
         return [str(error)]
     faults = []
     for kind, expected in zip(("images", "categories"), _PUBLISHED.get(name, ()), strict=False):
-        found = len(data.get(kind, []))
-        if found != expected:
-            faults.append(f"{json_file}: {found} {kind}, {expected} were published")
+        count = len(data.get(kind, []))
+        if count != expected:
+            faults.append(f"{json_file}: {count} {kind}, {expected} were published")
     if not json_only:
         faults += _image_faults(data.get("images", []), image_root)
     return faults
@@ -70,10 +70,12 @@ def _image_faults(images: list[dict[str, object]], image_root: Path) -> list[str
         by_folder.setdefault(image_root / folder, []).append(file_name)
     for folder, wanted in sorted(by_folder.items()):
         there = set(os.listdir(folder)) if folder.is_dir() else set()
-        found = [name for name in wanted if name in there]
-        headers = read_headers(image_files([str(folder / name) for name in found]), str(folder))
+        present = [name for name in wanted if name in there]
+        headers = read_headers(image_files([str(folder / name) for name in present]), str(folder))
         missing = [(name, "") for name in wanted if name not in there]
-        broken = [(n, f" ({h.problem})") for n, h in zip(found, headers, strict=True) if h.problem]
+        broken = [
+            (n, f" ({h.problem})") for n, h in zip(present, headers, strict=True) if h.problem
+        ]
         for what, faulty in (("missing", missing), ("truncated", broken)):
             if faulty:
                 name, why = faulty[0]

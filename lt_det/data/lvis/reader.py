@@ -132,15 +132,15 @@ def _locate_images(store: Annotations, image_root: str, json_file: str, check: b
             candidates.append(os.path.join(image_root, *image["coco_url"].split("/")[-2:]))
         if not candidates:
             raise DataError(f"{json_file}: image {own_id}: has neither file_name nor coco_url")
-        found = next((path for path in candidates if exists(path)), None)
-        if found is None and check:
+        existing = next((path for path in candidates if exists(path)), None)
+        if existing is None and check:
             folder, name = os.path.split(candidates[0])
             other = sorted(n for n in listed[folder] if n.lower() == name.lower())
             hint = f" (there is {other[0]:.100})" if other else ""
             raise DataError(
                 f"{json_file}: image {own_id}: image not found: {candidates[0]:.500}{hint}"
             )
-        paths.append(found or candidates[-1])
+        paths.append(existing or candidates[-1])
     return paths
 
 
@@ -168,7 +168,7 @@ def with_frequencies(
     """
     if isinstance(training_sets, AnnotationSet):
         training_sets = [training_sets]
-    sets = [one.in_order_of(annotation_set.vocabulary) for one in training_sets]
+    sets = [training_set.in_order_of(annotation_set.vocabulary) for training_set in training_sets]
     if annotation_set.has_frequency:
         return annotation_set
     said = [category.get("frequency") for category in sets[0].categories]
@@ -186,7 +186,7 @@ def with_frequencies(
     logger.info(
         "%s: frequency groups derived from the training set %s (%s)",
         annotation_set.json_file,
-        " + ".join(one.json_file for one in sets),
+        " + ".join(training_set.json_file for training_set in sets),
         limits if None in said else "its own",
     )
     return replace(annotation_set, categories=derived, has_frequency=True)

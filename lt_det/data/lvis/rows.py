@@ -168,8 +168,10 @@ class AnnotationRows:
     @property
     def notes(self) -> list[str]:
         """What is to be said of what was tolerated."""
-        found = self._tolerated
-        return [text.format(*found[key]) for key, text in _TOLERATED.items() if key in found]
+        tolerated = self._tolerated
+        return [
+            text.format(*tolerated[key]) for key, text in _TOLERATED.items() if key in tolerated
+        ]
 
     @property
     def mask_counts(self) -> tuple[int, int]:

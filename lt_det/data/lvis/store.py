@@ -99,9 +99,9 @@ class MemoryAnnotations:
 
     def body_text(self, position: int) -> bytes:
         """Return :meth:`body` as JSON."""
-        own = self._texts[self.starts[position] : self.starts[position + 1]]
+        texts = self._texts[self.starts[position] : self.starts[position + 1]]
         lists = msgspec.json.encode(self._lists[position])
-        return b'{"annotations":[' + b",".join(map(bytes, own)) + b"]," + lists[1:]
+        return b'{"annotations":[' + b",".join(map(bytes, texts)) + b"]," + lists[1:]
 
     def __reduce__(self) -> Any:
         if self._spilled is None and sum(map(len, map(memoryview, self._texts))) > _CARRIED_BYTES:
@@ -214,12 +214,12 @@ def write_store(folder: Path, annotations: MemoryAnnotations) -> None:
 
 def decode(text: bytes | msgspec.Raw) -> Record:
     """Return A JSON object; Python's own reader takes what is none by the book (NaN)."""
-    found: Record
+    record: Record
     try:
-        found = msgspec.json.decode(text)
+        record = msgspec.json.decode(text)
     except msgspec.DecodeError:
-        found = json.loads(bytes(text))
-    return found
+        record = json.loads(bytes(text))
+    return record
 
 
 def _span(ends: NDArray[np.int64], position: int) -> tuple[int, int]:

@@ -81,10 +81,10 @@ def _repeated(names: Sequence[str]) -> str | None:
     return next((name for name, count in Counter(names).items() if count > 1), None)
 
 
-def _difference(known: set[Any], found: set[Any], source: str) -> str | None:
+def _difference(known: set[Any], given: set[Any], source: str) -> str | None:
     parts = [
         f"{verb} {_listed(keys)}"
-        for verb, keys in (("lacks", known - found), ("has besides", found - known))
+        for verb, keys in (("lacks", known - given), ("has besides", given - known))
         if keys
     ]
     if not parts:

@@ -38,8 +38,8 @@ class PartialMaskMapper(DatasetMapper):
         )
         if self.recompute_boxes:
             of_masks = instances.gt_masks.get_bounding_boxes().tensor
-            own = instances.gt_boxes.tensor
-            instances.gt_boxes = Boxes(torch.where(has_mask[:, None], of_masks, own))
+            of_boxes = instances.gt_boxes.tensor
+            instances.gt_boxes = Boxes(torch.where(has_mask[:, None], of_masks, of_boxes))
         instances.set(HAS_MASK, has_mask)
         covers = utils.filter_empty_instances(instances, by_mask=False, return_mask=True)[1]
         dataset_dict["instances"] = instances[covers & (instances.gt_masks.nonempty() | ~has_mask)]

@@ -82,7 +82,7 @@ class PostHocSweep(nn.Module):
 
     @torch.no_grad()
     def forward(self, batched_inputs: list[dict[str, Any]]) -> list[dict[str, SweepAnswer]]:
-        """Take Detectron2's input; return a dict an image with ``instances``: a :class:`SweepAnswer`."""
+        """Return a dict for each image of the input: ``instances`` is a :class:`SweepAnswer`."""
         model = self.model
         images = model.preprocess_image(batched_inputs)
         features = model.backbone(images.tensor)
@@ -93,8 +93,8 @@ class PostHocSweep(nn.Module):
         detected = model.roi_heads.forward_with_given_boxes(features, [u.union for u in unions])
         processed = model._postprocess(detected, batched_inputs, images.image_sizes)
         return [
-            {"instances": _as_processed(answer, one["instances"])}
-            for answer, one in zip(unions, processed, strict=True)
+            {"instances": _as_processed(answer, output["instances"])}
+            for answer, output in zip(unions, processed, strict=True)
         ]
 
 
@@ -122,8 +122,8 @@ def _as_processed(answer: SweepAnswer, processed: Instances) -> SweepAnswer:
     new = torch.full((len(answer.union),), -1, dtype=torch.long, device=kept.device)
     new[kept] = torch.arange(len(kept), device=kept.device)
     positions, scores = [], []
-    for own, of_own in zip(answer.positions, answer.scores, strict=True):
-        moved = new[own]
+    for of_method, of_own in zip(answer.positions, answer.scores, strict=True):
+        moved = new[of_method]
         there = (moved >= 0).nonzero().flatten()
         positions.append(moved[there])
         scores.append(of_own[there])

@@ -121,8 +121,10 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         }
 
     def _check_sigmoid(self, classifier: str) -> None:
-        plain = type(self.loss) is CrossEntropyLoss and isinstance(self.post_hoc, NoPostHoc)
-        if classifier != LINEAR or not plain:
+        is_softmax_baseline = type(self.loss) is CrossEntropyLoss and isinstance(
+            self.post_hoc, NoPostHoc
+        )
+        if classifier != LINEAR or not is_softmax_baseline:
             raise ValueError(
                 "MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE: TDE and background exemption need softmax "
                 "probabilities; use MODEL.LT.CLASSIFIER.NAME linear with sigmoid losses"

@@ -158,10 +158,10 @@ class LTMaskHead(MaskRCNNConvUpsampleHead):
 
     def class_logits(self, x: Tensor, classes: Tensor) -> Tensor:
         """Return mask logits (R, 1, S, S) of each RoI's class (R,), from :meth:`pixel_features`."""
-        found: Tensor = self.predictor(
+        logits: Tensor = self.predictor(
             x, torch.zeros_like(classes) if self.class_agnostic else classes
         )
-        return found
+        return logits
 
     def pixel_features(self, x: Tensor) -> Tensor:
         """Return features (R, D, S, S) that the class predictor sees."""

@@ -41,9 +41,11 @@ def _masks(pooler: Any, head: LTMaskHead, maps: list[Tensor], instances: Instanc
     order = box_of.argsort(stable=True)
     parts, boxes_of_parts = order.split(_AT_A_TIME), box_of[order].split(_AT_A_TIME)
     predicted = []
-    for part, own, (first, last) in zip(parts, boxes_of_parts, _ends(boxes_of_parts), strict=True):
+    for part, of_part, (first, last) in zip(
+        parts, boxes_of_parts, _ends(boxes_of_parts), strict=True
+    ):
         pixels = head.pixel_features(pooler(maps, [Boxes(distinct[first : last + 1])]))
-        predicted.append(head.class_logits(pixels[own - first], classes[part]).sigmoid())
+        predicted.append(head.class_logits(pixels[of_part - first], classes[part]).sigmoid())
     return torch.cat(predicted)[order.argsort()]
 
 

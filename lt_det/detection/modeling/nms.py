@@ -104,8 +104,8 @@ def _nms_by_class(boxes: Tensor, scores: Tensor, classes: Tensor, nms_thresh: fl
     of_classes = zip(order.split(counts), boxes.split(counts), scores.split(counts), strict=True)
     kept = torch.cat(
         [
-            own if len(own) == 1 else own[nms(own_boxes, own_scores, nms_thresh)]
-            for own, own_boxes, own_scores in of_classes
+            of_class if len(of_class) == 1 else of_class[nms(own_boxes, own_scores, nms_thresh)]
+            for of_class, own_boxes, own_scores in of_classes
         ]
     )
     kept = kept.sort().values

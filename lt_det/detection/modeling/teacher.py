@@ -199,11 +199,11 @@ def _training_sets(cfg: CfgNode) -> tuple[Any, ...]:
 
 
 def _check_fits(cfg: CfgNode, teacher_cfg: CfgNode, weights: str) -> None:
-    own, other = cfg.MODEL, teacher_cfg.MODEL
-    if own.ROI_HEADS.NUM_CLASSES != other.ROI_HEADS.NUM_CLASSES:
+    student, teacher = cfg.MODEL, teacher_cfg.MODEL
+    if student.ROI_HEADS.NUM_CLASSES != teacher.ROI_HEADS.NUM_CLASSES:
         raise WeightsError(
-            f"{weights}: the teacher has {other.ROI_HEADS.NUM_CLASSES} classes, the student "
-            f"{own.ROI_HEADS.NUM_CLASSES}"
+            f"{weights}: the teacher has {teacher.ROI_HEADS.NUM_CLASSES} classes, the student "
+            f"{student.ROI_HEADS.NUM_CLASSES}"
         )
     stages = _num_stages(cfg), _num_stages(teacher_cfg)
     if stages[0] != stages[1]:
@@ -212,8 +212,8 @@ def _check_fits(cfg: CfgNode, teacher_cfg: CfgNode, weights: str) -> None:
             "stage learns from its own"
         )
     read: list[tuple[str, Any, Any]] = [
-        ("MODEL.PIXEL_MEAN", own.PIXEL_MEAN, other.PIXEL_MEAN),
-        ("MODEL.PIXEL_STD", own.PIXEL_STD, other.PIXEL_STD),
+        ("MODEL.PIXEL_MEAN", student.PIXEL_MEAN, teacher.PIXEL_MEAN),
+        ("MODEL.PIXEL_STD", student.PIXEL_STD, teacher.PIXEL_STD),
         ("INPUT.FORMAT", cfg.INPUT.FORMAT, teacher_cfg.INPUT.FORMAT),
     ]
     for key, mine, theirs in read:

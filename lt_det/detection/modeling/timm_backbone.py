@@ -49,8 +49,8 @@ class TimmBackbone(Backbone):
             # Weights are the classification model's: it says whether they fit.
             classifier = timm.create_model(name)
             _load(classifier, weights, name)
-            own = body.state_dict()
-            body.load_state_dict({k: v for k, v in classifier.state_dict().items() if k in own})
+            needed = body.state_dict()
+            body.load_state_dict({k: v for k, v in classifier.state_dict().items() if k in needed})
         info = body.feature_info
         if num_frozen_levels > len(info.info):
             raise ConfigError(
@@ -76,10 +76,10 @@ def _plain_batch_norms(module: nn.Module) -> nn.Module:
     """Split timm's fused norm+activation layers so that Detectron2 can freeze the norms."""
     for name, child in module.named_children():
         if isinstance(child, nn.BatchNorm2d) and type(child) is not nn.BatchNorm2d:
-            plain = nn.BatchNorm2d(child.num_features, eps=child.eps)
-            plain.load_state_dict(child.state_dict())
+            batch_norm = nn.BatchNorm2d(child.num_features, eps=child.eps)
+            batch_norm.load_state_dict(child.state_dict())
             activation = nn.Sequential(getattr(child, "drop", nn.Identity()), child.act)
-            setattr(module, name, nn.Sequential(plain, activation))
+            setattr(module, name, nn.Sequential(batch_norm, activation))
         else:
             _plain_batch_norms(child)
     return module
@@ -99,10 +99,10 @@ def _load(classifier: nn.Module, weights: str, name: str) -> None:
     state = load_tensors(str(_packaged_file() if weights == _PACKAGED else weights))
     if weights == _PACKAGED:
         # The package names layers in its own way but lists the same tensors in the same order.
-        own = classifier.state_dict()
-        if [v.shape for v in own.values()] != [v.shape for v in state.values()]:
+        needed = classifier.state_dict()
+        if [v.shape for v in needed.values()] != [v.shape for v in state.values()]:
             raise DataError(f"MODEL.TIMM: {weights} does not fit {name}")
-        state = dict(zip(own, state.values(), strict=True))
+        state = dict(zip(needed, state.values(), strict=True))
     try:
         classifier.load_state_dict(state)
     except RuntimeError as error:

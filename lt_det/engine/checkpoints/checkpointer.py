@@ -71,10 +71,10 @@ class LTCheckpointer(DetectionCheckpointer):
         Raises:
             WeightsError: ``resume``, and there are checkpoints, but none is whole.
         """
-        found = self._last_whole() if resume else ""
+        last = self._last_whole() if resume else ""
         loaded: dict[str, Any]
-        if found:
-            loaded = self.load(found)
+        if last:
+            loaded = self.load(last)
         else:
             self._start_from = path
             loaded = self.load(path, checkpointables=[])
@@ -83,17 +83,17 @@ class LTCheckpointer(DetectionCheckpointer):
 
     def _last_whole(self) -> str:
         """Return the main process's word, for reading a checkpoint's checksums takes a while."""
-        found: Any = ""
+        last: Any = ""
         if comm.is_main_process() and self.has_checkpoint():
             try:
                 tagged = Path(self.get_checkpoint_file()).name
-                found = str(last_whole_checkpoint(Path(self.save_dir), tagged))
+                last = str(last_whole_checkpoint(Path(self.save_dir), tagged))
             except WeightsError as error:
-                found = error
-        found = comm.all_gather(found)[0]
-        if isinstance(found, WeightsError):
-            raise found
-        return str(found)
+                last = error
+        last = comm.all_gather(last)[0]
+        if isinstance(last, WeightsError):
+            raise last
+        return str(last)
 
     def _load_file(self, filename: str) -> Any:
         self._file = filename
@@ -120,12 +120,12 @@ class LTCheckpointer(DetectionCheckpointer):
             incompatible = super()._load_model(checkpoint)
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise WeightsError(f"{self._file}: no weights of a model: {one_line(error)}") from error
-        for name, found, needed in incompatible.incorrect_shapes:
+        for name, given, needed in incompatible.incorrect_shapes:
             hint = ""
-            if name.startswith(_HEADS) and found[0] != needed[0]:
+            if name.startswith(_HEADS) and given[0] != needed[0]:
                 hint = ": the weights were trained with another number of classes or head size"
             raise WeightsError(
-                f"{self._file}: {name} has shape {tuple(found)}, the model needs "
+                f"{self._file}: {name} has shape {tuple(given)}, the model needs "
                 f"{tuple(needed)}{hint}"
             )
         if self._complete and incompatible.missing_keys:

@@ -38,7 +38,7 @@ def zoo_class_names(weights: str) -> list[str] | None:
 
 def with_own_classes(
     weights: Mapping[str, Any],
-    own: Mapping[str, Tensor],
+    model_state: Mapping[str, Tensor],
     trained_on: Sequence[str] | None,
     class_names: Sequence[str],
     file: str,
@@ -51,7 +51,7 @@ def with_own_classes(
 
     Args:
         weights: of the trained model, by name; tensors or arrays.
-        own: the new model's state dict, as initialized.
+        model_state: the new model's state dict, as initialized.
         trained_on: the trained model's class names, ``None`` where nothing says them.
         class_names: C names of the new model.
         file: what messages call the weights.
@@ -66,9 +66,10 @@ def with_own_classes(
     per_class = {
         name: layout
         for name in weights
-        if name in own and (layout := _layout(name, tuple(own[name].shape), len(names)))
+        if name in model_state
+        and (layout := _layout(name, tuple(model_state[name].shape), len(names)))
     }
-    if trained_on is None and all(_rows(weights[n]) == _rows(own[n]) for n in per_class):
+    if trained_on is None and all(_rows(weights[n]) == _rows(model_state[n]) for n in per_class):
         if per_class:
             logger.warning("%s does not name its classes: taken in their order", file)
         return fitted
@@ -77,12 +78,12 @@ def with_own_classes(
         given = torch.as_tensor(weights[name])
         known = list(trained_on or [])
         # Another layout (of boxes, say), or sizes that differ elsewhere: refused when it is loaded.
-        if given.shape[1:] != own[name].shape[1:] or (
+        if given.shape[1:] != model_state[name].shape[1:] or (
             known and len(given) != rows * len(known) + background
         ):
             continue
         shared = {n: known.index(n) for n in names if n in known}
-        fitted[name] = _filled(given, own[name], shared, names, rows, background)
+        fitted[name] = _filled(given, model_state[name], shared, names, rows, background)
     if per_class:
         _say(file, trained_on, names, shared)
     return fitted

@@ -32,8 +32,8 @@ class WholeFiles:
         plain: Detectron2's path manager, for everything else.
     """
 
-    def __init__(self, plain: Any) -> None:
-        self._plain = plain
+    def __init__(self, checkpointer: Any) -> None:
+        self._plain = checkpointer
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._plain, name)
@@ -156,5 +156,5 @@ class PeriodicCheckpointer(hooks.PeriodicCheckpointer):
 
 
 def _number(file: Path) -> int:
-    found = _NUMBERED.fullmatch(file.name)
-    return int(found[1]) if found else -1
+    match = _NUMBERED.fullmatch(file.name)
+    return int(match[1]) if match else -1

@@ -66,10 +66,10 @@ class ModelRecord:
                 "are meant here"
             )
         pairs = enumerate(zip(self.class_names, class_names, strict=True))
-        index, (own, meant) = next((i, pair) for i, pair in pairs if pair[0] != pair[1])
+        index, (recorded, meant) = next((i, pair) for i, pair in pairs if pair[0] != pair[1])
         raise WeightsError(
-            f"{model} was trained on other classes ({self.source}): class {index} is {own!r:.60} "
-            f"there, {meant!r:.60} here"
+            f"{model} was trained on other classes ({self.source}): class {index} is "
+            f"{recorded!r:.60} there, {meant!r:.60} here"
         )
 
 

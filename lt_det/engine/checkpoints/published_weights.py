@@ -107,10 +107,10 @@ class Conversion:
             )
 
 
-def _equal(own: Any, needed: Any) -> bool:
+def _equal(value: Any, needed: Any) -> bool:
     if not isinstance(needed, list):
-        return bool(own == needed)
-    return len(own) == len(needed) and bool(np.allclose(own, needed, atol=0.01))
+        return bool(value == needed)
+    return len(value) == len(needed) and bool(np.allclose(value, needed, atol=0.01))
 
 
 def _as_option(value: Any) -> str:
@@ -125,13 +125,13 @@ def convert_published(path: str) -> Conversion:
         WeightsError: the file is none of the known kinds, would run code, or is of a network that
             lt_det has not.
     """
-    found = _read(path)
-    if "state_dict_best" in found or ("state_dict" in found and "embed" in found):
-        result = _converted(_flat_classification(found, path), _CLASSIFICATION)
+    loaded = _read(path)
+    if "state_dict_best" in loaded or ("state_dict" in loaded and "embed" in loaded):
+        result = _converted(_flat_classification(loaded, path), _CLASSIFICATION)
         classes = len(result.weights.get("classifier.weight", ()))
         result.needs = dict(_INATURALIST if classes == _INATURALIST_CLASSES else _IMAGENET)
         return result
-    state = found.get("state_dict", found)
+    state = loaded.get("state_dict", loaded)
     if any(name.startswith("roi_head.bbox_head.") for name in state):
         result = _converted(state, _MMDET)
         result.needs = dict(_DETECTOR)
@@ -150,15 +150,15 @@ def _read(path: str) -> dict[str, Any]:
     # Their head direction is a numpy array; both names of its maker are in use.
     made = core.multiarray._reconstruct
     numpy_globals += [made, (made, "numpy.core.multiarray._reconstruct")]
-    found = load_tensors(path, numpy_globals)
-    if not isinstance(found, dict):
+    loaded = load_tensors(path, numpy_globals)
+    if not isinstance(loaded, dict):
         raise WeightsError(f"{path}: holds no weights: no dict at the top")
-    return found
+    return loaded
 
 
-def _flat_classification(found: dict[str, Any], path: str) -> dict[str, Tensor]:
+def _flat_classification(loaded: dict[str, Any], path: str) -> dict[str, Tensor]:
     """Return one dict of ``feat_model.…``, ``classifier.…`` and ``embed``."""
-    networks = found["state_dict_best"] if "state_dict_best" in found else found["state_dict"]
+    networks = loaded["state_dict_best"] if "state_dict_best" in loaded else loaded["state_dict"]
     flat = {
         f"{network}.{name.removeprefix('module.')}": tensor
         for network, state in networks.items()
@@ -170,8 +170,8 @@ def _flat_classification(found: dict[str, Any], path: str) -> dict[str, Tensor]:
     ):
         if any(name.startswith(part) for name in flat):
             raise WeightsError(f"{path}: of {meaning}, which lt_det has not: not convertible")
-    if "embed" in found:
-        flat["embed"] = torch.as_tensor(np.asarray(found["embed"]), dtype=torch.float32)
+    if "embed" in loaded:
+        flat["embed"] = torch.as_tensor(np.asarray(loaded["embed"]), dtype=torch.float32)
     return flat
 
 

@@ -102,9 +102,12 @@ class Detections:
         for position, record in enumerate(records):
             problem = _problem(record, needed)
             if problem is None:
-                own = internal_id(_plain(record["image_id"])), as_id(_plain(record["category_id"]))
-                ids.append(own)
-                problem = _id_problem(record, own)
+                ids_of_record = (
+                    internal_id(_plain(record["image_id"])),
+                    as_id(_plain(record["category_id"])),
+                )
+                ids.append(ids_of_record)
+                problem = _id_problem(record, ids_of_record)
             if problem is not None:
                 raise DataError(f"{source}: detection {position}: {problem}")
         boxes = masks = None
@@ -175,8 +178,8 @@ def _problem(record: Any, needed: tuple[str, ...]) -> str | None:
 
 
 def _id_problem(record: Record, ids: tuple[int | None, int | None]) -> str | None:
-    for key, own in zip(("image_id", "category_id"), ids, strict=True):
-        if own is not None and -(2**63) <= own < 2**63:
+    for key, value in zip(("image_id", "category_id"), ids, strict=True):
+        if value is not None and -(2**63) <= value < 2**63:
             continue
         given = _plain(record[key])
         if isinstance(given, str) or as_id(given) is not None:

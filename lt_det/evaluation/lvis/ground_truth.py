@@ -186,14 +186,14 @@ class _Kept:
 def _image(image: Record, kept: _Kept) -> Record:
     own_id = image["id"]
     unverified = kept.crowds[own_id].union(_list_of(image, "not_exhaustive_category_ids"))
-    found = {"id": own_id, "height": image["height"], "width": image["width"]}
+    record = {"id": own_id, "height": image["height"], "width": image["width"]}
     if image.get("exhaustive"):
         # Annotated, if without area: no category that is known to be absent.
         unverified |= kept.empty[own_id] - kept.present[own_id]
         lists = {"neg_category_ids": [], "exhaustive": True}
     else:
         lists = {"neg_category_ids": _list_of(image, "neg_category_ids")}
-    return {**found, **lists, "not_exhaustive_category_ids": sorted(unverified)}
+    return {**record, **lists, "not_exhaustive_category_ids": sorted(unverified)}
 
 
 def _list_of(image: Record, key: str) -> list[int]:

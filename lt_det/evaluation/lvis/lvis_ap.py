@@ -71,7 +71,7 @@ class GroundTruth:
         return GroundTruth({**self.record, "categories": categories})
 
     def for_results(self, detections: Detections) -> "GroundTruth":
-        """Return what results are evaluated against: itself, or with negatives and without maskless."""
+        """Return what results are evaluated against: itself, or with negatives added."""
         truth = self if detections.masks is None else self.of_masks
         record = with_negatives(truth.record, detections.image_ids, detections.category_ids)
         return truth if record is truth.record else GroundTruth(record)
@@ -89,10 +89,10 @@ class GroundTruth:
     @cached_property
     def by_image(self) -> dict[int, list[Record]]:
         """Annotations by image id."""
-        found: defaultdict[int, list[Record]] = defaultdict(list)
+        records: defaultdict[int, list[Record]] = defaultdict(list)
         for annotation in self.record["annotations"]:
-            found[annotation["image_id"]].append(annotation)
-        return dict(found)
+            records[annotation["image_id"]].append(annotation)
+        return dict(records)
 
 
 def evaluate_lvis(
@@ -181,7 +181,7 @@ def check_results(
     if masks is None and boxes is None:
         raise DataError(f"{results.source}: detection 0: has no {field}")
     for kind, ids in (("image", results.image_ids), ("category", results.category_ids)):
-        there = [one["id"] for one in truth.record["images" if kind == "image" else "categories"]]
+        there = [item["id"] for item in truth.record["images" if kind == "image" else "categories"]]
         unknown = np.flatnonzero(~np.isin(ids, there))
         if len(unknown):
             raise DataError(
@@ -222,14 +222,14 @@ def _metrics(
     evaluation.accumulate()
     with contextlib.redirect_stdout(io.StringIO()):  # it prints a table of its own
         evaluation.summarize()
-    found = evaluation.get_results(per_class=per_category)
-    metrics: dict[str, Any] = {key: percent(found[key]) for key in LVIS_METRICS}
+    values = evaluation.get_results(per_class=per_category)
+    metrics: dict[str, Any] = {key: percent(values[key]) for key in LVIS_METRICS}
     # IoU thresholds x recalls x categories (by id) x areas x limits; IoU 0.5 comes first.
     precision = np.asarray(evaluation.eval["precision"])[0, :, :, 0, -1]
     metrics.update(group_ap50(precision, categories))
     if per_category:
         metrics["per_category"] = {
-            c["id"]: percent(found.get(f"AP/{c['name']}", -1)) for c in truth.record["categories"]
+            c["id"]: percent(values.get(f"AP/{c['name']}", -1)) for c in truth.record["categories"]
         }
     return metrics
 
@@ -244,8 +244,8 @@ def group_ap50(precision: np.ndarray, categories: list[Record]) -> dict[str, flo
     frequencies = [c["frequency"] for c in sorted(categories, key=lambda c: c["id"])]
     metrics = {}
     for name in GROUP_AP50:
-        own = precision[:, [f == name[-1] for f in frequencies]]
-        known = own[own > -1]
+        of_group = precision[:, [f == name[-1] for f in frequencies]]
+        known = of_group[of_group > -1]
         metrics[name] = 100 * float(known.mean()) if known.size else math.nan
     return metrics
 

@@ -40,22 +40,22 @@ def checked_masks(
     Raises:
         DataError: names the detection and what is wrong with its mask.
     """
-    found = list(masks)
+    checked = list(masks)
     areas = [np.empty(0)]
-    for first in range(0, len(found), _AT_A_TIME):
+    for first in range(0, len(checked), _AT_A_TIME):
         part = slice(first, first + _AT_A_TIME)
-        own = _areas(found[part], sizes[part])
-        if own is None:
+        of_part = _areas(checked[part], sizes[part])
+        if of_part is None:
             where = f"{source}: detection {{}}: segmentation"
-            found[part] = [
+            checked[part] = [
                 _compressed(mask, size, where.format(first + i))
-                for i, (mask, size) in enumerate(zip(found[part], sizes[part], strict=True))
+                for i, (mask, size) in enumerate(zip(checked[part], sizes[part], strict=True))
             ]
-            own = _areas(found[part], sizes[part])
-        if own is None:
-            raise DataError(_first_problem(found[part], sizes[part], first, source))
-        areas.append(own.astype(np.float64))
-    return found, np.concatenate(areas)
+            of_part = _areas(checked[part], sizes[part])
+        if of_part is None:
+            raise DataError(_first_problem(checked[part], sizes[part], first, source))
+        areas.append(of_part.astype(np.float64))
+    return checked, np.concatenate(areas)
 
 
 def _first_problem(
@@ -129,8 +129,8 @@ def _compressed(segmentation: Any, size: list[int], where: str) -> dict[str, Any
     """
     if isinstance(segmentation, dict):
         counts, given = segmentation.get("counts"), segmentation.get("size")
-        own = [as_id(v) for v in given] if isinstance(given, (list, tuple)) else given
-        if own != size:
+        numbers = [as_id(v) for v in given] if isinstance(given, (list, tuple)) else given
+        if numbers != size:
             raise DataError(
                 f"{where}: RLE has size {given!r:.60}, its image {size} (height, width)"
             )

@@ -25,11 +25,11 @@ def match(truth: "GroundTruth", detections: Detections, *, lvis_style: bool) -> 
     if detections.masks is not None:
         return _match_masks(truth, detections, lvis_style)
     columns = [detections.image_ids, detections.boxes, detections.scores, detections.category_ids]
-    found = truth.coco.load_res(np.column_stack(columns))
+    results = truth.coco.load_res(np.column_stack(columns))
     if lvis_style:
         # Capped before: None says "as it is" (the official max_dets = -1).
-        found = found.cap_detections_per_image(None)
-    evaluation = hotcoco.COCOeval(truth.coco, found, "bbox", lvis_style=lvis_style)
+        results = results.cap_detections_per_image(None)
+    evaluation = hotcoco.COCOeval(truth.coco, results, "bbox", lvis_style=lvis_style)
     evaluation.evaluate()
     return evaluation
 

@@ -50,8 +50,8 @@ def _official_metrics(
     official.dataset = copy.deepcopy(truth.record)
     official._create_index()
     records = list(detections.records())
-    found = lvis.LVISResults(official, records, max_dets=max_detections)
-    evaluation = lvis.LVISEval(official, found, iou_type)
+    results = lvis.LVISResults(official, records, max_dets=max_detections)
+    evaluation = lvis.LVISEval(official, results, iou_type)
     evaluation.run()
     metrics = evaluation.get_results()
     categories = truth.record["categories"]

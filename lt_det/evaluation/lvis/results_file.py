@@ -70,20 +70,20 @@ def read_results(
     """
     needed = tuple(needed)
     own_ids = ids if ids is not None and ids.originals is not None else None
-    found = None
+    detections = None
     if os.path.isfile(path) and not _PATTERN & set(str(path)):
-        found = _read_fast(str(path), needed, own_ids, only)
-    if found is None:
+        detections = _read_fast(str(path), needed, own_ids, only)
+    if detections is None:
         records = load_json(path)
         if not isinstance(records, list):
             raise DataError(f"{path}: not a results file: no list at the top")
         internal = as_id if own_ids is None else own_ids.internal
-        found = Detections.from_records(records, needed, str(path), internal)
+        detections = Detections.from_records(records, needed, str(path), internal)
         if only is not None:
-            found = found.take(np.flatnonzero(np.isin(found.image_ids, list(only))))
-    if only is None and not len(found):
+            detections = detections.take(np.flatnonzero(np.isin(detections.image_ids, list(only))))
+    if only is None and not len(detections):
         raise DataError(f"{path}: empty: no detection in any image")
-    return found
+    return detections
 
 
 def _read_fast(
@@ -116,13 +116,13 @@ def _read_fast(
         return None
     try:
         with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection:
-            found = connection.execute(query, given).fetchnumpy()
+            arrays = connection.execute(query, given).fetchnumpy()
     except (duckdb.Error, UnicodeDecodeError):
         return None
-    if not len(found["score"]):
+    if not len(arrays["score"]):
         # None of those that are wanted; or none at all, or no JSON.
         return None if only is None else Detections.from_records([], needed, path)
-    return _checked(found, needed, ids, path)
+    return _checked(arrays, needed, ids, path)
 
 
 def _checked(
@@ -130,22 +130,22 @@ def _checked(
 ) -> Detections | None:
     if any(np.ma.getmaskarray(column).any() for column in columns.values()):
         return None
-    plain = {name: np.ma.getdata(column) for name, column in columns.items()}
-    image_ids = _integers(plain["image_id"]) if ids is None else _mapped(plain["image_id"], ids)
-    category_ids, scores = _integers(plain["category_id"]), plain["score"]
+    values = {name: np.ma.getdata(column) for name, column in columns.items()}
+    image_ids = _integers(values["image_id"]) if ids is None else _mapped(values["image_id"], ids)
+    category_ids, scores = _integers(values["category_id"]), values["score"]
     if image_ids is None or category_ids is None or not np.isfinite(scores).all():
         return None
     boxes = masks = None
     if "bbox" in needed:
-        boxes = np.stack([plain[f"b{i}"] for i in range(1, 5)], axis=1)
+        boxes = np.stack([values[f"b{i}"] for i in range(1, 5)], axis=1)
         if not np.isfinite(boxes).all():
             return None
     if "segmentation" in needed:
-        if any("," in counts or counts == "[]" for counts in plain["counts"]):
+        if any("," in counts or counts == "[]" for counts in values["counts"]):
             return None  # uncompressed: DuckDB gives the list's text
         # A list a size, not a list a detection.
         sizes: dict[tuple[int, int], list[int]] = {}
-        rows = zip(plain["h"].tolist(), plain["w"].tolist(), plain["counts"], strict=True)
+        rows = zip(values["h"].tolist(), values["w"].tolist(), values["counts"], strict=True)
         masks = [
             {"size": sizes.setdefault((h, w), [h, w]), "counts": counts} for h, w, counts in rows
         ]
