@@ -32,7 +32,7 @@ SWEPT = [0.5, 1.0, 1.5, 2.0]
 
 
 def build(args: argparse.Namespace) -> Any:
-    """A model of the vocabulary with reproducible weights whose probabilities are spread."""
+    """Build a model of the vocabulary with reproducible weights whose probabilities are spread."""
     method, is_linear = VARIANTS[args.variant]
     cfg = get_cfg()
     add_lt_config(cfg)
@@ -160,7 +160,7 @@ def main(args: argparse.Namespace) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """What to detect with, and in what."""
+    """Build the command line: what to detect with, and in what."""
     made = argparse.ArgumentParser()
     made.add_argument("--model", choices=CONFIGS, default="cascade")
     made.add_argument("--variant", choices=VARIANTS, default="linear")

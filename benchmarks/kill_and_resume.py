@@ -40,7 +40,7 @@ class Job:
     arguments: tuple[str, ...]
 
     def start(self, folder: Path, log: Path, *, resume: bool, file_limit: int = 0) -> Any:
-        """The process, its output appended to ``log``; ``file_limit``: bytes a file can have."""
+        """Start the process, output appended to ``log``; ``file_limit``: bytes a file can have."""
         flags = ["--resume"] if resume else []  # flags come before KEY VALUE pairs
         command = [sys.executable, str(self.tool), *flags, *self.arguments]
         limit: Callable[[], None] | None = None

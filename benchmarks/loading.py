@@ -27,7 +27,7 @@ _POINTS = 50
 
 
 def make_file(folder: Path, num_images: int) -> None:
-    """A stand-in: as many annotations an image and points a polygon; one image for all."""
+    """Draw a stand-in: as many annotations an image and points a polygon; one image for all."""
     rng = np.random.default_rng(0)
     (folder / "train2017").mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(folder / "train2017" / "1.jpg"), np.full((480, 640, 3), 90, dtype=np.uint8))

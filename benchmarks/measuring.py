@@ -66,12 +66,12 @@ def in_its_own_process(module: str, **options: Any) -> dict[str, float]:
 
 
 def say(measured: dict[str, float]) -> None:
-    """The last line of a measuring process."""
+    """Print the last line of a measuring process."""
     print(json.dumps(measured))
 
 
 def machine() -> dict[str, str]:
-    """What the metrics were measured on."""
+    """Describe what the metrics were measured on."""
     import torch
     import torchvision
 

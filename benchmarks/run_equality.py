@@ -15,7 +15,7 @@ VARYING = TIMES | {"size", "run", "source"}
 
 
 def differences(first: Path, second: Path) -> list[str]:
-    """What differs between two OUTPUT_DIRs, in words; nothing where they are equal.
+    """Say what differs between two OUTPUT_DIRs, in words; nothing where they are equal.
 
     Weights, head directions, optimizer, scheduler, the event log with what it looks back on, and
     the results are compared; times and the folders' names are not.

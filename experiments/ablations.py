@@ -78,7 +78,7 @@ def weighting(
 
 
 def representations(study: Study, checkpoints: dict[str, str]) -> tuple[dict[str, Any], str]:
-    """How good the features are: a new linear classifier on balanced data (xERM, Table 6).
+    """Measure how good the features are: a new linear classifier on balanced data (xERM, Table 6).
 
     The backbone is frozen, the classifier is trained on the data set before its long-tailed cut.
 

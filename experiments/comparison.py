@@ -73,13 +73,13 @@ class Study:
         return [*held, "TEST.CLASSIFICATION.SPLIT", "val"]
 
     def training(self, method: str, name: str, epochs: int, seed: int, *options: str) -> Run:
-        """A training; 0 epochs leaves the config's schedule."""
+        """Plan a training; 0 epochs leaves the config's schedule."""
         schedule = _schedule(epochs) if epochs else []
         compiled = ["MODEL.CLASSIFICATION.COMPILE", "True"] if self.compiled else []
         return self.run(method, name, *schedule, "SEED", str(seed), *compiled, *options)
 
     def evaluation(self, trained: Run, method: str, *options: str) -> Run:
-        """An evaluation of a training with other options."""
+        """Plan an evaluation of a training with other options."""
         loaded = ["MODEL.WEIGHTS", weights(trained)]
         return self.run(method, f"{trained.name}_sweep", *loaded, *options, flags=("--eval-only",))
 
@@ -106,12 +106,12 @@ def _schedule(epochs: int) -> list[str]:
 
 
 def weights(run: Run) -> str:
-    """A run's last checkpoint."""
+    """Return a run's last checkpoint."""
     return str(run.folder / "model_final.pth")
 
 
 def read_results(run: Run) -> Results:
-    """What a run has measured. Raises FileNotFoundError where it has not."""
+    """Read what a run has measured. Raises FileNotFoundError where it has not."""
     results: Results = json.loads((run.folder / "results.json").read_text(encoding="utf-8"))
     return results
 
@@ -122,7 +122,7 @@ def on_all_images(results: Results) -> dict[str, dict[str, Any]]:
 
 
 def best_parameter(results: Results, key: str, test: str | None = None) -> float:
-    """The α, τ or p with the best top-1 of those swept; of equals, the first.
+    """Return the α, τ or p with the best top-1 of those swept; of equals, the first.
 
     α = 0 and τ = 0 are among them: the classifier's own row.
 
@@ -219,7 +219,7 @@ def held_out_students(
 
 
 def compare(study: Study, seed: int, chosen: dict[str, Any]) -> Results:
-    """All methods with one seed, on every test distribution.
+    """Run all methods with one seed, on every test distribution.
 
     Args:
         study: where and how.

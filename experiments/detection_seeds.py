@@ -44,7 +44,7 @@ def collect(runs: list[tuple[str, str, Path]]) -> Study:
 
 
 def at_alpha(study: Study, alpha: float) -> Study:
-    """The papers' four methods, under the papers' names, with TDE at one α.
+    """Select the papers' four methods, under the papers' names, with TDE at one α.
 
     Raises:
         KeyError: the study lacks one of them.

@@ -35,7 +35,7 @@ from lt_det.visualization.class_bias import draw_class_distribution  # noqa: E40
 
 
 def run_compare(study: Study, args: argparse.Namespace) -> None:
-    """All methods, all seeds."""
+    """Run all methods, all seeds."""
     chosen = tune(study, args.variants)
     print(f"chosen on the held-out images: {chosen}", flush=True)
     raw = {seed: compare(study, seed, chosen) for seed in args.seeds}
@@ -78,7 +78,7 @@ def _write(study: Study, name: str, results: Any, table: str) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The four studies and what they share."""
+    """Build the command line of the four studies."""
     top = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -60,7 +60,7 @@ def _difference(folder: Path, model: str) -> float:
 
 
 def tde(folder: Path, full: bool) -> list[Row]:
-    """What TDE adds to the same head without it, and to a linear one."""
+    """Measure what TDE adds to the same head without it, and to a linear one."""
     shared = {"size": "800x1067", "proposals": 1000} if full else {}
     measured = in_its_own_process("tde", **shared)
     return [

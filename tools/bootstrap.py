@@ -40,7 +40,7 @@ def check_python():
 
 
 def check_disk(folder):
-    """An installation that ends in a full disk leaves a broken environment."""
+    """Refuse a disk that the installation would fill: it would leave a broken environment."""
     free_gb = shutil.disk_usage(folder).free / 1e9
     if free_gb < NEEDED_GB:
         raise Missing(

@@ -111,7 +111,7 @@ def main(args: argparse.Namespace) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """What to score, and how."""
+    """Build the command line: what to score, and how."""
     made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     made.add_argument("--gt", required=True, metavar="FILE", help="LVIS or COCO annotations")
     made.add_argument("--results", required=True, metavar="FILE", help="LVIS or COCO results")

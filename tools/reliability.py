@@ -38,7 +38,7 @@ CLASSIFIER = (
 
 
 def job(name: str, tool: str, arguments: tuple[str, ...]) -> Job:
-    """Its config file named from anywhere."""
+    """Name its config file from anywhere."""
     return Job(
         name, ROOT / "tools" / tool, ("--config-file", str(ROOT / arguments[1]), *arguments[2:])
     )

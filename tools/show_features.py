@@ -83,7 +83,7 @@ def _mapped(file: str, alpha: float | None) -> MappedModel:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The two images."""
+    """Build the command line of the two pictures."""
     top = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

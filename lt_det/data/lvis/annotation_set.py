@@ -88,8 +88,10 @@ class AnnotationSet:
         return self.store.meta.get("original_ids")
 
     def image(self, position: int) -> Record:
-        """An image's record with ``path``, its ``annotations`` as the file has them, and what is
-        known of absent categories: its two LVIS lists, or ``exhaustive`` in place of the first.
+        """Return an image's record with ``path`` and its ``annotations`` as the file has them.
+
+        What is known of absent categories is there, too: its two LVIS lists, or ``exhaustive`` in
+        place of the first.
         """
         header, body = self.store.header(position), self.store.body(position)
         return {**header, "path": self.paths[position], **body}
