@@ -18,7 +18,7 @@ from lt_det.data.classification import (
 )
 from lt_det.errors import ConfigError, DataError
 
-from .image_sets import IMAGE_SETS, Sets
+from .image_sets import Sets, read_image_sets
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def load_image_data(cfg: CfgNode, *, training: bool) -> ImageData:
         DataError, ConfigError: one line naming file and record, or key.
     """
     options = cfg.DATASETS.CLASSIFICATION
-    sets = IMAGE_SETS.get(options.NAME)(cfg, training)
+    sets = read_image_sets(cfg, training=training)
     train = sets["train"]
     train.check_classes()
     if train.num_classes < 2:

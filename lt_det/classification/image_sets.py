@@ -98,3 +98,30 @@ def _folder(cfg: CfgNode, training: bool) -> Sets:
         logger.info("%s is the test set: there is no test/", sets["val"].name)
         sets["test"] = sets["val"]
     return sets
+
+
+def read_image_sets(cfg: CfgNode, *, training: bool) -> Sets:
+    """Read the sets of DATASETS.CLASSIFICATION.NAME.
+
+    Args:
+        cfg: with lt_det's keys.
+        training: whether training images will be needed.
+
+    Returns:
+        "train", "test" and perhaps "val", of the same classes.
+
+    Raises:
+        DataError, ConfigError: one line naming file and record, or key; or a reader that gives
+            something else.
+    """
+    name = cfg.DATASETS.CLASSIFICATION.NAME
+    sets = IMAGE_SETS.get(name)(cfg, training)
+    key = f"DATASETS.CLASSIFICATION.NAME: {name}"
+    if not isinstance(sets, dict) or not {"train", "test"} <= sets.keys():
+        raise ConfigError(f"{key} gives no dict with 'train' and 'test'")
+    for split, image_set in sets.items():
+        if not isinstance(image_set, ImageSet):
+            raise ConfigError(f"{key} gives {split!r} as {type(image_set).__name__}: no ImageSet")
+        if image_set.class_names != sets["train"].class_names:
+            raise DataError(f"{image_set.name}: its classes are not those of {sets['train'].name}")
+    return sets

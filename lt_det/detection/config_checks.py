@@ -7,6 +7,8 @@ from lt_det.core import NORMALIZATIONS
 from lt_det.engine import check_choice, check_common_keys
 from lt_det.errors import ConfigError
 
+from .data.mapper import MAPPERS
+from .data.samplers import TRAINING_SAMPLERS
 from .modeling.roi_heads import lt_roi_heads
 from .unused_keys import check_unused_keys
 
@@ -22,6 +24,8 @@ def check_config(cfg: CfgNode) -> None:
     check_common_keys(cfg, has_background=True)
     check_choice(cfg, "MODEL.LT.MASK.NORMALIZATION", (LINEAR, *NORMALIZATIONS))
     check_choice(cfg, "DATASETS.ON_MISSING_MASK", ("error", "box_only"))
+    check_choice(cfg, "INPUT.MAPPER", MAPPERS)
+    check_choice(cfg, "DATALOADER.SAMPLER_TRAIN", TRAINING_SAMPLERS)
     kept = cfg.TEST.DETECTIONS_PER_IMAGE
     if kept < 1 and kept != -1:
         raise ConfigError(

@@ -15,12 +15,12 @@ from torch import nn
 from lt_det.core.post_hoc import PostHocMethod
 from lt_det.data.lvis.catalog import registered_set
 from lt_det.data.lvis.class_counts import image_counts, instance_counts
-from lt_det.data.lvis.detectron2_dicts import TrainingDicts
+from lt_det.data.lvis.detectron2_dicts import TrainingDicts, to_detectron2_dicts
 from lt_det.engine import LTTrainerBase, ModelRecord
 from lt_det.errors import DataError
 from lt_det.evaluation import results_table, write_results
 
-from .data.mapper import Mapper, mapper_of
+from .data.mapper import CheckedMapper, Mapper, mapper_of
 from .data.train_loader import TrainingLoader, build_training_loader
 from .evaluation.directions import untracked_direction
 from .evaluation.evaluator import LTEvaluator
@@ -69,9 +69,18 @@ class LTTrainer(LTTrainerBase):
     def build_test_loader(
         cls, cfg: CfgNode, dataset_name: str, mapper: Mapper | None = None
     ) -> Any:
-        """Build Detectron2's loader, whose errors name the image; ``mapper`` as above."""
-        mapper = mapper or mapper_of(cfg, is_train=False)
-        return build_detection_test_loader(cfg, dataset_name, mapper=mapper)
+        """Build Detectron2's loader, whose errors name the image.
+
+        Args:
+            cfg: of the run.
+            dataset_name: registered by lt_det.
+            mapper: as above.
+        """
+        return build_detection_test_loader(
+            to_detectron2_dicts(registered_set(dataset_name)),
+            mapper=CheckedMapper(mapper or mapper_of(cfg, is_train=False)),
+            num_workers=cfg.DATALOADER.NUM_WORKERS,
+        )
 
     def model_record(self) -> ModelRecord:
         """Return categories, and their counts over all training sets."""

@@ -1,5 +1,6 @@
 """Detectron2's DefaultTrainer whose runs resume to the same bits, on the CPU, too."""
 
+import logging
 import os
 import weakref
 from collections import defaultdict
@@ -24,6 +25,8 @@ from .metrics_log import EventLog, ResumableJSONWriter
 from .non_finite import FiniteGuard
 from .run_identity import RunIdentity, warn_of_earlier_run
 from .seeding import StepSeed
+
+logger = logging.getLogger(__name__)
 
 # Values of a scalar, for hooks and writers that smooth.
 _REMEMBERED = 1000
@@ -134,7 +137,14 @@ class LTTrainerBase(DefaultTrainer):
         if not resume and comm.is_main_process():
             warn_of_earlier_run(Path(self.cfg.OUTPUT_DIR))
         super().resume_or_load(resume)
-        self._trainer.data_loader.start_iter = self.start_iter
+        loader = self._trainer.data_loader
+        if self.start_iter and not hasattr(loader, "start_iter"):
+            logger.warning(
+                "the training loader is none of lt_det's: it gives its batches from the first "
+                "again, at iteration %d",
+                self.start_iter,
+            )
+        loader.start_iter = self.start_iter
         if resume and self.start_iter == 0 and self._event_log is not None:
             self._event_log.start_over()
 

@@ -51,7 +51,7 @@ class ResumableSampler:
         seed: the stream is a function of it and of the position alone.
 
     Raises:
-        ValueError: unknown sampler, or an empty set.
+        ValueError: an unknown sampler, one that gives no probabilities, or an empty set.
     """
 
     def __init__(self, labels: Tensor, sampler: str, seed: int) -> None:
@@ -62,7 +62,7 @@ class ResumableSampler:
         self._seed = seed
         counts = torch.bincount(labels).double()
         of_classes = weights_of(counts)
-        self._weights = None if of_classes is None else of_classes[labels]
+        self._weights = None if of_classes is None else _of_images(of_classes, labels, sampler)
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
 
     def take(self, start: int, count: int) -> Tensor:
@@ -86,3 +86,17 @@ class ResumableSampler:
                 )
             self._epoch = epoch
         return self._order
+
+
+def _of_images(of_classes: Tensor, labels: Tensor, sampler: str) -> Tensor:
+    """Return each image's weight, of its class's."""
+    size = int(labels.max()) + 1
+    if of_classes.shape != (size,):
+        raise ValueError(
+            f"sampler {sampler!r}: gives weights of shape {tuple(of_classes.shape)}, "
+            f"not one for each of {size} classes"
+        )
+    weights = of_classes[labels]
+    if not (weights.isfinite() & (weights >= 0)).all() or not weights.any():
+        raise ValueError(f"sampler {sampler!r}: weights must be finite, not negative and not all 0")
+    return weights

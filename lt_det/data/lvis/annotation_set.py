@@ -14,6 +14,19 @@ from .vocabulary import Vocabulary
 Record = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class DictExtras:
+    """What a person's dicts hold beside Detectron2's keys: a mapper of their own may want it.
+
+    Attributes:
+        images: by image id inside lt_det.
+        annotations: by annotation id.
+    """
+
+    images: dict[int, Record] = field(default_factory=dict)
+    annotations: dict[str, Record] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, eq=False)
 class AnnotationSet:
     """A checked annotation file with its images.
@@ -28,8 +41,7 @@ class AnnotationSet:
         has_frequency: every category came with ``frequency`` and ``image_count``.
         unreadable: positions of images whose images cannot be used: they are neither trained on
             nor looked at in inference; an evaluation counts their annotations as ever.
-        extras: what a person's dicts hold besides
-            (:class:`~lt_det.data.lvis.adapters.DictExtras`); ``None`` of a file.
+        extras: what a person's dicts hold besides; nothing, of a file.
     """
 
     json_file: str
@@ -39,7 +51,7 @@ class AnnotationSet:
     categories: list[Record]
     has_frequency: bool
     unreadable: frozenset[int] = frozenset()
-    extras: Any = None
+    extras: DictExtras = field(default_factory=DictExtras)
     class_of: dict[int, int] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,6 +1,6 @@
 """Data sets by name, in Detectron2's catalogs."""
 
-from collections.abc import Callable
+import difflib
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,7 @@ from lt_det.data.root import datasets_root
 from lt_det.data.synthetic import SyntheticParameters, make_synthetic_set
 from lt_det.errors import DataError
 
-from .adapters import catalog_set, registered_function
+from .adapters import catalog_set
 from .class_counts import image_counts, instance_counts
 from .detectron2_dicts import to_detectron2_dicts
 from .published import LVIS_SETS
@@ -19,36 +19,30 @@ from .reader import AnnotationSet, read_annotations, with_frequencies
 from .unreadable_images import find_unreadable
 from .vocabulary import Vocabulary
 
-# What a person has registered with Detectron2 under a name that lt_det has registered since:
-# function and metadata.
-_ORIGINALS: dict[str, tuple[Callable[[], list[dict[str, Any]]], dict[str, Any]]] = {}
-_OURS = (
-    *("name", "annotation_set", "thing_classes", "thing_dataset_id_to_contiguous_id"),
-    *("json_file", "image_root", "evaluator_type", "class_image_count"),
-)
+# By name: what lt_det trains and evaluates on.
+_SETS: dict[str, AnnotationSet] = {}
 
 CUSTOM_TRAIN, CUSTOM_VAL = "custom_train", "custom_val"
 SYNTHETIC_PREFIX = "synthetic_lvis_"
 
 
 def register_annotations(name: str, annotation_set: AnnotationSet) -> None:
-    """Put an annotation set into Detectron2's catalogs, in place of one of the same name.
+    """Put an annotation set under a name, in place of another that lt_det has put there.
 
+    It is put into Detectron2's catalogs, too, unless somebody else has registered the name there:
+    what is registered stays as it is, for whoever else reads it. (LVIS's names are lt_det's.)
     Metadata: ``thing_classes``, ``class_image_count``, ``json_file``, ``image_root``,
     ``evaluator_type``, ``annotation_set``.
     """
-    original = registered_function(name)
-    if original is not None and "annotation_set" not in original[1]:
-        # What was registered is read again where the name is used again.
-        _ORIGINALS[name] = original
+    _SETS[name] = annotation_set
+    if _is_registered_by_others(name):
+        return
     if name in DatasetCatalog.list():
         DatasetCatalog.remove(name)
     if name in MetadataCatalog.list():
         MetadataCatalog.remove(name)
     DatasetCatalog.register(name, partial(to_detectron2_dicts, annotation_set))
-    of_person = _ORIGINALS.get(name, (None, {}))[1]
     MetadataCatalog.get(name).set(
-        **{k: v for k, v in of_person.items() if k not in _OURS},
         annotation_set=annotation_set,
         thing_classes=annotation_set.class_names,
         thing_dataset_id_to_contiguous_id=annotation_set.class_of,
@@ -63,22 +57,40 @@ def register_annotations(name: str, annotation_set: AnnotationSet) -> None:
         ]
 
 
+def _fill_in_image_counts(name: str) -> None:
+    """Say what Detectron2's federated loss reads where nobody has said it: images by class index.
+
+    It is all that is ever added to what somebody else has registered.
+    """
+    metadata = MetadataCatalog.get(name)
+    if metadata.get("class_image_count") is None:
+        counts = [category["image_count"] for category in registered_set(name).categories]
+        metadata.class_image_count = [{"id": i, "image_count": n} for i, n in enumerate(counts)]
+
+
+def _is_registered_by_others(name: str) -> bool:
+    if name in LVIS_SETS or name.startswith(SYNTHETIC_PREFIX) or name in (CUSTOM_TRAIN, CUSTOM_VAL):
+        return False
+    function = DatasetCatalog.data.get(name)
+    ours = isinstance(function, partial) and function.func is to_detectron2_dicts
+    return function is not None and not ours
+
+
 def registered_set(name: str) -> AnnotationSet:
     """Return the annotation set behind a registered name.
 
     Raises:
         DataError: the name was not registered by :func:`register_from_config`.
     """
-    annotation_set = MetadataCatalog.get(name).get("annotation_set")
-    if not isinstance(annotation_set, AnnotationSet):
+    if name not in _SETS:
         raise DataError(f"{name}: no such data set is registered with lt_det")
-    return annotation_set
+    return _SETS[name]
 
 
 def registered_training_sets(cfg: CfgNode) -> list[AnnotationSet] | None:
     """Return the sets of DATASETS.TRAIN, or ``None`` where one is not registered."""
-    sets = [MetadataCatalog.get(name).get("annotation_set") for name in cfg.DATASETS.TRAIN]
-    return sets if sets and all(isinstance(s, AnnotationSet) for s in sets) else None
+    names = cfg.DATASETS.TRAIN
+    return [_SETS[name] for name in names] if names and all(n in _SETS for n in names) else None
 
 
 def training_instance_counts(cfg: CfgNode) -> list[int] | None:
@@ -142,6 +154,9 @@ def register_from_config(
     counted = [ordered[name] for name in train_names] if needs_train else [reference]
     for name, annotation_set in ordered.items():
         register_annotations(name, with_frequencies(annotation_set, counted, *limits))
+    if training and cfg.MODEL.ROI_BOX_HEAD.USE_FED_LOSS:
+        for name in train_names:
+            _fill_in_image_counts(name)
     return reference
 
 
@@ -165,26 +180,13 @@ def _read(name: str, cfg: CfgNode, check_images: bool = True) -> AnnotationSet:
         "check_images": check_images,
         "derive_area": cfg.DATASETS.DERIVE_AREA,
     }
-    registered = _registered_by_person(name)
-    if registered is not None:
-        annotation_set = catalog_set(name, *registered, **treatment)
+    if _is_registered_by_others(name):
+        annotation_set = catalog_set(name, **treatment)
     else:
         annotation_set = read_annotations(*_locate(name, cfg), **treatment)
     if check_images and cfg.DATASETS.CHECK_IMAGES:
         return find_unreadable(annotation_set, on_invalid)
     return annotation_set
-
-
-def _registered_by_person(
-    name: str,
-) -> tuple[Callable[[], list[dict[str, Any]]], dict[str, Any]] | None:
-    """Return what a name that is not lt_det's own is registered with in Detectron2's catalogs."""
-    if name in LVIS_SETS or name.startswith(SYNTHETIC_PREFIX) or name in (CUSTOM_TRAIN, CUSTOM_VAL):
-        return None
-    registered = registered_function(name)
-    if registered is not None and "annotation_set" in registered[1]:
-        return _ORIGINALS.get(name)
-    return registered
 
 
 def _locate(name: str, cfg: CfgNode) -> tuple[Any, Any]:
@@ -217,8 +219,10 @@ def _locate(name: str, cfg: CfgNode) -> tuple[Any, Any]:
         return json_file, image_root
     known = [*LVIS_SETS, SYNTHETIC_PREFIX + "train", SYNTHETIC_PREFIX + "val"]
     known += [CUSTOM_TRAIN, CUSTOM_VAL]
+    near = difflib.get_close_matches(name, [*known, *DatasetCatalog.list()], n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
     raise DataError(
-        f"DATASETS: unknown data set {name!r}; known: {', '.join(known)}, and whatever is "
+        f"DATASETS: unknown data set {name!r}{hint}; known: {', '.join(known)}, and whatever is "
         "registered with Detectron2's DatasetCatalog (--import FILE runs what registers it)"
     )
 

@@ -1,5 +1,6 @@
 """From a checked annotation set to Detectron2's standard data set dicts, one at a time or all."""
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,10 +33,10 @@ def detectron2_dict(annotation_set: AnnotationSet, position: int) -> dict[str, A
     first, last = store.starts[position : position + 2].tolist()
     used = (store.trained | store.crowd)[first:last]
     lists = {key: image[key] for key in _LISTS if key in image}
-    extras, ids = annotation_set.extras, annotation_set.ids
-    given_id = image["id"] if ids.originals is None else ids.original(image["id"])
+    extras = annotation_set.extras
     return {
-        **(extras.images.get(given_id, {}) if extras else {}),
+        # Whoever changes a dict changes a copy, as where Detectron2 hands it out.
+        **copy.deepcopy(extras.images.get(image["id"], {})),
         "file_name": image["path"],
         "image_id": image["id"],
         "height": image["height"],
@@ -43,7 +44,7 @@ def detectron2_dict(annotation_set: AnnotationSet, position: int) -> dict[str, A
         **lists,
         "annotations": [
             {
-                **(extras.annotations.get(annotation["id"], {}) if extras else {}),
+                **copy.deepcopy(extras.annotations.get(annotation["id"], {})),
                 **_instance(annotation, annotation_set.class_of, image),
             }
             for annotation, is_used in zip(image["annotations"], used.tolist(), strict=True)

@@ -1,6 +1,7 @@
 """LVIS- and COCO-style annotation files: parsed, checked, and brought to one form."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -54,7 +55,12 @@ def read_and_check(
 
 
 def check_file(
-    file: ParsedFile, json_file: str, on_invalid: str, *, derive_area: bool = False
+    file: ParsedFile,
+    json_file: str,
+    on_invalid: str,
+    *,
+    derive_area: bool = False,
+    refused: Mapping[int, str] | None = None,
 ) -> MemoryAnnotations:
     """Check every record of a parsed file; the rest is as in :func:`read_and_check`.
 
@@ -62,6 +68,7 @@ def check_file(
         file: its parts.
         json_file: where they are from, for messages.
         on_invalid, derive_area: as there.
+        refused: what is known to be wrong with an annotation already, by its number.
     """
     for key in ("images", "categories"):
         if not isinstance(getattr(file, key), list) or not getattr(file, key):
@@ -75,7 +82,7 @@ def check_file(
     )
     given = file.annotations or []
     for number, text in enumerate(given):
-        rows.look_at(number, text)
+        rows.look_at(number, text, (refused or {}).get(number))
     left_out = problems.settle(len(given))
     texts, columns = rows.by_image()
     names = [image["id"] for image in images] if originals is None else originals

@@ -116,7 +116,8 @@ def _locate_images(store: Annotations, image_root: str, json_file: str, check: b
     def exists(path: str) -> bool:
         folder, name = os.path.split(path)
         if folder not in listed:
-            listed[folder] = set(os.listdir(folder)) if os.path.isdir(folder) else set()
+            at = folder or os.curdir
+            listed[folder] = set(os.listdir(at)) if os.path.isdir(at) else set()
         return name in listed[folder]
 
     paths, originals = [], store.meta["original_ids"]

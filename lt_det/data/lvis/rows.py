@@ -77,21 +77,20 @@ class AnnotationRows:
         self.has_rle = False
         self.maskless: Any = None
 
-    def look_at(self, number: int, text: msgspec.Raw) -> None:
-        """Check the annotation at a place in the file, and keep it if anything can use it."""
+    def look_at(self, number: int, text: msgspec.Raw, refused: str | None = None) -> None:
+        """Check the annotation at a place in the file, and keep it if anything can use it.
+
+        Args:
+            number: the place.
+            text: the annotation.
+            refused: why nothing can, where that is known already.
+        """
         annotation = self._decoded(number, text)
         image_id, category_id = annotation.get("image_id"), annotation.get("category_id")
         internal = self._ids.internal(image_id)
         index = self._class_of.get(as_id(category_id))  # type: ignore[arg-type]
         crowd = as_flag(annotation.get("iscrowd"))
-        if internal is None:
-            problem: str | None = f"image id {image_id!r:.60} has no image"
-        elif index is None:
-            problem = f"category id {category_id!r:.60} has no category"
-        elif crowd is None:
-            problem = f"iscrowd is {annotation['iscrowd']!r:.60}"
-        else:
-            problem = box_problem(annotation.get("bbox"))
+        problem = refused or _record_problem(annotation, internal, index, crowd)
         position = self._position_of.get(internal)  # type: ignore[arg-type]
         if problem is not None:
             self._problems.add(annotation["id"], problem)
@@ -192,6 +191,19 @@ class AnnotationRows:
             "masked": np.array(self._masked, dtype=bool)[order],
         }
         return [self._texts[i] for i in order.tolist()], columns
+
+
+def _record_problem(
+    annotation: Record, internal: int | None, index: int | None, crowd: bool | None
+) -> str | None:
+    """Return why nothing can use an annotation, or ``None``."""
+    if internal is None:
+        return f"image id {annotation.get('image_id')!r:.60} has no image"
+    if index is None:
+        return f"category id {annotation.get('category_id')!r:.60} has no category"
+    if crowd is None:
+        return f"iscrowd is {annotation['iscrowd']!r:.60}"
+    return box_problem(annotation.get("bbox"))
 
 
 def _rewrite(annotation: Record, image_id: Any, category_id: int) -> bool:

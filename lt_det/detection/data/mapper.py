@@ -10,13 +10,14 @@ and ``INPUT.MAPPER my_mapper`` in a config.
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from detectron2.config import CfgNode
 from detectron2.data import detection_utils as utils
 from detectron2.data import transforms as T
+from detectron2.utils.serialize import PicklableWrapper
 
 from lt_det.core.name_table import NameTable
 from lt_det.data.image_files.reading import decode_image_file
@@ -35,6 +36,8 @@ class LTDatasetMapper(PartialMaskMapper):
         cfg: of the run.
         is_train: with augmentation and ground truth.
         augmentations: Detectron2's, in place of the config's (a person's own, say).
+        options: of Detectron2's mapper, in place of the config's: ``recompute_boxes=True`` where
+            the augmentations crop and masks are learned, …
     """
 
     def __init__(
@@ -42,12 +45,12 @@ class LTDatasetMapper(PartialMaskMapper):
         cfg: CfgNode,
         is_train: bool = True,
         *,
-        augmentations: list[T.Augmentation | T.Transform] | None = None,
+        augmentations: Sequence[T.Augmentation | T.Transform] | None = None,
+        **options: Any,
     ) -> None:
-        options = self.from_config(cfg, is_train)
         if augmentations is not None:
-            options["augmentations"] = augmentations
-        super().__init__(**options)
+            options["augmentations"] = list(augmentations)
+        super().__init__(**{**self.from_config(cfg, is_train), **options})
 
     def __call__(self, dataset_dict: dict[str, Any]) -> dict[str, Any]:
         """Map a dict, as Detectron2's.
@@ -62,7 +65,7 @@ class LTDatasetMapper(PartialMaskMapper):
         except MemoryError:
             raise
         except Exception as error:  # decoders of images and masks raise anything
-            raise named_error(dataset_dict, error) from error
+            raise _named_error(dataset_dict, error) from error
 
     def _mapped(self, dataset_dict: dict[str, Any]) -> dict[str, Any]:
         dataset_dict = copy.deepcopy(dataset_dict)  # it is modified below
@@ -102,8 +105,36 @@ def mapper_of(cfg: CfgNode, *, is_train: bool) -> Mapper:
         raise ConfigError(f"INPUT.MAPPER: {error}") from error
 
 
-def named_error(dataset_dict: dict[str, Any], error: Exception) -> DataError:
-    """Return a DataError that names the image whose mapping failed."""
+class CheckedMapper:
+    """A mapper of anybody's, whose errors name the image.
+
+    Args:
+        mapper: a data set's dict → a model's input.
+    """
+
+    def __init__(self, mapper: Mapper) -> None:
+        # So that workers can be sent a lambda, as by Detectron2.
+        self._mapper = PicklableWrapper(mapper)
+
+    def __call__(self, dataset_dict: dict[str, Any]) -> dict[str, Any]:
+        """Map a dict.
+
+        Raises:
+            DataError: names the image: the mapper failed, or returned no dict.
+        """
+        named = {key: dataset_dict[key] for key in ("file_name", "image_id")}
+        try:
+            mapped = self._mapper(dataset_dict)
+            if not isinstance(mapped, dict):
+                raise TypeError(f"the mapper returned no dict but {type(mapped).__name__}")
+        except (DataError, MemoryError):
+            raise
+        except Exception as error:  # a mapper of one's own raises anything
+            raise _named_error(named, error) from error
+        return mapped
+
+
+def _named_error(dataset_dict: dict[str, Any], error: Exception) -> DataError:
     return DataError(
         f"{dataset_dict['file_name']}: image {dataset_dict['image_id']}: "
         f"{type(error).__name__}: {one_line(error)}"

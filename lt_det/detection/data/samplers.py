@@ -33,13 +33,24 @@ def training_stream(cfg: CfgNode, dicts: TrainingDicts, seed: int) -> Iterator[i
     """Return endless positions in the data set, as DATALOADER.SAMPLER_TRAIN gives them.
 
     Raises:
-        ConfigError: a sampler that is not known.
+        ConfigError: a sampler that is not known, ends, or gives what is no position.
     """
+    name = cfg.DATALOADER.SAMPLER_TRAIN
     try:
-        sampler = TRAINING_SAMPLERS.get(cfg.DATALOADER.SAMPLER_TRAIN)
+        sampler = TRAINING_SAMPLERS.get(name)
     except ValueError as error:
         raise ConfigError(f"DATALOADER.SAMPLER_TRAIN: {error}") from error
-    return sampler(cfg, dicts, seed)
+    count = 0
+    for position in sampler(cfg, dicts, seed):
+        if not 0 <= position < len(dicts):
+            raise ConfigError(
+                f"DATALOADER.SAMPLER_TRAIN: {name} gives position {position} of {len(dicts)} images"
+            )
+        yield int(position)
+        count += 1
+    raise ConfigError(
+        f"DATALOADER.SAMPLER_TRAIN: {name} ends after {count} images: it must give them for ever"
+    )
 
 
 # Of Detectron2's samplers not their own iterator, which gives a process its part alone.

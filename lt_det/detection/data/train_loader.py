@@ -17,9 +17,8 @@ from torch.utils.data import DataLoader, Dataset
 from lt_det.data.lvis.detectron2_dicts import TrainingDicts
 from lt_det.engine import check_shared_evenly
 from lt_det.engine.seeding import derived_seed, seeded
-from lt_det.errors import DataError
 
-from .mapper import Mapper, mapper_of, named_error
+from .mapper import CheckedMapper, Mapper, mapper_of
 from .samplers import training_stream
 
 # (number in the stream, position in the data set)
@@ -111,7 +110,7 @@ class TrainingLoader:
 
 class _Images(Dataset[dict[str, Any]]):
     def __init__(self, dicts: TrainingDicts, mapper: Mapper, seed: int) -> None:
-        self._dicts, self._mapper, self._seed = dicts, mapper, seed
+        self._dicts, self._mapper, self._seed = dicts, CheckedMapper(mapper), seed
 
     def __len__(self) -> int:
         return len(self._dicts)
@@ -119,13 +118,7 @@ class _Images(Dataset[dict[str, Any]]):
     def __getitem__(self, request: Any) -> dict[str, Any]:
         number, position = request
         with seeded(derived_seed(self._seed, number)):
-            dataset_dict = self._dicts[position]
-            try:
-                return self._mapper(dataset_dict)
-            except (DataError, MemoryError):
-                raise
-            except Exception as error:  # a mapper of one's own raises anything
-                raise named_error(dataset_dict, error) from error
+            return self._mapper(self._dicts[position])
 
 
 def build_training_loader(
