@@ -25,6 +25,7 @@ from lt_det.errors import ConfigError, DataError
 from .class_order import with_classes_of
 from .config_checks import check_config
 from .datasets import ImageData, load_image_data
+from .epochs import iterations_of
 from .unused_keys import check_unused_keys
 
 logger = logging.getLogger(__name__)
@@ -129,7 +130,7 @@ def fit_to_data(cfg: CfgNode, data: ImageData) -> None:
         return
 
     def iterations(count: float) -> int:
-        return max(1, round(count * len(data.train) / cfg.SOLVER.IMS_PER_BATCH))
+        return iterations_of(count, len(data.train), cfg.SOLVER.IMS_PER_BATCH)
 
     cfg.SOLVER.MAX_ITER = iterations(epochs.MAX)
     cfg.SOLVER.STEPS = tuple(iterations(step) for step in epochs.STEPS)

@@ -27,6 +27,7 @@ from lt_det.engine.seeding import derived_seed
 
 from .building import build_model, load_first_stage
 from .datasets import ImageData
+from .epochs import StartsEpochs
 from .evaluate import evaluate
 from .inference import checked_rows
 from .methods.base import TRAINING_METHODS, method_name
@@ -104,7 +105,7 @@ class LTClassifierTrainer(LTTrainerBase):
     def build_hooks(self) -> list[Any]:
         """Build Detectron2's hooks, after ours."""
         follows = self._run_cfg.MODEL.LT.HEAD_DIRECTION.FOLLOW_LR
-        epochs = _StartsEpochs(len(self._data.train), self._run_cfg.SOLVER.IMS_PER_BATCH)
+        epochs = StartsEpochs(len(self._data.train), self._run_cfg.SOLVER.IMS_PER_BATCH)
         return [epochs, *([_DirectionFollowsLR()] if follows else []), *super().build_hooks()]
 
     def model_record(self) -> ModelRecord:
@@ -153,22 +154,6 @@ def _stream(cfg: CfgNode, data: ImageData, sampler: str, seed: int) -> InMemoryL
         padding=options.PADDING,
         flip=options.FLIP,
     )
-
-
-class _StartsEpochs(HookBase):
-    """Tells the training method when an epoch begins, and where a resumed run is."""
-
-    def __init__(self, num_images: int, batch_size: int) -> None:
-        self._num_images, self._batch_size = num_images, batch_size
-        self._epoch = 0
-
-    def before_step(self) -> None:
-        """Run before each iteration."""
-        epoch = self.trainer.iter * self._batch_size // self._num_images + 1
-        if epoch != self._epoch:
-            self._epoch = epoch
-            model: Any = self.trainer.model
-            (model.module if hasattr(model, "module") else model).method.start_epoch(epoch)
 
 
 class _DirectionFollowsLR(HookBase):
