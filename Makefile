@@ -1,10 +1,10 @@
-# make demo · make test [WORKERS=2] · make lint · make bench [FULL=1] · make reliability [KILLS=20]
+# make demo · make test [WORKERS=2] · make test-quick · make lint · make bench [FULL=1] · make reliability [KILLS=20]
 # PYTHON=python3.11 and VENV=folder may be given.
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: install demo test lint format bench reliability
+.PHONY: install demo test test-quick lint format bench reliability
 
 # make install DETECTRON2_SOURCE=… swaps Detectron2; without it, install does nothing twice.
 ifeq ($(DETECTRON2_SOURCE),)
@@ -23,6 +23,10 @@ demo: $(VENV)/.installed
 # A file's tests stay together, for they share what they trained; a thread for each worker.
 test: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(RUN) -m pytest --cov --numprocesses $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder
+
+# Without whole runs and several processes: for the minutes between two commits.
+test-quick: $(VENV)/.installed
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -m "not slow" --numprocesses $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed
 	$(RUN) -m ruff format --check .

@@ -74,6 +74,7 @@ def test_a_missing_extra_is_one_line(monkeypatch):
     assert require("json", "none", "nothing").loads("1") == 1
 
 
+@pytest.mark.slow
 def test_training_imports_no_extra(tmp_path):
     """What only some configs need is imported when it is needed."""
     code = f"""

@@ -11,6 +11,8 @@ import pytest
 import torch
 from pycocotools import mask as mask_api
 
+pytestmark = pytest.mark.slow  # whole runs, most in processes of their own
+
 TINY = [
     "DATASETS.SYNTHETIC.NUM_CATEGORIES", "6", "DATASETS.SYNTHETIC.NUM_TRAIN", "16",
     "DATASETS.SYNTHETIC.NUM_VAL", "12", "DATASETS.SYNTHETIC.MAX_COUNT", "12",

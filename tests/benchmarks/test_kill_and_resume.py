@@ -8,6 +8,8 @@ from benchmarks.kill_and_resume import Job, interrupt
 from benchmarks.run_equality import event_log
 from benchmarks.soak import Sample, draw, growth
 
+pytestmark = pytest.mark.slow  # whole runs, most in processes of their own
+
 
 @pytest.fixture
 def job(root, monkeypatch):

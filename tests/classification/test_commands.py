@@ -11,6 +11,8 @@ from PIL import Image
 
 from tests.data.classification.helpers import tree, write_zip
 
+pytestmark = pytest.mark.slow  # whole runs, most in processes of their own
+
 TDE = "digits_lt/resnet32_tde.yaml"
 SHORT = ["SOLVER.EPOCHS.MAX", "2", "SOLVER.EPOCHS.STEPS", "[]", "SOLVER.EPOCHS.WARMUP", "0"]
 

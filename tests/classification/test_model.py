@@ -99,6 +99,7 @@ def test_memory_format_does_not_change_the_answer():
 
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler")
+@pytest.mark.slow
 def test_compiled_training_is_the_plain_one():
     def built(compiled):
         body = ImageBackbone(CifarResNet(num_blocks=1), 64)

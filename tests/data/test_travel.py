@@ -96,6 +96,7 @@ def answer(dicts, queue):
     queue.put(dicts_of(dicts))
 
 
+@pytest.mark.slow
 def test_another_process_started_anew_reads_the_same(file, monkeypatch, tmp_path):
     found = read(file, monkeypatch, tmp_path / "cache")
     dicts = TrainingDicts([found], filter_empty=True)

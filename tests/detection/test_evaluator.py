@@ -70,6 +70,7 @@ def test_a_sweep_s_rows_have_their_own_scores(tmp_path):
         assert [(d["bbox"][0], d["score"]) for d in written] == expected
 
 
+@pytest.mark.slow
 def test_two_processes_with_uneven_shards(tmp_path):
     launch(answers.evaluate_unevenly, 2, dist_url="auto", args=(tmp_path,))
     for name, images, ap in (("three", 3, 100), ("one", 1, 100), ("none", 1, 0)):

@@ -10,6 +10,8 @@ from lt_det.engine.buffers import main_process_buffers
 from . import evaluation_workers
 from .test_processes import in_processes
 
+pytestmark = pytest.mark.slow  # whole runs, most in processes of their own
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):

@@ -27,6 +27,7 @@ def job(root, folder, *launcher):
 
 
 @pytest.mark.parametrize("launcher", ["detectron2", "torchrun"])
+@pytest.mark.slow
 def test_a_process_that_fails_alone_is_named_and_ends_the_others(root, tmp_path, launcher):
     done = job(root, tmp_path, *(TORCHRUN if launcher == "torchrun" else ()))
     ended = time.time()

@@ -12,6 +12,8 @@ from detectron2.engine import launch
 
 from . import workers
 
+pytestmark = pytest.mark.slow  # whole runs, most in processes of their own
+
 TOLERANCE = 1e-5
 
 

@@ -140,6 +140,7 @@ def test_a_classifier_s_statistics_are_its_data_set_s(tmp_path, classes, config)
 
 
 @pytest.mark.parametrize("fits", [True, False])
+@pytest.mark.slow
 def test_the_tool_checks_the_weights_against_the_model(root, tmp_path, fits):
     published_classifier(tmp_path / "final.pth", classes=7)
     config = root / "configs/classification/imagenet_lt/resnext50_tde.yaml"
