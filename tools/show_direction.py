@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Show what the head direction of a trained detector favours, by frequency group.
 
-tools/show_direction.py --config-file … MODEL.WEIGHTS FILE [--pictures 100]
+tools/show_direction.py --config-file … MODEL.WEIGHTS FILE [--images 100]
 
-With --pictures, also how much of it is in RoIs of the first of DATASETS.TEST: the authors of TDE
+With --images, also how much of it is in RoIs of the first of DATASETS.TEST: the authors of TDE
 take the α at which α·cos(x, d) is about 1 where there is no validation set to choose it on.
 """
 

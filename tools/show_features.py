@@ -2,7 +2,7 @@
 """Images of what trained classifiers see, each by the config.yaml beside its weights.
 
 tools/show_features.py tsne --models XE=FILE xERM_TDE=FILE --output tsne.png [--classes 4]
-tools/show_features.py cam --models XE=FILE TDE=FILE --pictures A.jpg B.jpg --output cam.png
+tools/show_features.py cam --models XE=FILE TDE=FILE --images A.jpg B.jpg --output cam.png
 """
 
 import argparse

@@ -36,7 +36,7 @@ def draw_class_distribution(
             axis.plot(_smooth(predicted[order]), label=method, linewidth=1.3)
         axis.set_title(f"predicted classes, test “{test.replace('_', ' ')}”", fontsize=10)
         axis.set_xlabel("class, most frequent in training first")
-        axis.set_ylabel("images (mean of 5 ranks)" if len(order) > 20 else "pictures")
+        axis.set_ylabel("images (mean of 5 ranks)" if len(order) > 20 else "images")
         axis.set_xlim(0, len(order) - 1)
     axes[0].legend(fontsize=8, ncols=max(1, len(methods) // 4))
     _draw_positives(axes[2], results, [(balanced, "few"), (imbalanced, "many")])
@@ -64,7 +64,7 @@ def _draw_positives(axis: Any, results: Results, parts: list[tuple[str, str]]) -
         axis.bar(at, hits, width, color=shade[0], label=f"TP ({where})")
         axis.bar(at, misses, width, bottom=hits, color=shade[1], label=f"FP ({where})")
     axis.set_xticks(range(len(methods)), methods, rotation=20, fontsize=8, ha="right")
-    axis.set_ylabel("pictures")
+    axis.set_ylabel("images")
     # Above the bars, which fill the axes.
     axis.legend(fontsize=8, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
 

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 # Part of a kept file's name: raise it when what is kept, or what is looked at, changes.
 CHECK_VERSION = 1
 # Fewer images are looked at as quickly as what is kept of them is found.
-MIN_PICTURES = 200
+MIN_IMAGES = 200
 
 # When a file was changed last, in ns, and its bytes.
 Stamp = tuple[int, int]
@@ -41,7 +41,7 @@ class HeaderCache:
 
     def __init__(self, paths: Sequence[str]) -> None:
         root = cache_folder()
-        self._root = root / "pictures" if root and len(paths) >= MIN_PICTURES else None
+        self._root = root / "pictures" if root and len(paths) >= MIN_IMAGES else None
         self._known: dict[str, dict[str, KeptHeader]] = {}
         self._changed: set[str] = set()
         if self._root is not None:

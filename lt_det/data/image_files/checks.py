@@ -74,7 +74,7 @@ def read_headers(images: Images, name: str) -> list[Header]:
         chunk = range(start, min(start + _CHUNK, len(images.paths)))
         return [_looked_up(store, images, index) for index in chunk]
 
-    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="pictures")
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="images")
     try:
         started = saved = time.monotonic()
         for chunk in pool.map(look, range(0, len(images.paths), _CHUNK)):

@@ -23,7 +23,7 @@ from tests.detection.helpers import small_config
 def jpegs(tmp_path, monkeypatch):
     """Five files, kept by the cache although they are few."""
     monkeypatch.setenv("LT_DET_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(image_cache, "MIN_PICTURES", 1)
+    monkeypatch.setattr(image_cache, "MIN_IMAGES", 1)
     paths = [str(tmp_path / f"{i}.jpg") for i in range(5)]
     for path in paths:
         Image.new("RGB", (20, 10)).save(path)
