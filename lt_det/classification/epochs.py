@@ -11,7 +11,7 @@ def iterations_of(epochs: float, num_images: int, batch_size: int) -> int:
 
 
 class StartsEpochs(HookBase):
-    """Tells the training method when an epoch begins, and in which a run is resumed.
+    """Tells the training method and the loss when an epoch begins, and in which a run is resumed.
 
     An epoch begins where the schedule says so: a method that changes at an epoch of
     SOLVER.EPOCHS.STEPS changes with the learning rate.
@@ -33,4 +33,6 @@ class StartsEpochs(HookBase):
         if self._epoch != self._told:
             self._told = self._epoch
             model: Any = self.trainer.model
-            (model.module if hasattr(model, "module") else model).method.start_epoch(self._epoch)
+            model = model.module if hasattr(model, "module") else model
+            for part in (model.method, model.loss):
+                part.start_epoch(self._epoch)

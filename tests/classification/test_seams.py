@@ -16,6 +16,7 @@ from lt_det.classification.methods import TRAINING_METHODS, TrainingMethod
 from lt_det.classification.run import train_or_evaluate
 from lt_det.classification.setup import setup
 from lt_det.classification.trainer import training_batches
+from lt_det.core.losses import CrossEntropyLoss
 from lt_det.data.classification import SAMPLERS, read_digits
 from lt_det.errors import ConfigError, DataError
 
@@ -189,7 +190,7 @@ def test_epochs_begin_where_the_schedule_has_them():
         method = SimpleNamespace(
             start_epoch=lambda epoch, at=trainer: heard.append((at.iter, epoch))
         )
-        trainer.model = SimpleNamespace(method=method)
+        trainer.model = SimpleNamespace(method=method, loss=CrossEntropyLoss())
         hook = StartsEpochs(num_images=421, batch_size=32)
         hook.trainer = trainer
         for trainer.iter in range(first, 40):

@@ -69,6 +69,13 @@ class Loss(nn.Module):
         """
         raise NotImplementedError
 
+    def start_epoch(self, epoch: int) -> None:
+        """Hear that an epoch begins (from 1), or that a run is resumed within it.
+
+        For losses that change with time, as deferred re-weighting does. Image classifiers alone
+        have epochs.
+        """
+
     def log_probs(self, logits: Tensor) -> Tensor:
         """Return the log-probabilities (N, C) that this loss trains the logits for: softmax's."""
         return logits.log_softmax(dim=-1)
