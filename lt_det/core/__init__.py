@@ -9,7 +9,18 @@ Shape legend used throughout:
 from .group_f1 import group_f1
 from .layers import NORMALIZATIONS, HeadDirection, MultiHeadNormalizedClassifier, tde_logits
 from .long_tail import log_prior, long_tailed_counts, shot_groups
-from .losses import build_loss, xerm_loss, xerm_weights
+from .losses import (
+    balanced_softmax_loss,
+    build_loss,
+    class_balanced_weights,
+    focal_loss,
+    lade_loss,
+    ldam_loss,
+    ldam_margins,
+    softmax_equalization_loss,
+    xerm_loss,
+    xerm_weights,
+)
 from .post_hoc import (
     adjust_logits,
     background_exempt_log_probs,
@@ -25,12 +36,19 @@ __all__ = [
     "adjust_logits",
     "background_exempt_log_probs",
     "background_exempt_probs",
+    "balanced_softmax_loss",
     "build_loss",
+    "class_balanced_weights",
+    "focal_loss",
     "group_f1",
+    "lade_loss",
+    "ldam_loss",
+    "ldam_margins",
     "log_prior",
     "long_tailed_counts",
     "parse_post_hoc",
     "shot_groups",
+    "softmax_equalization_loss",
     "tau_normalized_weight",
     "tde_logits",
     "xerm_loss",

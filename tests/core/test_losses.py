@@ -23,12 +23,34 @@ def logits():
     return torch.randn(5, 5, requires_grad=True)
 
 
+# Options that leave nothing to learn from but labels, each as good as another.
+NEUTRAL = {
+    "balanced_softmax": {"tau": 0.0},
+    "class_balanced": {"beta": 0.0},
+    "focal": {"gamma": 0.0},
+    "lade": {"weight": 0.0},
+    "ldam": {"max_margin": 0.0, "drw_after": 3, "beta": 0.0},
+    "softmax_equalization": {"gamma": 0.0},
+}
+# Their means are of weighted samples.
+WEIGHTED = ("class_balanced",)
+WITHOUT_BACKGROUND = ("lade",)
+
+
+def built(name, counts=COUNTS, **options):
+    """The loss for five columns, of which the last is background where it may be."""
+    if name in WITHOUT_BACKGROUND:
+        return build_loss(name, [*counts, 2], **options)
+    return build_loss(name, counts, background_index=4, **options)
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_reduces_and_takes_no_sample(name, logits):
-    loss = build_loss(name, COUNTS, background_index=4)
+    loss = built(name).eval()
     each = loss(logits, LABELS, reduction="none")
     assert each.shape == (5,)
-    torch.testing.assert_close(loss(logits, LABELS), each.mean())
+    if name not in WEIGHTED:
+        torch.testing.assert_close(loss(logits, LABELS), each.mean())
     torch.testing.assert_close(loss(logits, LABELS, reduction="sum"), each.sum())
     with pytest.raises(ValueError, match=r"reduction|not a valid value"):
         loss(logits, LABELS, reduction="median")
@@ -38,17 +60,45 @@ def test_every_loss_reduces_and_takes_no_sample(name, logits):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_without_more_to_learn_from_they_are_cross_entropy(name, logits):
-    """In value and gradient; the log-probabilities are softmax's."""
-    loss = build_loss(name, COUNTS, background_index=4)
-    value, expected = loss(logits, LABELS), F.cross_entropy(logits, LABELS)
-    assert torch.equal(value, expected)
+@pytest.mark.parametrize("labels", [LABELS, torch.tensor([1]), torch.tensor([0, 0, 0])])
+def test_at_their_neutral_setting_they_are_cross_entropy(name, labels, logits):
+    """In value and gradient, with classes that are not in the batch, too; read by softmax."""
+    loss, logits = built(name, **NEUTRAL.get(name, {})), logits[: len(labels)]
+    # Balanced softmax has a prior where LADE's regularizer has no weight.
+    columns = logits + loss.log_prior(logits) if name == "lade" else logits
+    value, expected = loss(logits, labels), F.cross_entropy(columns, labels)
+    torch.testing.assert_close(value, expected)
     gradients = [torch.autograd.grad(v, logits)[0] for v in (value, expected)]
-    assert torch.equal(*gradients)
+    torch.testing.assert_close(*gradients)
     torch.testing.assert_close(loss.log_probs(logits), logits.log_softmax(1))
     torch.testing.assert_close(loss.probs(logits), logits.softmax(1))
     assert loss.num_outputs(5) == 5
     assert not loss.state_dict()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_class_without_a_sample_and_no_counts_at_all(name, logits):
+    loss = built(name, counts=[50, 20, 0, 1])
+    value = loss(logits, LABELS)
+    (gradient,) = torch.autograd.grad(value, logits)
+    assert value.isfinite()
+    assert gradient.isfinite().all()
+    # An evaluation builds the loss to read its logits.
+    background = None if name in WITHOUT_BACKGROUND else 4
+    without = build_loss(name, None, background)
+    torch.testing.assert_close(without.probs(logits), logits.softmax(1))
+    if LOSSES.get(name).uses_class_counts:
+        with pytest.raises(ValueError, match="training samples per class are not known"):
+            without(logits, LABELS)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_logits_are_computed_in_float32(name, dtype, logits):
+    loss, half = built(name).eval(), logits.detach().to(dtype)
+    value = loss(half, LABELS)
+    assert value.dtype == torch.float32
+    torch.testing.assert_close(value, loss(half.float(), LABELS))
 
 
 def test_half_precision_is_computed_in_float32():

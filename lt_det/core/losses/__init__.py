@@ -1,17 +1,36 @@
 """Classification losses, one a file; importing this package fills :data:`LOSSES`."""
 
+from .balanced_softmax import BalancedSoftmaxLoss, balanced_softmax_loss
 from .base import LOSSES, CrossEntropyLoss, Loss, build_loss, reduced
+from .class_balanced import ClassBalancedLoss, class_balanced_weights
+from .focal import FocalLoss, focal_loss
+from .lade import LADELoss, lade_loss
+from .ldam import LDAMLoss, ldam_loss, ldam_margins
+from .softmax_equalization import SoftmaxEqualizationLoss, softmax_equalization_loss
 from .xerm import ConstantWeightXERMLoss, XERMLoss, constant_weight_loss, xerm_loss, xerm_weights
 
 __all__ = [
     "LOSSES",
+    "BalancedSoftmaxLoss",
+    "ClassBalancedLoss",
     "ConstantWeightXERMLoss",
     "CrossEntropyLoss",
+    "FocalLoss",
+    "LADELoss",
+    "LDAMLoss",
     "Loss",
+    "SoftmaxEqualizationLoss",
     "XERMLoss",
+    "balanced_softmax_loss",
     "build_loss",
+    "class_balanced_weights",
     "constant_weight_loss",
+    "focal_loss",
+    "lade_loss",
+    "ldam_loss",
+    "ldam_margins",
     "reduced",
+    "softmax_equalization_loss",
     "xerm_loss",
     "xerm_weights",
 ]

@@ -113,8 +113,14 @@ def build_loss(
     return loss(class_counts=counts, background_index=background_index, **options)
 
 
-def reduced(losses: Tensor, reduction: str) -> Tensor:
+def reduced(losses: Tensor, reduction: str, weights: Tensor | None = None) -> Tensor:
     """Reduce losses (N,) as asked; the mean of no sample is 0.
+
+    Args:
+        losses: (N,).
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+        weights: (N,) that the losses hold already; a mean is then Σ losses / Σ weights, as
+            :func:`torch.nn.functional.cross_entropy` has it.
 
     Raises:
         ValueError: an unknown reduction.
@@ -123,7 +129,12 @@ def reduced(losses: Tensor, reduction: str) -> Tensor:
         raise ValueError(f"unknown reduction {reduction!r}; known: {', '.join(REDUCTIONS)}")
     if reduction == "none":
         return losses
-    return losses.sum() if reduction == "sum" else losses.sum() / max(losses.numel(), 1)
+    if reduction == "sum":
+        return losses.sum()
+    if weights is None:
+        return losses.sum() / max(losses.numel(), 1)
+    # Weights that are all 0 weigh no loss, either.
+    return losses.sum() / weights.sum().clamp_min(torch.finfo(weights.dtype).tiny)
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
