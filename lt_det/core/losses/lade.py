@@ -6,7 +6,6 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.nn.functional import all_gather
 
 from lt_det.core.layers.normalization import full_precision
 
@@ -94,7 +93,25 @@ def _of_all_processes(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """
     if not (dist.is_available() and dist.is_initialized()):
         return logits, labels
-    gather: Any = all_gather
-    all_labels = [torch.empty_like(labels) for _ in range(dist.get_world_size())]
-    dist.all_gather(all_labels, labels)
-    return torch.cat(gather(full_precision(logits).contiguous())), torch.cat(all_labels)
+    gathered: Tensor = _Gathered.apply(full_precision(logits))  # type: ignore[no-untyped-call]
+    return gathered, _gathered(labels)
+
+
+def _gathered(values: Tensor) -> Tensor:
+    parts = [torch.empty_like(values) for _ in range(dist.get_world_size())]
+    dist.all_gather(parts, values.contiguous())
+    return torch.cat(parts)
+
+
+class _Gathered(torch.autograd.Function):
+    """All processes' rows; the gradient is the sum of what all processes have of one's own rows."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        return _gathered(values)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        summed = gradients[0].contiguous()
+        dist.all_reduce(summed)
+        return summed.chunk(dist.get_world_size())[dist.get_rank()]
