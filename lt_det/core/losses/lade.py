@@ -93,7 +93,7 @@ def _of_all_processes(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """
     if not (dist.is_available() and dist.is_initialized()):
         return logits, labels
-    gathered: Tensor = _Gathered.apply(full_precision(logits))  # type: ignore[no-untyped-call]
+    gathered: Tensor = _Gathered.apply(full_precision(logits))
     return gathered, _gathered(labels)
 
 
