@@ -17,7 +17,8 @@ from .test_xerm import saved_teacher
 LEAVES = sorted(
     str(path.relative_to(CONFIGS))
     for path in CONFIGS.rglob("*.yaml")
-    if not path.name.startswith("Base-") and path.parent.name not in ("datasets", "methods")
+    if not path.name.startswith("Base-")
+    and path.parent.name not in ("datasets", "methods", "recipes")
 )
 
 

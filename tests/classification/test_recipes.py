@@ -14,7 +14,8 @@ from tests.recipes import CONFIGS, changed, differences, keys_set_by, load
 LEAVES = sorted(
     str(path.relative_to(CONFIGS / "classification"))
     for path in (CONFIGS / "classification").rglob("*.yaml")
-    if not path.name.startswith("Base-") and path.parent.name not in ("datasets", "methods")
+    if not path.name.startswith("Base-")
+    and path.parent.name not in ("datasets", "methods", "recipes")
 )
 IMAGENET_MEAN, IMAGENET_STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
 
