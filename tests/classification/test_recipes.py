@@ -11,6 +11,8 @@ import pytest
 
 from tests.recipes import CONFIGS, changed, differences, keys_set_by, load
 
+from . import loss_recipes
+
 LEAVES = sorted(
     str(path.relative_to(CONFIGS / "classification"))
     for path in (CONFIGS / "classification").rglob("*.yaml")
@@ -29,6 +31,7 @@ SHARED: dict[str, Any] = {
     "MODEL.LT.CLASSIFIER.NUM_HEADS": 2,
     "MODEL.LT.CLASSIFIER.TEMPERATURE": 16.0,
     "MODEL.LT.CLASSIFIER.WEIGHT_NORM_OFFSET": 1 / 32,
+    "MODEL.LT.LOSS.NAME": "cross_entropy",
     "MODEL.LT.TDE.ENABLED": False,
     "MODEL.LT.XERM.ENABLED": False,
     "MODEL.LT.XERM.CONSTANT_WEIGHT": -1.0,
@@ -178,7 +181,7 @@ def recipe_of(name: str) -> dict[str, Any]:
     data, leaf = name.removesuffix(".yaml").split("/")
     network, method = leaf.split("_", 1)
     alpha, exponent, second_stage = PAPER[data]
-    shown, normalization = METHODS[method]
+    shown, normalization = METHODS.get(method, ("", ""))
     recipe = {
         **SHARED,
         **DATA[data],
@@ -206,6 +209,8 @@ def recipe_of(name: str) -> dict[str, Any]:
     if method.startswith("xerm"):
         recipe["MODEL.LT.XERM.ENABLED"] = True
         recipe["MODEL.LT.XERM.BALANCED"] = method.removeprefix("xerm_")
+    if method in loss_recipes.LOSSES:
+        recipe |= loss_recipes.loss_recipe(data, method)
     if method in ("crt", "lws"):
         recipe |= _second_stage(data, method, second_stage)
     return recipe
@@ -233,6 +238,7 @@ def test_the_tree_has_what_is_promised():
     promised |= {
         f"imagenet_lt/resnext101_{m}" for m in ("xe", "deconfound", "tde", "xerm_tde", "xerm_pc")
     }
+    promised |= loss_recipes.LEAVES
     assert {f"{name}.yaml" for name in promised} == set(LEAVES)
 
 
