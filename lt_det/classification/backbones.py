@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck, ResNet
 
@@ -23,6 +22,8 @@ from lt_det.core.name_table import NameTable
 from lt_det.engine.checkpoints.safe_load import load_tensors
 from lt_det.errors import ConfigError, WeightsError
 from lt_det.extras import require
+
+from .resnet_cifar import BBNResNet, CifarResNet
 
 # (blocks a stage, groups, width of a group)
 _TORCHVISION: dict[str, tuple[list[int], int, int]] = {
@@ -99,6 +100,11 @@ def _resnet32() -> ImageBackbone:
     return ImageBackbone(CifarResNet(num_blocks=5), 64)
 
 
+@BACKBONES.register("resnet32_bbn")
+def _resnet32_bbn() -> ImageBackbone:
+    return ImageBackbone(BBNResNet(num_blocks=5), 128)
+
+
 def _torchvision(name: str) -> ImageBackbone:
     blocks, groups, width = _TORCHVISION[name]
     network = ResNet(Bottleneck, blocks, groups=groups, width_per_group=width)
@@ -141,49 +147,3 @@ def _load(body: nn.Module, weights: str, name: str) -> None:
                 f"{tuple(tensor.shape)}"
             )
     body.load_state_dict({key: state[key] for key in needed})
-
-
-class CifarResNet(nn.Sequential):
-    """ResNet for 32 × 32 images (He et al., 2016, section 4.2): 6n + 2 layers, 64 features.
-
-    Shortcuts without parameters (option A), as there.
-
-    Args:
-        num_blocks: n; 5 gives ResNet-32.
-    """
-
-    def __init__(self, num_blocks: int) -> None:
-        layers: list[nn.Module] = [
-            nn.Conv2d(3, 16, 3, padding=1, bias=False),
-            nn.BatchNorm2d(16),
-            nn.ReLU(inplace=True),
-        ]
-        channels = 16
-        for width in (16, 32, 64):
-            for _ in range(num_blocks):
-                layers.append(_BasicBlock(channels, width))
-                channels = width
-        super().__init__(*layers)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight)
-
-
-class _BasicBlock(nn.Module):
-    """Two 3 × 3 convolutions and a shortcut; halves the map where it widens."""
-
-    def __init__(self, channels: int, width: int) -> None:
-        super().__init__()
-        self.stride = 1 if channels == width else 2
-        self.added = width - channels
-        self.conv1 = nn.Conv2d(channels, width, 3, self.stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)), inplace=True)))
-        if self.added:
-            x = x[:, :, ::2, ::2]
-            x = F.pad(x, (0, 0, 0, 0, self.added // 2, self.added - self.added // 2))
-        return F.relu(y + x, inplace=True)

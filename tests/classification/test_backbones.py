@@ -18,6 +18,26 @@ def test_resnet32_is_the_papers():
     assert built(torch.zeros(2, 3, 32, 32)).shape == (2, 64)
 
 
+def test_the_papers_resnet32_has_two_last_blocks():
+    built = build_backbone("resnet32_bbn").eval()
+    body = built.body
+    narrow = sum(p.numel() for p in build_backbone("resnet32").parameters())
+    block = sum(p.numel() for p in body.cb_block.parameters())
+    assert sum(p.numel() for p in built.parameters()) == narrow + block
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        features = built(images)
+        stem = torch.relu(body.bn1(body.conv1(images)))
+        for layer in (*body.layer1, *body.layer2, *body.layer3):
+            stem = layer(stem)
+        branches = [block(stem).flatten(2).mean(2) for block in (body.cb_block, body.rb_block)]
+        torch.testing.assert_close(features, torch.cat(branches, dim=1))
+        torch.testing.assert_close(body.conventional(images), branches[0])
+        torch.testing.assert_close(body.rebalancing(images), branches[1])
+    assert [len(layer) for layer in (body.layer1, body.layer2, body.layer3)] == [5, 5, 4]
+    assert (features.shape, stem.shape) == ((2, 128), (2, 64, 8, 8))
+
+
 @pytest.mark.parametrize("name", ["resnet50", "resnext50_32x4d"])
 def test_torchvisions_networks_give_torchvisions_features(name, tmp_path):
     theirs = torchvision.models.get_model(name, weights=None).eval()

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from lt_det.classification import ImageClassifier
-from lt_det.classification.backbones import CifarResNet, ImageBackbone
+from lt_det.classification.backbones import ImageBackbone
+from lt_det.classification.resnet_cifar import CifarResNet
 
 from .helpers import batch, small_config
 

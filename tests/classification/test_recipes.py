@@ -134,6 +134,9 @@ DATA: dict[str, dict[str, Any]] = {
         "TEST.CLASSIFICATION.IMBALANCES": [],
     },
 }
+CIFAR = ("cifar10_lt", "cifar100_lt")
+# Beside the papers' network.
+F64 = ("xe", "deconfound", "tde", "xerm_tde", "xerm_pc")
 # α (of digits_lt, this project's own); xERM's g (published: 1.5 for xERM_PC on CIFAR, 2 on
 # ImageNet-LT and Places-LT in the code); epochs of a second stage (published: LWS 5 everywhere,
 # cRT on Places-LT 10, cosine).
@@ -146,9 +149,9 @@ PAPER = {
     "places_lt": (3.0, 5.0, 30),
     "inat18": (3.0, 1.5, 30),
 }
-# published: CIFAR's ResNet-32 is BBN's, with 128 features.
 BACKBONES = {
     "resnet32": "resnet32",
+    "resnet32f64": "resnet32",
     "resnet50": "resnet50",
     "resnet152": "resnet152",
     "resnext50": "resnext50_32x4d",
@@ -192,6 +195,8 @@ def recipe_of(name: str) -> dict[str, Any]:
         "MODEL.LT.TDE.ALPHA": alpha,
         "MODEL.LT.XERM.EXPONENT": exponent,
     }
+    if network == "resnet32" and data in CIFAR:  # BBN's, with 128 features
+        recipe["MODEL.CLASSIFICATION.BACKBONE"] = "resnet32_bbn"
     if network == "resnet152":
         recipe["SOLVER.IMS_PER_BATCH"] = 128
     if network == "resnext101":
@@ -238,6 +243,7 @@ def test_the_tree_has_what_is_promised():
     promised |= {
         f"imagenet_lt/resnext101_{m}" for m in ("xe", "deconfound", "tde", "xerm_tde", "xerm_pc")
     }
+    promised |= {f"{data}/resnet32f64_{m}" for data in CIFAR for m in F64}
     promised |= loss_recipes.LEAVES
     assert {f"{name}.yaml" for name in promised} == set(LEAVES)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lt_det.classification import LTClassifierTrainer
-from lt_det.classification.backbones import CifarResNet
+from lt_det.classification.resnet_cifar import CifarResNet
 from lt_det.classification.run import train_or_evaluate
 from lt_det.classification.setup import setup
 from lt_det.classification.trainer import direction_momentum

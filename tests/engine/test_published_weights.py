@@ -8,6 +8,7 @@ import pytest
 import torch
 from detectron2.modeling import build_model
 
+from lt_det.classification import ImageClassifier as build_classifier_of
 from lt_det.classification.backbones import build_backbone
 from lt_det.engine.checkpoints.published_weights import convert_published
 from lt_det.errors import ConfigError, WeightsError
@@ -83,15 +84,44 @@ def test_detector(tmp_path):
     assert why["roi_head.mask_head.2.conv_res.conv.bias"] == "HTC's mask information flow"
 
 
-def save_bbn(path):
-    torch.save({"state_dict_best": {"feat_model": {"module.cb_block.conv1.weight": torch.ones(1)}},
+def test_cifar_s_network_with_two_last_blocks(tmp_path):
+    """As classification/run_networks.py saves it: several GPUs' names, a head direction."""
+    cfg = classifier_config("cifar100_lt/resnet32_tde.yaml", num_classes=100)
+    model = build_classifier_of(cfg)
+    body = model.backbone.body.state_dict()
+    networks = {
+        "feat_model": {f"module.{name}": torch.rand_like(t.float()) for name, t in body.items()},
+        "classifier": {"module.weight": torch.rand(100, 128)},
+    }
+    direction = np.random.default_rng(1).random(128, dtype=np.float32)
+    saved = {"state_dict_best": networks, "embed_mean": direction, "embed": direction}
+    torch.save(saved, tmp_path / "final_model_checkpoint.pth")
+    converted = convert_published(str(tmp_path / "final_model_checkpoint.pth"))
+    assert converted.weights.keys() == model.state_dict().keys()
+    assert torch.equal(
+        converted.weights["backbone.body.rb_block.conv2.weight"],
+        networks["feat_model"]["module.rb_block.conv2.weight"],
+    )
+    # Its images are normalized otherwise than CIFAR's configs do.
+    with pytest.raises(ConfigError, match=r"MODEL.PIXEL_MEAN \[125.307,122.961,113.8575\]"):
+        converted.check_config(cfg)
+    narrow = classifier_config("cifar100_lt/resnet32f64_tde.yaml", num_classes=100)
+    with pytest.raises(ConfigError, match=r"MODEL.CLASSIFICATION.BACKBONE resnet32_bbn"):
+        converted.check_config(narrow)
+    given = [x for key, value in converted.needs.items() for x in (key, value)]
+    narrow.merge_from_list(given)
+    converted.check_config(narrow)
+
+
+def save_with_fc(path):
+    torch.save({"state_dict_best": {"feat_model": {"module.fc_add.weight": torch.ones(1)}},
                 "embed": np.ones(2)}, path)  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("save", "message"),
     [
-        (save_bbn, "BBN's ResNet-32 with two last blocks, which lt_det has not"),
+        (save_with_fc, "a network with a layer after its pooling, which lt_det has not"),
         (lambda path: torch.save({"bbox_head.0.fc_cls": torch.ones(1)}, path), "mmdetection 1"),
         (
             lambda path: torch.save({"weight": torch.ones(1)}, path),

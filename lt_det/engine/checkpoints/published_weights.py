@@ -25,7 +25,7 @@ Rules = list[tuple[str, str]]
 _LEFT_OUT = "!"
 
 _CLASSIFICATION: Rules = [
-    (r"feat_model\.(conv1|bn1|layer\d)\.(.+)", r"backbone.body.\1.\2"),
+    (r"feat_model\.(conv1|bn1|layer\d|cb_block|rb_block)\.(.+)", r"backbone.body.\1.\2"),
     (r"classifier\.weight", "classifier.weight"),
     (r"classifier\.fc\.(weight|bias)", r"classifier.\1"),
     (r"embed", "head_direction.direction"),
@@ -73,6 +73,12 @@ _INATURALIST = {
     "MODEL.PIXEL_STD": [49.725, 49.47, 48.96],
 }
 _INATURALIST_CLASSES = 8142
+# classification/data/ImbalanceCIFAR.py, for CIFAR-10 and CIFAR-100 alike.
+_CIFAR = {
+    "MODEL.PIXEL_MEAN": [125.307, 122.961, 113.8575],
+    "MODEL.PIXEL_STD": [51.5865, 50.847, 51.255],
+    "MODEL.CLASSIFICATION.BACKBONE": "resnet32_bbn",
+}
 _DETECTOR = {**_IMAGENET, "INPUT.FORMAT": "RGB", "MODEL.RESNETS.STRIDE_IN_1X1": False}
 
 
@@ -128,8 +134,7 @@ def convert_published(path: str) -> Conversion:
     loaded = _read(path)
     if "state_dict_best" in loaded or ("state_dict" in loaded and "embed" in loaded):
         result = _converted(_flat_classification(loaded, path), _CLASSIFICATION)
-        classes = len(result.weights.get("classifier.weight", ()))
-        result.needs = dict(_INATURALIST if classes == _INATURALIST_CLASSES else _IMAGENET)
+        result.needs = _classification_needs(result.weights)
         return result
     state = loaded.get("state_dict", loaded)
     if any(name.startswith("roi_head.bbox_head.") for name in state):
@@ -142,6 +147,13 @@ def convert_published(path: str) -> Conversion:
             "a pixel larger: not convertible"
         )
     raise WeightsError(f"{path}: no checkpoint of the published classification or detection code")
+
+
+def _classification_needs(weights: OrderedDict[str, Tensor]) -> dict[str, Any]:
+    if any(name.startswith("backbone.body.cb_block.") for name in weights):
+        return dict(_CIFAR)
+    classes = len(weights.get("classifier.weight", ()))
+    return dict(_INATURALIST if classes == _INATURALIST_CLASSES else _IMAGENET)
 
 
 def _read(path: str) -> dict[str, Any]:
@@ -164,12 +176,11 @@ def _flat_classification(loaded: dict[str, Any], path: str) -> dict[str, Tensor]
         for network, state in networks.items()
         for name, tensor in state.items()
     }
-    for part, meaning in (
-        ("feat_model.cb_block.", "BBN's ResNet-32 with two last blocks"),
-        ("feat_model.fc_add.", "a network with a layer after its pooling"),
-    ):
-        if any(name.startswith(part) for name in flat):
-            raise WeightsError(f"{path}: of {meaning}, which lt_det has not: not convertible")
+    if any(name.startswith("feat_model.fc_add.") for name in flat):
+        raise WeightsError(
+            f"{path}: of a network with a layer after its pooling, which lt_det has not: not "
+            "convertible"
+        )
     if "embed" in loaded:
         flat["embed"] = torch.as_tensor(np.asarray(loaded["embed"]), dtype=torch.float32)
     return flat
