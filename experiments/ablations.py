@@ -12,7 +12,8 @@ from lt_det.evaluation.classification.tables import metric_cell
 from lt_det.evaluation.tables import markdown_table
 from lt_det.visualization.class_bias import draw_curves
 
-from .comparison import ALPHAS, Results, Study, held_out_students, on_all_images, read_results
+from .comparison import ALPHAS, held_out_students
+from .study import Results, Study, on_all_images, read_results
 
 
 def grid(

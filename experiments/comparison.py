@@ -2,13 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from .runner import Run, run_all
-
-Results = dict[str, dict[str, dict[str, Any]]]
+from .runner import Run
+from .study import Results, Study, on_all_images, read_results, weights
+from .systems import SYSTEMS, System, waves
 
 # α = 0 and τ = 0 are the classifier's own row; p = 0 is the linear classifier without its bias.
 ALPHAS = [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0]
@@ -31,94 +29,6 @@ XERM_VARIANTS: dict[str, list[str]] = {
         *_LESS_DECAY,
     ],
 }
-
-
-@dataclass(frozen=True)
-class Study:
-    """Where a study's runs go and what they share.
-
-    Attributes:
-        tool: ``tools/train_cls.py``.
-        configs: folder of the data set's configs, with ``resnet32_<method>.yaml``.
-        data: folder or zip of images.
-        output: folder of the runs.
-        imbalance: of the training cut.
-        epochs: of every first-stage and xERM training.
-        tuning_epochs: of the trainings α and p are chosen on; the best ones grow with training,
-            so it should be as long as that of the comparison.
-        variant_epochs: of the trainings that compare xERM's variants; fewer favour the student
-            that goes on from its teacher.
-        hold_out: images a class that choices are made on, kept out of those trainings; 0: on the
-            data set's own validation set.
-        jobs: runs at a time.
-        compiled: train with compiled backbones.
-    """
-
-    tool: Path
-    configs: Path
-    data: str
-    output: Path
-    imbalance: float = 100.0
-    epochs: int = 100
-    tuning_epochs: int = 100
-    variant_epochs: int = 100
-    hold_out: int = 50
-    jobs: int = 1
-    compiled: bool = False
-
-    @property
-    def held_out(self) -> list[str]:
-        """Options of a run that is tested on what choices are made on, never on the test set."""
-        held = ["DATASETS.CLASSIFICATION.HOLD_OUT", str(self.hold_out)] if self.hold_out else []
-        return [*held, "TEST.CLASSIFICATION.SPLIT", "val"]
-
-    def training(self, method: str, name: str, epochs: int, seed: int, *options: str) -> Run:
-        """Plan a training; 0 epochs leaves the config's schedule."""
-        schedule = _schedule(epochs) if epochs else []
-        compiled = ["MODEL.CLASSIFICATION.COMPILE", "True"] if self.compiled else []
-        return self.run(method, name, *schedule, "SEED", str(seed), *compiled, *options)
-
-    def evaluation(self, trained: Run, method: str, *options: str) -> Run:
-        """Plan an evaluation of a training with other options."""
-        loaded = ["MODEL.WEIGHTS", weights(trained)]
-        return self.run(method, f"{trained.name}_sweep", *loaded, *options, flags=("--eval-only",))
-
-    def run(self, method: str, name: str, *options: str, flags: tuple[str, ...] = ()) -> Run:
-        """Any run of one of the configs."""
-        folder = self.output / name
-        arguments = ["--config-file", str(self.configs / f"resnet32_{method}.yaml")]
-        arguments += ["--data", self.data, "--imbalance", f"{self.imbalance:g}", *flags]
-        return Run(name, folder, (*arguments, "OUTPUT_DIR", str(folder), *options))
-
-    def finish(self, runs: list[Run]) -> None:
-        """Run those that are not done."""
-        run_all(self.tool, runs, self.jobs)
-
-
-def _schedule(epochs: int) -> list[str]:
-    """CIFAR-LT's proportions, but 5 % warm-up: steps at 60 and 80 %."""
-    steps = str(sorted({round(epochs * 0.6), round(epochs * 0.8)})).replace(" ", "")
-    warmup = str(max(1, round(epochs * 0.05)))
-    return [
-        *("SOLVER.EPOCHS.MAX", str(epochs), "SOLVER.EPOCHS.STEPS", steps),
-        *("SOLVER.EPOCHS.WARMUP", warmup),
-    ]
-
-
-def weights(run: Run) -> str:
-    """Return a run's last checkpoint."""
-    return str(run.folder / "model_final.pth")
-
-
-def read_results(run: Run) -> Results:
-    """Read what a run has measured. Raises FileNotFoundError where it has not."""
-    results: Results = json.loads((run.folder / "results.json").read_text(encoding="utf-8"))
-    return results
-
-
-def on_all_images(results: Results) -> dict[str, dict[str, Any]]:
-    """``{method: metrics}`` on the whole test set, which comes first, whatever it is called."""
-    return {method: next(iter(tests.values())) for method, tests in results.items()}
 
 
 def best_parameter(results: Results, key: str, test: str | None = None) -> float:
@@ -218,53 +128,71 @@ def held_out_students(
     return {name: read_results(run)["xERM_TDE"] for name, run in runs.items()}
 
 
-def compare(study: Study, seed: int, chosen: dict[str, Any]) -> Results:
-    """Run all methods with one seed, on every test distribution.
+def compare(
+    study: Study, names: Sequence[str], seeds: Sequence[int], chosen: dict[str, Any]
+) -> dict[int, Results]:
+    """Run systems, and what they start from, on every test distribution.
 
     Args:
         study: where and how.
-        seed: of every training.
+        names: of :data:`~experiments.systems.SYSTEMS`; rows are given of these alone.
+        seeds: of the trainings; systems that are not replicated have the first alone.
         chosen: of :func:`tune`.
+
+    Returns:
+        by seed.
     """
-    xe = study.training("xe", f"xe_seed{seed}", study.epochs, seed)
-    te = study.training("tde", f"tde_seed{seed}", study.epochs, seed)
-    study.finish([xe, te])
-    student, key = XERM_VARIANTS[chosen["xerm"]], "MODEL.LT.XERM.TEACHER_WEIGHTS"
-    alpha = str(chosen["alpha"])
-    options = {
-        "xerm_tde": [key, weights(te), "MODEL.LT.TDE.ALPHA", alpha, *student],
-        "xerm_pc": [key, weights(xe), *student],
-        "crt": ["MODEL.WEIGHTS", weights(xe)],
-        "lws": ["MODEL.WEIGHTS", weights(xe)],
+    trained: dict[tuple[str, int], Run] = {}
+    for systems in waves(list(names)):
+        wave = {
+            (system.name, seed): _training(study, system, seed, trained, chosen)
+            for system in systems
+            for seed in (seeds if system.replicated else seeds[:1])
+        }
+        study.finish(list(wave.values()))
+        trained |= wave
+    read = {
+        key: _read_by(study, SYSTEMS[key[0]], run, chosen)
+        for key, run in trained.items()
+        if key[0] in names
     }
-    second = {
-        method: study.training(
-            method,
-            f"{method}_seed{seed}",
-            study.epochs if method.startswith("xerm") else 0,
-            seed,
-            *method_options,
-        )
-        for method, method_options in options.items()
-    }
-    study.finish(list(second.values()))
-    of_te = study.evaluation(te, "tde", "TEST.TDE_ALPHAS", f"[{alpha}]")
-    post_hoc = [
-        "TEST.CLASSIFICATION.LA_TAUS",
-        "[1.0]",
-        "TEST.CLASSIFICATION.TAU_NORM_POWERS",
-        f"[{chosen['p']}]",
-    ]
-    of_xe = study.evaluation(xe, "xe", *post_hoc)
-    study.finish([of_te, of_xe])
-    linear, deconfound = (list(read_results(run).values()) for run in (of_xe, of_te))
-    last = {method: next(iter(read_results(run).values())) for method, run in second.items()}
-    return {
-        # With α = 0, TDE is De-confound: there is no other row.
-        **{"XE": linear[0], "De-confound": deconfound[0], "TDE": deconfound[-1], "PC": linear[1]},
-        **{"τ-norm": linear[2], "cRT": last["crt"], "LWS": last["lws"]},
-        **{"xERM_TDE": last["xerm_tde"], "xERM_PC": last["xerm_pc"]},
-    }
+    study.finish([run for run, _ in read.values()])
+    results: dict[int, Results] = {seed: {} for seed in seeds}
+    for name in SYSTEMS:
+        for seed in seeds:
+            if (name, seed) in read:
+                run, rows = read[name, seed]
+                measured = list(read_results(run).values())
+                # TDE at α = 0 is De-confound, which has no second row.
+                results[seed] |= {row: measured[min(i, len(measured) - 1)] for i, row in rows}
+    return results
+
+
+def _training(
+    study: Study,
+    system: System,
+    seed: int,
+    trained: dict[tuple[str, int], Run],
+    chosen: dict[str, Any],
+) -> Run:
+    options = [option.format(**chosen) for option in system.options]
+    if system.name.startswith("xERM"):
+        options += XERM_VARIANTS[chosen["xerm"]]
+    for key, start in system.starts.items():
+        options += [key, weights(trained[start, seed])]
+    epochs = 0 if system.is_short else study.epochs
+    return study.training(system.leaf, f"{system.leaf}_seed{seed}", epochs, seed, *options)
+
+
+def _read_by(
+    study: Study, system: System, run: Run, chosen: dict[str, Any]
+) -> tuple[Run, list[tuple[int, str]]]:
+    """Return the run whose results are read, and (position, name) of its rows."""
+    rows = list(enumerate([system.name, *system.post_hoc]))
+    if not system.post_hoc:
+        return run, rows
+    calls = ["none", *(call.format(**chosen) for call in system.post_hoc.values())]
+    return study.evaluation(run, system.leaf, "TEST.POST_HOC", json.dumps(calls)), rows
 
 
 def compact(results: Results) -> Results:
@@ -277,12 +205,12 @@ def compact(results: Results) -> Results:
 
 
 def mean_over_seeds(of_seeds: list[Results]) -> Results:
-    """Each figure's mean; every seed must have the same methods and tests."""
+    """Return each figure's mean over the seeds that have its method."""
 
     def mean(values: list[Any]) -> Any:
         if isinstance(values[0], dict):
             return {key: mean([value[key] for value in values]) for key in values[0]}
         return sum(values) / len(values)
 
-    merged: Results = mean(of_seeds)
-    return merged
+    methods = {method: None for results in of_seeds for method in results}
+    return {method: mean([r[method] for r in of_seeds if method in r]) for method in methods}

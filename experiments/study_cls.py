@@ -24,7 +24,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from experiments.ablations import grid, representations, weighting  # noqa: E402
-from experiments.comparison import XERM_VARIANTS, Study, compact, compare, mean_over_seeds, tune  # noqa: E402
+from experiments.comparison import XERM_VARIANTS, compact, compare, mean_over_seeds, tune  # noqa: E402
+from experiments.study import Study  # noqa: E402
+from experiments.systems import SYSTEMS  # noqa: E402
 from lt_det.classification.setup import argument_parser, load_config  # noqa: E402
 from lt_det.classification.trained_on import check_chosen_on  # noqa: E402
 from lt_det.engine.named_files import by_name, named_file  # noqa: E402
@@ -38,7 +40,7 @@ def run_compare(study: Study, args: argparse.Namespace) -> None:
     """Run all methods, all seeds."""
     chosen = tune(study, args.variants)
     print(f"chosen on the held-out images: {chosen}", flush=True)
-    raw = {seed: compare(study, seed, chosen) for seed in args.seeds}
+    raw = compare(study, args.systems, args.seeds, chosen)
     of_seeds = {seed: compact(results) for seed, results in raw.items()}
     mean = mean_over_seeds(list(of_seeds.values()))
     save_json(mean, study.output / "figures.json", indent=1)
@@ -98,12 +100,16 @@ def parser() -> argparse.ArgumentParser:
     )
     shared.add_argument("--jobs", type=int, default=1, help="runs at a time; they share the cores")
     shared.add_argument("--compile", action="store_true", help="needs a C++ compiler on the CPU")
+    shared.add_argument(
+        "--options", nargs="+", default=[], metavar="KEY VALUE", help="of every run: its backbone"
+    )
     commands = top.add_subparsers(required=True)
     command = commands.add_parser("compare", parents=[shared])
     command.add_argument("--seeds", type=int, nargs="+", default=[1])
     command.add_argument(
         "--variants", nargs="+", choices=XERM_VARIANTS, default=list(XERM_VARIANTS), help="of xERM"
     )
+    command.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
     command.set_defaults(study=run_compare)
     command = commands.add_parser("grid", parents=[shared])
     command.add_argument("--heads", type=int, nargs="+", default=[1, 2, 4])
@@ -145,6 +151,7 @@ def main() -> None:
         args.hold_out,
         args.jobs,
         args.compile,
+        tuple(args.options),
     )
     try:
         if not study.hold_out:

@@ -1,0 +1,128 @@
+"""Where a study's runs go, what they share, and what they have measured."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lt_det.config import default_config
+from lt_det.engine import merge_config
+
+from .runner import Run, run_all
+
+Results = dict[str, dict[str, dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Where a study's runs go and what they share.
+
+    Attributes:
+        tool: ``tools/train_cls.py``.
+        configs: folder of the data set's configs, with ``resnet32_<method>.yaml``.
+        data: folder or zip of images.
+        output: folder of the runs.
+        imbalance: of the training cut.
+        epochs: of every first-stage and xERM training.
+        tuning_epochs: of the trainings α and p are chosen on; the best ones grow with training,
+            so it should be as long as that of the comparison.
+        variant_epochs: of the trainings that compare xERM's variants; fewer favour the student
+            that goes on from its teacher.
+        hold_out: images a class that choices are made on, kept out of those trainings; 0: on the
+            data set's own validation set.
+        jobs: runs at a time.
+        compiled: train with compiled backbones.
+        options: KEY VALUE pairs of every run.
+    """
+
+    tool: Path
+    configs: Path
+    data: str
+    output: Path
+    imbalance: float = 100.0
+    epochs: int = 100
+    tuning_epochs: int = 100
+    variant_epochs: int = 100
+    hold_out: int = 50
+    jobs: int = 1
+    compiled: bool = False
+    options: tuple[str, ...] = ()
+
+    @property
+    def held_out(self) -> list[str]:
+        """Options of a run that is tested on what choices are made on, never on the test set."""
+        held = ["DATASETS.CLASSIFICATION.HOLD_OUT", str(self.hold_out)] if self.hold_out else []
+        return [*held, "TEST.CLASSIFICATION.SPLIT", "val"]
+
+    def training(self, method: str, name: str, epochs: int, seed: int, *options: str) -> Run:
+        """Plan a training; 0 epochs leaves the config's schedule, others scale it."""
+        schedule = scaled_schedule(self.config_file(method), epochs) if epochs else []
+        compiled = ["MODEL.CLASSIFICATION.COMPILE", "True"] if self.compiled else []
+        return self.run(method, name, *schedule, "SEED", str(seed), *compiled, *options)
+
+    def evaluation(self, trained: Run, method: str, *options: str) -> Run:
+        """Plan an evaluation of a training with other options."""
+        loaded = ["MODEL.WEIGHTS", weights(trained)]
+        return self.run(method, f"{trained.name}_sweep", *loaded, *options, flags=("--eval-only",))
+
+    def run(self, method: str, name: str, *options: str, flags: tuple[str, ...] = ()) -> Run:
+        """Any run of one of the configs."""
+        folder = self.output / name
+        arguments = ["--config-file", str(self.config_file(method))]
+        arguments += ["--data", self.data, "--imbalance", f"{self.imbalance:g}", *flags]
+        return Run(name, folder, (*arguments, "OUTPUT_DIR", str(folder), *self.options, *options))
+
+    def config_file(self, method: str) -> Path:
+        """Return the config of a method."""
+        return self.configs / f"resnet32_{method}.yaml"
+
+    def finish(self, runs: list[Run]) -> None:
+        """Run those that are not done."""
+        run_all(self.tool, runs, self.jobs)
+
+
+# What a config counts in epochs beside its schedule.
+_IN_EPOCHS = ("MODEL.LT.LOSS.OPTIONS.drw_after", "MODEL.LT.LOSS.OPTIONS.after")
+
+
+def scaled_schedule(config_file: Path, epochs: int) -> list[str]:
+    """Return KEY VALUE pairs of a config's schedule in another number of epochs.
+
+    Steps, and what a loss counts in epochs, keep their share of the whole; warm-up is 5 %.
+
+    Raises:
+        ConfigError: the config cannot be read.
+    """
+    cfg = merge_config(default_config(classification=True), str(config_file), [])
+    schedule = cfg.SOLVER.EPOCHS
+
+    def scaled(value: float) -> int:
+        return round(epochs * value / schedule.MAX)
+
+    steps = str(sorted({scaled(step) for step in schedule.STEPS})).replace(" ", "")
+    pairs = ["SOLVER.EPOCHS.MAX", str(epochs), "SOLVER.EPOCHS.STEPS", steps]
+    pairs += ["SOLVER.EPOCHS.WARMUP", str(max(1, round(epochs * 0.05)))]
+    for key in _IN_EPOCHS:
+        *parents, last = key.split(".")
+        node = cfg
+        for parent in parents:
+            node = node[parent]
+        if node.get(last):
+            pairs += [key, str(max(1, scaled(node[last])))]
+    return pairs
+
+
+def weights(run: Run) -> str:
+    """Return a run's last checkpoint."""
+    return str(run.folder / "model_final.pth")
+
+
+def read_results(run: Run) -> Results:
+    """Read what a run has measured. Raises FileNotFoundError where it has not."""
+    results: Results = json.loads((run.folder / "results.json").read_text(encoding="utf-8"))
+    return results
+
+
+def on_all_images(results: Results) -> dict[str, dict[str, Any]]:
+    """``{method: metrics}`` on the whole test set, which comes first, whatever it is called."""
+    return {method: next(iter(tests.values())) for method, tests in results.items()}

@@ -1,0 +1,80 @@
+"""The systems that a comparison trains: each a config, what it starts from, how it is read."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class System:
+    """A trained model and the rows that are read from it.
+
+    Attributes:
+        name: of its own row; in :data:`SYSTEMS`, too.
+        leaf: ``resnet32_<leaf>.yaml`` of the data set's configs.
+        starts: config key → the system whose checkpoint is its value.
+        post_hoc: further rows: name → call of TEST.POST_HOC; ``{alpha}`` and ``{p}`` stand for what
+            was chosen on the held-out images.
+        options: KEY VALUE pairs beside the config's; ``{alpha}`` as above.
+        is_short: a second stage, whose schedule is its config's whatever the first stages' is.
+        replicated: trained with every seed of a study, not with the first alone.
+    """
+
+    name: str
+    leaf: str
+    starts: dict[str, str] = field(default_factory=dict)
+    post_hoc: dict[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+    is_short: bool = False
+    replicated: bool = False
+
+
+_TEACHER, _WEIGHTS = "MODEL.LT.XERM.TEACHER_WEIGHTS", "MODEL.WEIGHTS"
+_ALPHA = ("MODEL.LT.TDE.ALPHA", "{alpha}")
+
+_ALL = (
+    System(
+        "XE",
+        "xe",
+        post_hoc={"PC": "logit_adjustment(tau=1)", "τ-norm": "tau_norm(power={p})"},
+        replicated=True,
+    ),
+    System("De-confound", "tde", post_hoc={"TDE": "tde(alpha={alpha})"}, replicated=True),
+    System("xERM_TDE", "xerm_tde", {_TEACHER: "De-confound"}, options=_ALPHA, replicated=True),
+    System("xERM_PC", "xerm_pc", {_TEACHER: "XE"}, replicated=True),
+    System("cRT", "crt", {_WEIGHTS: "XE"}, is_short=True, replicated=True),
+    System("LWS", "lws", {_WEIGHTS: "XE"}, is_short=True, replicated=True),
+    System("Balanced softmax", "balanced_softmax", replicated=True),
+    System("LDAM-DRW", "ldam_drw", replicated=True),
+    System("LADE", "lade", replicated=True),
+    System("LDAM", "ldam"),
+    System("Focal", "focal"),
+    System("Class-balanced", "class_balanced"),
+    System("Softmax equalization", "softmax_equalization"),
+    System("Cosine", "cosine"),
+    System("Capsule", "capsule"),
+)
+SYSTEMS = {system.name: system for system in _ALL}
+
+
+def waves(names: list[str]) -> list[list[System]]:
+    """Return systems in the order in which they can be trained, with those that they start from.
+
+    Args:
+        names: in :data:`SYSTEMS`.
+
+    Returns:
+        lists of systems: what those of one start from is in those before it.
+
+    Raises:
+        KeyError: a name that is none.
+    """
+    depth: dict[str, int] = {}
+
+    def visit(name: str) -> int:
+        starts = SYSTEMS[name].starts.values()
+        depth[name] = max((visit(start) + 1 for start in starts), default=0)
+        return depth[name]
+
+    for name in names:
+        visit(name)
+    levels = range(max(depth.values(), default=-1) + 1)
+    return [[system for system in _ALL if depth.get(system.name) == level] for level in levels]
