@@ -119,11 +119,12 @@ def test_studies(root, work):
     shared = ["--data", "", "--output", work / "study", "--imbalance", 20, "--hold-out", 20]
     shared += ["--configs", root / "configs/classification/digits_lt"]
     shared += ["--epochs", 3, "--tuning-epochs", 3, "--variant-epochs", 3, "--jobs", 2]
-    variants = ["--variants", "g1", "g2"]
+    names = ["XE", "De-confound", "xERM_TDE", "xERM_PC", "cRT", "LWS"]
+    variants = ["--variants", "g1", "g2", "--systems", *names]
     done = run(root, work, "study_cls.py", "compare", *shared, *variants)
     metrics = json.loads((work / "study" / "figures.json").read_text())
     assert list(metrics) == [
-        *("XE", "De-confound", "TDE", "PC", "τ-norm", "cRT", "LWS", "xERM_TDE", "xERM_PC"),
+        *("XE", "PC", "τ-norm", "De-confound", "TDE", "xERM_TDE", "xERM_PC", "cRT", "LWS"),
     ]
     assert set(metrics["XE"]) == {"balanced", "imbalance_10", "imbalance_10_reversed"}
     assert "per_class" not in metrics["XE"]["balanced"]

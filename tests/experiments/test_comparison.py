@@ -1,13 +1,18 @@
 """Choices, means and runs of studies."""
 
 import argparse
+from pathlib import Path
 
 import pytest
 
 from experiments import ablations
 from experiments import comparison as class_study
-from experiments.comparison import Study, best_parameter, compact, mean_over_seeds
+from experiments.comparison import best_parameter, compact, mean_over_seeds
+from experiments.study import Study, scaled_schedule
+from experiments.systems import SYSTEMS, waves
 from lt_det.engine.named_files import named_file
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs/classification/folder_lt"
 
 
 def results(top1_by_parameter, key="alpha", plain=1.0):
@@ -54,7 +59,7 @@ def test_no_choice_is_made_on_the_test_set(tmp_path, monkeypatch):
         monkeypatch.setattr(module, "read_results", lambda run: swept)
     monkeypatch.setattr(ablations, "markdown_table", lambda heading, rows: "")
     for hold_out in (7, 0):
-        study = Study(tmp_path, tmp_path / "configs", "x", tmp_path, hold_out=hold_out)
+        study = Study(tmp_path, CONFIGS, "x", tmp_path, hold_out=hold_out)
         chosen = class_study.tune(study, ["g1", "g2"])
         assert (chosen["alpha"], chosen["p"]) == (0, 0.5)
         ablations.grid(study, [2], [16.0], [0.1])
@@ -71,16 +76,61 @@ def test_no_choice_is_made_on_the_test_set(tmp_path, monkeypatch):
 def test_tde_at_zero_is_deconfound(tmp_path, monkeypatch):
     """Where α = 0 was chosen there is no row of TDE."""
     monkeypatch.setattr(Study, "finish", lambda study, runs: None)
+    monkeypatch.setattr(class_study, "read_results", lambda run: {"De-confound": {"balanced": 1}})
+    study = Study(tmp_path, CONFIGS, "x", tmp_path)
+    chosen = {"alpha": 0.0, "p": 0.5, "xerm": "g2"}
+    rows = class_study.compare(study, ["De-confound"], [1], chosen)[1]
+    assert rows == {"De-confound": {"balanced": 1}, "TDE": {"balanced": 1}}
 
-    def read(run):
-        rows = {"XE": 3, "De-confound": 1}
-        return {f"{run.name} {i}": {"balanced": i} for i in range(rows["XE" if "xe" in run.name else
-                "De-confound"])}  # fmt: skip
 
-    monkeypatch.setattr(class_study, "read_results", read)
-    study = Study(tmp_path, tmp_path / "configs", "x", tmp_path)
-    found = class_study.compare(study, 1, {"alpha": 0.0, "p": 0.5, "xerm": "g2"})
-    assert found["TDE"] == found["De-confound"]
+def test_systems_start_from_what_was_trained_with_their_seed(tmp_path, monkeypatch):
+    made = []
+
+    def finish(study, runs):
+        made.append([run.name for run in runs])
+        planned.update({run.name: " ".join(run.arguments) for run in runs})
+
+    planned = {}
+    monkeypatch.setattr(Study, "finish", finish)
+    monkeypatch.setattr(class_study, "read_results", lambda run: {
+        f"{run.name} {i}": {"balanced": i} for i in range(3)})  # fmt: skip
+    study = Study(tmp_path, CONFIGS, "x", tmp_path, options=("MODEL.CLASSIFICATION.BACKBONE", "b"))
+    chosen = {"alpha": 0.75, "p": 0.5, "xerm": "g1"}
+    rows = class_study.compare(study, ["xERM_TDE", "LDAM", "XE"], [3, 4], chosen)
+    # What nobody asked for is trained where another starts from it, and gives no row.
+    assert made[0] == ["xe_seed3", "xe_seed4", "tde_seed3", "tde_seed4", "ldam_seed3"]
+    assert made[1] == ["xerm_tde_seed3", "xerm_tde_seed4"]
+    assert [name for name in made[2] if "sweep" in name] == ["xe_seed3_sweep", "xe_seed4_sweep"]
+    assert list(rows[3]) == ["XE", "PC", "τ-norm", "xERM_TDE", "LDAM"]
+    assert list(rows[4]) == ["XE", "PC", "τ-norm", "xERM_TDE"]
+    assert rows[4]["τ-norm"] == {"balanced": 2}
+    student = planned["xerm_tde_seed4"]
+    assert f"MODEL.LT.XERM.TEACHER_WEIGHTS {tmp_path}/tde_seed4/model_final.pth" in student
+    assert "MODEL.LT.TDE.ALPHA 0.75 MODEL.LT.XERM.EXPONENT 1.0" in student
+    assert '["none", "logit_adjustment(tau=1)", "tau_norm(power=0.5)"]' in planned["xe_seed3_sweep"]
+    assert all("MODEL.CLASSIFICATION.BACKBONE b" in line for line in planned.values())
+
+
+def test_every_system_can_be_trained(root):
+    """Its config is there, and what it starts from comes before it."""
+    before = set()
+    for wave in waves(list(SYSTEMS)):
+        assert all(set(system.starts.values()) <= before for system in wave)
+        before |= {system.name for system in wave}
+        for system in wave:
+            assert (CONFIGS / f"resnet32_{system.leaf}.yaml").is_file()
+    assert before == set(SYSTEMS)
+
+
+def test_schedules_are_scaled_with_what_a_loss_counts_in_epochs():
+    assert scaled_schedule(CONFIGS / "resnet32_xe.yaml", 100) == [
+        *("SOLVER.EPOCHS.MAX", "100", "SOLVER.EPOCHS.STEPS", "[60,80]"),
+        *("SOLVER.EPOCHS.WARMUP", "5"),
+    ]
+    assert scaled_schedule(CONFIGS / "resnet32_ldam_drw.yaml", 50) == [
+        *("SOLVER.EPOCHS.MAX", "50", "SOLVER.EPOCHS.STEPS", "[40,45]"),
+        *("SOLVER.EPOCHS.WARMUP", "2", "MODEL.LT.LOSS.OPTIONS.drw_after", "40"),
+    ]
 
 
 def test_mean_over_seeds():
@@ -88,6 +138,9 @@ def test_mean_over_seeds():
         return {"XE": {"balanced": {"top1": value, "recall": {"many": 2 * value}}}}
 
     assert mean_over_seeds([one(1.0), one(4.0)]) == one(2.5)
+    # A system that one seed alone has is that seed's.
+    alone = {"LDAM": one(7.0)["XE"]}
+    assert mean_over_seeds([{**one(1.0), **alone}, one(4.0)]) == {**one(2.5), **alone}
 
 
 def test_compact_drops_what_is_per_class():
@@ -99,7 +152,7 @@ def test_compact_drops_what_is_per_class():
 
 
 def test_held_out_images_are_kept_from_tuning_alone(tmp_path):
-    study = Study(tmp_path, tmp_path / "configs", "x.zip", tmp_path, hold_out=7)
+    study = Study(tmp_path, CONFIGS, "x.zip", tmp_path, hold_out=7)
     tuning = study.training("tde", "tuning", 100, 1, *study.held_out)
     assert "DATASETS.CLASSIFICATION.HOLD_OUT 7 TEST.CLASSIFICATION.SPLIT val" in " ".join(
         tuning.arguments
@@ -111,7 +164,7 @@ def test_held_out_images_are_kept_from_tuning_alone(tmp_path):
 
 
 def test_every_training_of_a_study_is_compiled_or_none(tmp_path):
-    study = Study(tmp_path, tmp_path / "configs", "x.zip", tmp_path, compiled=True)
+    study = Study(tmp_path, CONFIGS, "x.zip", tmp_path, compiled=True)
     for run in (study.training("xe", "a", 100, 1), study.training("crt", "b", 0, 1)):
         assert "MODEL.CLASSIFICATION.COMPILE True" in " ".join(run.arguments)
 
