@@ -23,7 +23,7 @@ from lt_det.engine.checkpoints.safe_load import load_tensors
 from lt_det.errors import ConfigError, WeightsError
 from lt_det.extras import require
 
-from .resnet_cifar import BBNResNet, CifarResNet
+from .resnet_cifar import BBNResNet, CifarResNet, RIDEResNet
 
 # (blocks a stage, groups, width of a group)
 _TORCHVISION: dict[str, tuple[list[int], int, int]] = {
@@ -103,6 +103,14 @@ def _resnet32() -> ImageBackbone:
 @BACKBONES.register("resnet32_bbn")
 def _resnet32_bbn() -> ImageBackbone:
     return ImageBackbone(BBNResNet(num_blocks=5), 128)
+
+
+def _ride(num_experts: int) -> ImageBackbone:
+    return ImageBackbone(RIDEResNet(num_experts), 48 * num_experts, map_layer=None)
+
+
+for _experts in (2, 3):
+    BACKBONES.register(f"resnet32_ride{_experts}")(partial(_ride, _experts))
 
 
 def _torchvision(name: str) -> ImageBackbone:

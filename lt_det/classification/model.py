@@ -132,17 +132,21 @@ class ImageClassifier(nn.Module):
         self._compiled = torch.compile(self.backbone.forward)
         self._compiled_in_eval = in_eval
 
-    def features(self, images: Tensor) -> Tensor:
+    def features(self, images: Tensor, network: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """Turn images (N, 3, H, W), uint8 or float in [0, 255], into features (N, D), float32.
 
         Training stops gradients at a frozen backbone; in eval mode they are the caller's to allow.
+
+        Args:
+            images: as a loader gives them.
+            network: in place of the backbone: a branch of it, say; normalized images → (N, D).
         """
         images = images.to(self.device, non_blocking=True).float()
         images = (images - self.pixel_mean) / self.pixel_std
         images = images.contiguous(memory_format=self.memory_format)
         bfloat16 = self.cpu_bfloat16 and self.training and images.device.type == "cpu"
         compiled = self._compiled if self.training or self._compiled_in_eval else None
-        run = compiled or self.backbone
+        run = network or compiled or self.backbone
         # No context otherwise: a caller's autocast, AMPTrainer's say, stays on.
         with torch.autocast("cpu", torch.bfloat16) if bfloat16 else nullcontext():
             frozen = self.freeze_backbone and self.training

@@ -91,6 +91,35 @@ class BBNResNet(nn.Module):
         return torch.cat([self.cb_block(shared), self.rb_block(shared)], dim=1)
 
 
+class RIDEResNet(nn.Module):
+    """ResNet-32 whose last two stages are there once for each expert, narrower.
+
+    Wang et al., "RIDE", ICLR 2021, for CIFAR: 24 and 48 channels. Parameters are named as in their
+    code.
+
+    Args:
+        num_experts: E.
+        num_blocks: of each stage; 5 gives ResNet-32.
+    """
+
+    def __init__(self, num_experts: int, num_blocks: int = 5) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        self.layer1 = _stage(16, 16, num_blocks)
+        experts = range(num_experts)
+        self.layer2s = nn.ModuleList(_stage(16, 24, num_blocks) for _ in experts)
+        self.layer3s = nn.ModuleList(_stage(24, 48, num_blocks) for _ in experts)
+        init_convolutions(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Turn images (N, 3, H, W) into features (N, E · 48), the experts' side by side."""
+        shared = self.layer1(F.relu(self.bn1(self.conv1(images)), inplace=True))
+        stages = zip(self.layer2s, self.layer3s, strict=True)
+        maps = [third(second(shared)) for second, third in stages]
+        return torch.cat([of_expert.mean(dim=(2, 3)) for of_expert in maps], dim=1)
+
+
 def _stage(channels: int, width: int, num_blocks: int) -> nn.Sequential:
     first = BasicBlock(channels, width)
     return nn.Sequential(first, *(BasicBlock(width, width) for _ in range(num_blocks - 1)))

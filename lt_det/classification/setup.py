@@ -26,6 +26,7 @@ from .class_order import with_classes_of
 from .config_checks import check_config
 from .datasets import ImageData, load_image_data
 from .epochs import iterations_of
+from .methods.base import has_teacher
 from .unused_keys import check_unused_keys
 
 logger = logging.getLogger(__name__)
@@ -107,7 +108,8 @@ def _check_weights(cfg: CfgNode, args: argparse.Namespace) -> None:
             f"{cfg.SOLVER.BACKBONE_LR_FACTOR:g} of the learning rate must be a trained one: name "
             "its ImageNet weights (SOLVER.BACKBONE_LR_FACTOR 1 trains one from scratch)"
         )
-    check_teacher_given(cfg)
+    if has_teacher(cfg):
+        check_teacher_given(cfg)
 
 
 def fit_to_data(cfg: CfgNode, data: ImageData) -> None:

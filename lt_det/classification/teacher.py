@@ -72,12 +72,9 @@ def load_teacher(cfg: CfgNode, class_counts: Tensor) -> ClassifierTeacher:
             read.
         WeightsError: another number of classes, or weights that are not the config's model's.
     """
-    xerm = cfg.MODEL.LT.XERM
-    weights = xerm.TEACHER_WEIGHTS
+    weights = cfg.MODEL.LT.XERM.TEACHER_WEIGHTS
     teacher_cfg = _teacher_config(cfg)
-    model = load_trained(teacher_cfg, weights)
-    if cfg.MODEL.CLASSIFICATION.COMPILE:
-        model.compile_backbone(in_eval=True)
+    model = _loaded(cfg, teacher_cfg)
     method = balanced_method(cfg, has_background=False)
     if method.reads_class_counts:
         class_counts = teacher_class_counts(cfg, teacher_cfg, class_counts)
@@ -91,6 +88,26 @@ def load_teacher(cfg: CfgNode, class_counts: Tensor) -> ClassifierTeacher:
     balanced_by = method.label.lstrip("-, ")
     logger.info("teacher: %s (%s), balanced by %s", weights, trained_as, balanced_by)
     return teacher
+
+
+def load_frozen(cfg: CfgNode) -> ImageClassifier:
+    """Load the trained model that MODEL.LT.XERM names, for methods that read it by themselves.
+
+    Returns:
+        in eval mode, without gradient.
+
+    Raises:
+        ConfigError: no config beside the weights.
+        WeightsError: another number of classes, or weights that are not the config's model's.
+    """
+    return _loaded(cfg, _teacher_config(cfg)).requires_grad_(False)
+
+
+def _loaded(cfg: CfgNode, teacher_cfg: CfgNode) -> ImageClassifier:
+    model = load_trained(teacher_cfg, cfg.MODEL.LT.XERM.TEACHER_WEIGHTS)
+    if cfg.MODEL.CLASSIFICATION.COMPILE:
+        model.compile_backbone(in_eval=True)
+    return model
 
 
 def _teacher_config(cfg: CfgNode) -> CfgNode:

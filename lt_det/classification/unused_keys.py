@@ -10,6 +10,7 @@ from lt_det.engine.config_merge import changed_keys
 from lt_det.errors import ConfigError
 
 from .list_sets import PUBLISHED_LISTS
+from .methods.base import has_teacher
 
 # What classification reads: keys, and parts of the config that end in a dot. All else is the
 # detector's.
@@ -114,11 +115,15 @@ _RULES = (
     _Rule(
         _under(
             "MODEL.LT.XERM",
-            *("BALANCED", "CONSTANT_WEIGHT", "TEACHER_WEIGHTS", "TEACHER_CONFIG"),
-            "INIT_FROM_TEACHER",
+            *("BALANCED", "CONSTANT_WEIGHT", "INIT_FROM_TEACHER"),
         ),
         lambda cfg: cfg.MODEL.LT.XERM.ENABLED,
         _NO_XERM,
+    ),
+    _Rule(
+        _under("MODEL.LT.XERM", "TEACHER_WEIGHTS", "TEACHER_CONFIG"),
+        has_teacher,
+        "unless a method learns from a teacher (a config that ends in xerm_tde or xerm_pc)",
     ),
     _Rule(
         ("MODEL.LT.XERM.EXPONENT",),

@@ -104,7 +104,8 @@ def setup(args: argparse.Namespace) -> CfgNode:
 
 def _check_weights(cfg: CfgNode, args: argparse.Namespace) -> None:
     if not args.eval_only:
-        check_teacher_given(cfg)
+        if cfg.MODEL.LT.XERM.ENABLED:
+            check_teacher_given(cfg)
         if cfg.MODEL.LT.XERM.ENABLED and cfg.MODEL.LT.XERM.INIT_FROM_TEACHER:
             cfg.MODEL.WEIGHTS = cfg.MODEL.LT.XERM.TEACHER_WEIGHTS
     check_weights_given(cfg, eval_only=args.eval_only, resume=args.resume)

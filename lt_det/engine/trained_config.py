@@ -39,8 +39,6 @@ def check_teacher_given(cfg: CfgNode) -> None:
         ConfigError: names the key.
     """
     xerm = cfg.MODEL.LT.XERM
-    if not xerm.ENABLED:
-        return
     if not xerm.TEACHER_WEIGHTS:
         raise ConfigError("MODEL.LT.XERM.TEACHER_WEIGHTS: name the teacher: --teacher FILE")
     if not Path(xerm.TEACHER_WEIGHTS).is_file():

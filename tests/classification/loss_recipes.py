@@ -15,7 +15,7 @@ LDAM_CIFAR: dict[str, Any] = {
 }
 _COSINE = {"MODEL.LT.CLASSIFIER.NUM_HEADS": 1, "MODEL.LT.CLASSIFIER.TEMPERATURE": 30.0}
 # Method: its name in results, classifier, loss, the loss's options.
-LOSSES: dict[str, tuple[str, str, str, dict[str, Any]]] = {
+METHODS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
     "balanced_softmax": ("Balanced softmax", "linear", "balanced_softmax", {}),
     "focal": ("Focal", "linear", "focal", {"gamma": 1.0}),
     "class_balanced": ("Class-balanced", "linear", "class_balanced", {"beta": 0.9999}),
@@ -42,33 +42,33 @@ LARGE = {
     *(f"places_lt/resnet152_{m}" for m in ("balanced_softmax", "lade")),
     *(f"inat18/resnet50_{m}" for m in ("balanced_softmax", "lade")),
 }
-LEAVES = {f"{data}/resnet32_{method}" for data in SMALL for method in LOSSES} | LARGE
+LEAVES = {f"{data}/resnet32_{method}" for data in SMALL for method in METHODS} | LARGE
 
 
-def loss_recipe(data: str, method: str) -> dict[str, Any]:
+def recipe(data: str, method: str) -> dict[str, Any]:
     """Return what a loss's config says beside its data set's."""
-    shown, classifier, loss, options = LOSSES[method]
+    shown, classifier, loss, options = METHODS[method]
     options = dict(options)
-    recipe: dict[str, Any] = {
+    keys: dict[str, Any] = {
         "MODEL.CLASSIFICATION.METHOD": shown,
         "MODEL.LT.CLASSIFIER.NAME": classifier,
         "MODEL.LT.LOSS.NAME": loss,
     }
     if classifier == "cosine":
-        recipe |= _COSINE
+        keys |= _COSINE
     if (
         data not in LADE
         and data != "digits_lt"
         and method in ("focal", "class_balanced", "ldam", "ldam_drw")
     ):
-        recipe |= LDAM_CIFAR
+        keys |= LDAM_CIFAR
     if data == "digits_lt" and method == "ldam_drw":
         options["drw_after"] = 16
     if data in LADE and method == "lade":
         options["regularizer"], options["weight"] = LADE[data]
     if data == "imagenet_lt":
-        recipe |= {"SOLVER.IMS_PER_BATCH": 256, "SOLVER.BASE_LR": 0.05}
-        recipe["SOLVER.EPOCHS.MAX"] = 180 if method == "lade" else 90
+        keys |= {"SOLVER.IMS_PER_BATCH": 256, "SOLVER.BASE_LR": 0.05}
+        keys["SOLVER.EPOCHS.MAX"] = 180 if method == "lade" else 90
     if data == "places_lt":
-        recipe["SOLVER.BASE_LR"] = 0.05
-    return recipe | {f"MODEL.LT.LOSS.OPTIONS.{key}": value for key, value in options.items()}
+        keys["SOLVER.BASE_LR"] = 0.05
+    return keys | {f"MODEL.LT.LOSS.OPTIONS.{key}": value for key, value in options.items()}

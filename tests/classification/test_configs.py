@@ -6,6 +6,7 @@ import torch
 from lt_det.classification import ImageClassifier
 from lt_det.classification.building import build_model
 from lt_det.classification.config_checks import check_config
+from lt_det.classification.methods.base import has_teacher
 from lt_det.config import default_config
 from lt_det.core.post_hoc import TDE, LogitAdjustment
 from lt_det.engine import merge_config
@@ -22,18 +23,26 @@ LEAVES = sorted(
 )
 
 
+def teacher_of(name):
+    """The digits' config of what can teach a config's student."""
+    for method, teacher in (("xerm_pc", "xe"), ("xerm_tde", "tde"), ("xerm_ride2", "ride2_ldam")):
+        if name.endswith(f"_{method}.yaml"):
+            return f"resnet32_{teacher}"
+    return "resnet32_ride_ldam"
+
+
 @pytest.mark.parametrize("name", LEAVES)
 def test_config_builds_and_trains_a_step(name, tmp_path):
     """On the small network: what a config adds is the same for all; the networks are below."""
     cfg = small_config(name, num_classes=7)
     check_config(cfg)
-    if cfg.MODEL.LT.XERM.ENABLED:
-        kind = "xe" if cfg.MODEL.LT.XERM.BALANCED == "pc" else "tde"
-        weights, _ = saved_teacher(tmp_path, f"digits_lt/resnet32_{kind}.yaml", num_classes=7)
+    if has_teacher(cfg):
+        weights, _ = saved_teacher(tmp_path, f"digits_lt/{teacher_of(name)}.yaml", num_classes=7)
         cfg.MODEL.LT.XERM.TEACHER_WEIGHTS = str(weights)
-    cfg.MODEL.CLASSIFICATION.BACKBONE = "resnet32"
+    if not cfg.MODEL.CLASSIFICATION.BACKBONE.startswith("resnet32"):
+        cfg.MODEL.CLASSIFICATION.BACKBONE = "resnet32"
     model = build_model(cfg, torch.ones(7))
-    (loss,) = model(batch(7)).values()
+    loss = sum(model({**batch(7), "second": batch(7)}).values())
     loss.backward()
     assert torch.isfinite(loss)
     # A frozen backbone learns nothing, any other does.

@@ -11,7 +11,7 @@ import pytest
 
 from tests.recipes import CONFIGS, changed, differences, keys_set_by, load
 
-from . import loss_recipes
+from . import branch_recipes, loss_recipes
 
 LEAVES = sorted(
     str(path.relative_to(CONFIGS / "classification"))
@@ -31,6 +31,7 @@ SHARED: dict[str, Any] = {
     "MODEL.LT.CLASSIFIER.NUM_HEADS": 2,
     "MODEL.LT.CLASSIFIER.TEMPERATURE": 16.0,
     "MODEL.LT.CLASSIFIER.WEIGHT_NORM_OFFSET": 1 / 32,
+    "MODEL.CLASSIFICATION.TRAINING_METHOD.NAME": "",
     "MODEL.LT.LOSS.NAME": "cross_entropy",
     "MODEL.LT.TDE.ENABLED": False,
     "MODEL.LT.XERM.ENABLED": False,
@@ -179,12 +180,15 @@ NETWORKS = {
 }
 
 
+OTHERS = (loss_recipes, branch_recipes)
+
+
 def recipe_of(name: str) -> dict[str, Any]:
     """Keys and values a config should have, by its folder and the parts of its name."""
     data, leaf = name.removesuffix(".yaml").split("/")
     network, method = leaf.split("_", 1)
     alpha, exponent, second_stage = PAPER[data]
-    shown, normalization = METHODS.get(method, ("", ""))
+    shown, normalization = METHODS.get(method, ("", "linear"))
     recipe = {
         **SHARED,
         **DATA[data],
@@ -211,11 +215,12 @@ def recipe_of(name: str) -> dict[str, Any]:
         recipe["TEST.CLASSIFICATION.TAU_NORM_POWERS"] = [0.5, 0.75, 1.0, 1.25, 1.5]
         if data in ("imagenet_lt", "places_lt"):  # p is swept where there is a set to choose on
             recipe["TEST.CLASSIFICATION.SPLIT"] = "val"
-    if method.startswith("xerm"):
+    if method in ("xerm_tde", "xerm_pc"):
         recipe["MODEL.LT.XERM.ENABLED"] = True
         recipe["MODEL.LT.XERM.BALANCED"] = method.removeprefix("xerm_")
-    if method in loss_recipes.LOSSES:
-        recipe |= loss_recipes.loss_recipe(data, method)
+    for others in OTHERS:
+        if method in others.METHODS:
+            recipe |= others.recipe(data, method)
     if method in ("crt", "lws"):
         recipe |= _second_stage(data, method, second_stage)
     return recipe
@@ -244,7 +249,7 @@ def test_the_tree_has_what_is_promised():
         f"imagenet_lt/resnext101_{m}" for m in ("xe", "deconfound", "tde", "xerm_tde", "xerm_pc")
     }
     promised |= {f"{data}/resnet32f64_{m}" for data in CIFAR for m in F64}
-    promised |= loss_recipes.LEAVES
+    promised = promised.union(*(others.LEAVES for others in OTHERS))
     assert {f"{name}.yaml" for name in promised} == set(LEAVES)
 
 

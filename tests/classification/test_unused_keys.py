@@ -123,7 +123,11 @@ def test_every_key_is_read_or_refused():
             ["MODEL.LT.TDE.ALPHA", 2, "TEST.TDE_ALPHAS", [1]],
             "TDE.ALPHA: does nothing where TEST.TDE_ALPHAS is given",
         ),
-        (XE, ["--teacher", "x.pth"], "TEACHER_WEIGHTS: does nothing unless MODEL.LT.XERM.ENABLED"),
+        (
+            XE,
+            ["--teacher", "x.pth"],
+            "TEACHER_WEIGHTS: does nothing unless a method learns from a teacher",
+        ),
         (XE, ["MODEL.LT.XERM.EXPONENT", 2], "EXPONENT: does nothing unless MODEL.LT.XERM.ENABLED"),
         (
             XERM,

@@ -22,9 +22,10 @@ def saved_teacher(folder, name="digits_lt/resnet32_tde.yaml", num_classes=10, st
     """A checkpoint with its config beside it, as a training leaves them."""
     folder.mkdir(exist_ok=True)
     cfg = small_config(name, *FULL, num_classes=num_classes)
+    # A method's teacher of its own is not needed: what is saved is trained by its loss alone.
     model = ImageClassifier(cfg)
     for _ in range(steps):
-        model(batch(num_classes))
+        model.track(model.features(batch(num_classes)["images"]))
     classes, counts = range(num_classes), COUNTS[:num_classes].tolist()
     record = ModelRecord([str(c) for c in classes], list(classes), counts, counts, "digits")
     LTCheckpointer(model, str(folder), record=record).save("model_final")

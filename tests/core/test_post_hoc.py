@@ -226,11 +226,13 @@ def test_a_method_of_one_s_own_is_spelled_too():
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_classifiers_by_name(name):
-    classifier = build_classifier(name, D, C)
+    options = {"num_experts": 2} if name == "experts" else {}
+    classifier = build_classifier(name, D, C, **options)
     assert classifier(torch.randn(2, D)).shape == (2, C)
-    assert has_counterfactual(classifier) == (name != "linear")
-    with pytest.raises(ValueError, match=f"classifier '{name}' takes no 'color'"):
-        build_classifier(name, D, C, color=1)
+    assert has_counterfactual(classifier) == (name not in ("linear", "experts"))
+    refused = "linear" if name == "experts" else name  # what each expert is
+    with pytest.raises(ValueError, match=f"classifier '{refused}' takes no 'color'"):
+        build_classifier(name, D, C, **options, color=1)
 
 
 def test_options_of_a_normalized_classifier():

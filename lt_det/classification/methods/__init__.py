@@ -1,7 +1,21 @@
 """Training methods of image classifiers, one a file; importing this package fills the table."""
 
 from .base import TRAINING_METHODS, TrainingMethod, build_method
+from .bbn import BBN
+from .ride import RIDE
+from .sade import SADE
 from .supervised import Supervised
 from .xerm import XERM
+from .xerm_ride import XERMOnRIDE
 
-__all__ = ["TRAINING_METHODS", "XERM", "Supervised", "TrainingMethod", "build_method"]
+__all__ = [
+    "BBN",
+    "RIDE",
+    "SADE",
+    "TRAINING_METHODS",
+    "XERM",
+    "Supervised",
+    "TrainingMethod",
+    "XERMOnRIDE",
+    "build_method",
+]

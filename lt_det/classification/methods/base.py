@@ -32,9 +32,12 @@ class TrainingMethod:
     Attributes:
         second_sampler: of a second stream of batches, a name of
             :data:`~lt_det.data.classification.SAMPLERS`; ``None``: there is none.
+        needs_teacher: whether MODEL.LT.XERM.TEACHER_WEIGHTS (``--teacher``) names a trained model
+            that it learns from.
     """
 
     second_sampler: str | None = None
+    needs_teacher: bool = False
 
     @classmethod
     def from_config(cls, cfg: CfgNode, class_counts: Tensor) -> "TrainingMethod":
@@ -87,6 +90,12 @@ def method_name(cfg: CfgNode) -> str:
     return named or ("xerm" if cfg.MODEL.LT.XERM.ENABLED else "supervised")
 
 
+def has_teacher(cfg: CfgNode) -> bool:
+    """Whether the method of a config learns from a trained model; of an unknown one, not."""
+    name = method_name(cfg)
+    return name in TRAINING_METHODS and TRAINING_METHODS.get(name).needs_teacher
+
+
 def check_method(cfg: CfgNode) -> None:
     """Refuse an unknown method, or options that it does not take.
 
@@ -100,7 +109,7 @@ def check_method(cfg: CfgNode) -> None:
             f"{cfg.MODEL.LT.XERM.ENABLED}; leave it empty"
         )
     try:
-        TRAINING_METHODS.check_options(name, dict(options))
+        TRAINING_METHODS.check_options(name, dict(options), reserved=("class_counts", "teacher"))
     except ValueError as error:
         raise ConfigError(f"MODEL.CLASSIFICATION.TRAINING_METHOD: {error}") from error
 

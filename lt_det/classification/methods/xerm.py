@@ -22,6 +22,8 @@ class XERM(TrainingMethod):
         teacher: frozen; it is no module of the student.
     """
 
+    needs_teacher = True
+
     def __init__(self, teacher: Teacher) -> None:
         self.teacher = teacher
 

@@ -6,6 +6,7 @@ tracks a head direction and has TDE.
 """
 
 from .classifiers import CLASSIFIERS, build_classifier, has_counterfactual
+from .experts import Experts
 from .head_direction import HeadDirection
 from .normalization import NORMALIZATIONS
 from .normalized_classifier import MultiHeadNormalizedClassifier, tde_logits
@@ -13,6 +14,7 @@ from .normalized_classifier import MultiHeadNormalizedClassifier, tde_logits
 __all__ = [
     "CLASSIFIERS",
     "NORMALIZATIONS",
+    "Experts",
     "HeadDirection",
     "MultiHeadNormalizedClassifier",
     "build_classifier",

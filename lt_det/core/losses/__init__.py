@@ -2,10 +2,13 @@
 
 from .balanced_softmax import BalancedSoftmaxLoss, balanced_softmax_loss
 from .base import LOSSES, CrossEntropyLoss, Loss, build_loss, reduced
+from .bbn import cumulative_share
 from .class_balanced import ClassBalancedLoss, class_balanced_weights
 from .focal import FocalLoss, focal_loss
 from .lade import LADELoss, lade_loss
 from .ldam import LDAMLoss, ldam_loss, ldam_margins
+from .ride import diversity_temperatures, expert_divergence
+from .sade import inverse_softmax_loss, reversed_prior
 from .softmax_equalization import SoftmaxEqualizationLoss, softmax_equalization_loss
 from .xerm import ConstantWeightXERMLoss, XERMLoss, constant_weight_loss, xerm_loss, xerm_weights
 
@@ -25,11 +28,16 @@ __all__ = [
     "build_loss",
     "class_balanced_weights",
     "constant_weight_loss",
+    "cumulative_share",
+    "diversity_temperatures",
+    "expert_divergence",
     "focal_loss",
+    "inverse_softmax_loss",
     "lade_loss",
     "ldam_loss",
     "ldam_margins",
     "reduced",
+    "reversed_prior",
     "softmax_equalization_loss",
     "xerm_loss",
     "xerm_weights",

@@ -2,11 +2,11 @@
 
 A person's own sampler is one function in a file of their own::
 
-    @SAMPLERS.register("reversed")
-    def reversed_sampling(counts):
-        return counts**-2.0
+    @SAMPLERS.register("cube_root")
+    def cube_root(counts):
+        return counts ** (1 / 3 - 1)
 
-and ``DATALOADER.IMAGE_SAMPLER reversed`` in a config.
+and ``DATALOADER.IMAGE_SAMPLER cube_root`` in a config.
 """
 
 from collections.abc import Callable
@@ -37,6 +37,12 @@ def _class_balanced(counts: Tensor) -> Tensor:
 @SAMPLERS.register("square_root")
 def _square_root(counts: Tensor) -> Tensor:
     return counts**-0.5
+
+
+@SAMPLERS.register("reversed")
+def _reversed(counts: Tensor) -> Tensor:
+    """A class by a chance of 1 / n_c, then one of its images (BBN; Zhou et al., CVPR 2020)."""
+    return counts**-2.0
 
 
 class ResumableSampler:
