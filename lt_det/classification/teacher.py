@@ -52,11 +52,24 @@ class ClassifierTeacher:
     @torch.no_grad()
     def logits(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return imbalanced and balanced logits of images (N, 3, H, W), each (N, C)."""
-        bfloat16 = self.model.cpu_bfloat16 and self.model.device.type == "cpu"
-        with torch.autocast("cpu", torch.bfloat16) if bfloat16 else nullcontext():
-            features = self.model.features(inputs)
+        features = frozen_features(self.model, inputs)
         outputs = self.model.outputs(features)
         return outputs.te_logits, self.method.logits(outputs, self.context)
+
+
+@torch.no_grad()
+def frozen_features(model: ImageClassifier, images: Tensor) -> Tensor:
+    """Turn images into a teacher's features (N, D), in the student's precision."""
+    bfloat16 = model.cpu_bfloat16 and model.device.type == "cpu"
+    with torch.autocast("cpu", torch.bfloat16) if bfloat16 else nullcontext():
+        return model.features(images)
+
+
+@torch.no_grad()
+def frozen_logits(model: ImageClassifier, images: Tensor) -> Tensor:
+    """Turn images into a teacher's logits (N, C), float32."""
+    logits: Tensor = model.classifier(frozen_features(model, images))
+    return logits.float()
 
 
 def load_teacher(cfg: CfgNode, class_counts: Tensor) -> ClassifierTeacher:

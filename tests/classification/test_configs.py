@@ -25,7 +25,8 @@ LEAVES = sorted(
 
 def teacher_of(name):
     """The digits' config of what can teach a config's student."""
-    for method, teacher in (("xerm_pc", "xe"), ("xerm_tde", "tde"), ("xerm_ride2", "ride2_ldam")):
+    teachers = {"xerm_pc": "xe", "xerm_tde": "tde", "dive": "xe", "bkd": "xe"}
+    for method, teacher in {**teachers, "xerm_ride2": "ride2_ldam"}.items():
         if name.endswith(f"_{method}.yaml"):
             return f"resnet32_{teacher}"
     return "resnet32_ride_ldam"

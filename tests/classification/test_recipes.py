@@ -11,7 +11,7 @@ import pytest
 
 from tests.recipes import CONFIGS, changed, differences, keys_set_by, load
 
-from . import branch_recipes, loss_recipes
+from . import branch_recipes, loss_recipes, student_recipes
 
 LEAVES = sorted(
     str(path.relative_to(CONFIGS / "classification"))
@@ -180,7 +180,7 @@ NETWORKS = {
 }
 
 
-OTHERS = (loss_recipes, branch_recipes)
+OTHERS = (loss_recipes, branch_recipes, student_recipes)
 
 
 def recipe_of(name: str) -> dict[str, Any]:

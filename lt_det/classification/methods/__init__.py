@@ -2,6 +2,8 @@
 
 from .base import TRAINING_METHODS, TrainingMethod, build_method
 from .bbn import BBN
+from .bkd import BKD
+from .dive import DiVE
 from .ride import RIDE
 from .sade import SADE
 from .supervised import Supervised
@@ -10,10 +12,12 @@ from .xerm_ride import XERMOnRIDE
 
 __all__ = [
     "BBN",
+    "BKD",
     "RIDE",
     "SADE",
     "TRAINING_METHODS",
     "XERM",
+    "DiVE",
     "Supervised",
     "TrainingMethod",
     "XERMOnRIDE",

@@ -8,7 +8,7 @@ from detectron2.config import CfgNode
 from torch import Tensor
 
 from lt_det.classification.experts import expert_logits
-from lt_det.classification.teacher import load_frozen
+from lt_det.classification.teacher import frozen_features, load_frozen
 from lt_det.core.losses.balanced_softmax import log_prior_offsets
 from lt_det.core.losses.xerm_ride import xerm_expert_weights
 from lt_det.errors import WeightsError
@@ -55,7 +55,7 @@ class XERMOnRIDE(TrainingMethod):
     @torch.no_grad()
     def _taught(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the teacher's logits (N, E, C), as trained and balanced."""
-        logits = expert_logits(self.teacher, self.teacher.features(images)).float()
+        logits = expert_logits(self.teacher, frozen_features(self.teacher, images)).float()
         self._prior = self._prior.to(logits.device)
         return logits, logits - self._prior
 

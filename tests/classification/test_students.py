@@ -1,0 +1,92 @@
+"""Students of frozen teachers: what a step computes, and that they train and resume."""
+
+import json
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from lt_det.classification import LTClassifierTrainer
+from lt_det.classification.building import build_model
+from lt_det.classification.run import train_or_evaluate
+from lt_det.core import balanced_softmax_loss
+from lt_det.core.losses.distillation import (
+    class_weighted_probs,
+    distillation_loss,
+    virtual_example_probs,
+)
+
+from .helpers import arguments, batch, small_config
+
+QUICK = [
+    *("MODEL.DEVICE", "cpu", "SOLVER.EPOCHS.MAX", 2, "SOLVER.EPOCHS.STEPS", [1], "SEED", 2),
+    *("SOLVER.EPOCHS.WARMUP", 0, "SOLVER.EPOCHS.CHECKPOINT", 1),
+]
+COUNTS = torch.arange(60, 10, -5)
+
+
+def train(method, folder, *options):
+    args = arguments(f"digits_lt/resnet32_{method}.yaml", *options, *QUICK, "OUTPUT_DIR", folder)
+    train_or_evaluate(args)
+    return json.loads((folder / "results.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("teacher")
+    train("xe", folder)
+    return folder / "model_final.pth"
+
+
+def student(method, teacher):
+    cfg = small_config(f"digits_lt/resnet32_{method}.yaml", "SOLVER.AMP.ENABLED", False)
+    cfg.MODEL.LT.XERM.TEACHER_WEIGHTS = str(teacher)
+    model, given = build_model(cfg, COUNTS).train(), batch(10)
+    with torch.no_grad():
+        trained = model.method.teacher
+        assert not trained.training
+        taught = trained.classifier(trained.features(given["images"]))
+    logits = model.classifier(model.features(given["images"]))
+    return model(given), logits, taught, given["labels"]
+
+
+def test_dive_s_loss(teacher):
+    losses, logits, taught, labels = student("dive", teacher)
+    balanced = balanced_softmax_loss(logits, labels, COUNTS)
+    torch.testing.assert_close(losses["loss_cls"], 0.5 * balanced)
+    target = virtual_example_probs(taught, 2.0, 0.5)
+    torch.testing.assert_close(losses["loss_teacher"], 0.5 * distillation_loss(logits, target, 2.0))
+
+
+def test_bkd_s_loss(teacher):
+    losses, logits, taught, labels = student("bkd", teacher)
+    torch.testing.assert_close(losses["loss_cls"], F.cross_entropy(logits, labels))
+    target = class_weighted_probs(taught, COUNTS, 2.0)
+    torch.testing.assert_close(losses["loss_teacher"], distillation_loss(logits, target, 2.0))
+
+
+@pytest.mark.parametrize("method", ["dive", "bkd"])
+def test_they_resume_to_the_same_bits(method, teacher, tmp_path, monkeypatch):
+    options = ["--teacher", teacher]
+    whole = train(method, tmp_path / "whole", *options)
+    original = LTClassifierTrainer.run_step
+
+    class Stopped(Exception):
+        pass
+
+    def stopping(self):
+        if self.iter == 17:
+            raise Stopped
+        original(self)
+
+    monkeypatch.setattr(LTClassifierTrainer, "run_step", stopping)
+    with pytest.raises(Stopped):
+        train(method, tmp_path / "parts", *options)
+    monkeypatch.setattr(LTClassifierTrainer, "run_step", original)
+    assert train(method, tmp_path / "parts", "--resume", *options) == whole
+    states = [
+        torch.load(tmp_path / part / "model_final.pth", weights_only=True)["model"]
+        for part in ("whole", "parts")
+    ]
+    assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())
+    assert not any("teacher" in key for key in states[0])
