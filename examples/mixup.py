@@ -1,8 +1,8 @@
-"""A training method of one's own, for classifiers: mixup (Zhang et al., ICLR 2018).
+"""A training method of one's own, for classifiers: mixup that ends early (Zhang et al., ICLR 2018).
 
     tools/train_cls.py --import examples/mixup.py \
         --config-file configs/classification/digits_lt/resnet32_xe.yaml \
-        MODEL.CLASSIFICATION.TRAINING_METHOD.NAME mixup MODEL.CLASSIFICATION.METHOD mixup
+        MODEL.CLASSIFICATION.TRAINING_METHOD.NAME clean_mixup MODEL.CLASSIFICATION.METHOD mixup
 """
 
 import torch
@@ -10,7 +10,7 @@ import torch
 from lt_det.classification.methods import TRAINING_METHODS, TrainingMethod
 
 
-@TRAINING_METHODS.register("mixup")
+@TRAINING_METHODS.register("clean_mixup")
 class Mixup(TrainingMethod):
     """The config's loss on mixtures of two images of a batch, and on both labels.
 

@@ -225,6 +225,9 @@ def _add_image_classifier(cfg: CN) -> None:
     cfg.MODEL.CLASSIFICATION.TRAINING_METHOD.OPTIONS = CN(new_allowed=True)
     # Keep the backbone as loaded from MODEL.WEIGHTS and train the classifier alone (cRT, LWS).
     cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE = False
+    # A frozen backbone's batch norms keep their statistics; False: these follow the second stage's
+    # images, as in cRT's published code and MiSLAS.
+    cfg.MODEL.CLASSIFICATION.FREEZE_BATCH_NORM = True
     # C; -1: from the data.
     cfg.MODEL.CLASSIFICATION.NUM_CLASSES = -1
     # "channels_last" or "channels_first".

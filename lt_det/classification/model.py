@@ -48,6 +48,7 @@ class ImageClassifier(nn.Module):
         pixel_std: list[float],
         direction_momentum: float = 0.9,
         freeze_backbone: bool = False,
+        freeze_batch_norm: bool = True,
         memory_format: torch.memory_format = torch.channels_last,
         cpu_bfloat16: bool = False,
         compiled: bool = False,
@@ -61,7 +62,9 @@ class ImageClassifier(nn.Module):
             method: of training; supervised if ``None``.
             pixel_mean, pixel_std: of the three channels, red first, in [0, 255].
             direction_momentum: μ; a linear classifier has no head direction.
-            freeze_backbone: train the classifier alone; batch norms keep their statistics.
+            freeze_backbone: train the classifier alone.
+            freeze_batch_norm: a frozen backbone's batch norms keep their statistics; else they
+                normalize by the batch, and their statistics follow the training images.
             memory_format: of images and network.
             cpu_bfloat16: train in bfloat16 autocast on the CPU; evaluation is in float32.
             compiled: train with the backbone compiled (torch.compile); evaluation is not, whose
@@ -84,6 +87,7 @@ class ImageClassifier(nn.Module):
         if compiled:
             self.compile_backbone()
         self.freeze_backbone = freeze_backbone
+        self._freeze_batch_norm = freeze_batch_norm
         self.method.freeze(self)
         for name, values in (("pixel_mean", pixel_mean), ("pixel_std", pixel_std)):
             tensor = torch.tensor(values).view(1, 3, 1, 1)
@@ -109,6 +113,7 @@ class ImageClassifier(nn.Module):
             "pixel_std": cfg.MODEL.PIXEL_STD,
             "direction_momentum": cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM,
             "freeze_backbone": options.FREEZE_BACKBONE,
+            "freeze_batch_norm": options.FREEZE_BATCH_NORM,
             "memory_format": _MEMORY_FORMATS[options.MEMORY_FORMAT],
             "cpu_bfloat16": cfg.SOLVER.AMP.ENABLED and cfg.MODEL.DEVICE == "cpu",
             "compiled": options.COMPILE,
@@ -120,9 +125,9 @@ class ImageClassifier(nn.Module):
         return self.pixel_mean.device
 
     def train(self, mode: bool = True) -> "ImageClassifier":
-        """Return a frozen backbone stays in eval mode: its batch norms' statistics are kept."""
+        """Set the mode; a frozen backbone stays in eval mode where its batch norms are kept."""
         super().train(mode)
-        if self.freeze_backbone:
+        if self.freeze_backbone and self._freeze_batch_norm:
             self.backbone.eval()
         return self
 

@@ -121,6 +121,11 @@ _RULES = (
         _NO_XERM,
     ),
     _Rule(
+        ("MODEL.CLASSIFICATION.FREEZE_BATCH_NORM",),
+        lambda cfg: cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE,
+        "unless MODEL.CLASSIFICATION.FREEZE_BACKBONE",
+    ),
+    _Rule(
         _under("MODEL.LT.XERM", "TEACHER_WEIGHTS", "TEACHER_CONFIG"),
         has_teacher,
         "unless a method learns from a teacher (a config that ends in xerm_tde or xerm_pc)",

@@ -11,7 +11,7 @@ import pytest
 
 from tests.recipes import CONFIGS, changed, differences, keys_set_by, load
 
-from . import branch_recipes, loss_recipes, student_recipes
+from . import branch_recipes, loss_recipes, stage_recipes, student_recipes
 
 LEAVES = sorted(
     str(path.relative_to(CONFIGS / "classification"))
@@ -26,6 +26,7 @@ SHARED: dict[str, Any] = {
     "MODEL.PIXEL_STD": IMAGENET_STD,
     "MODEL.CLASSIFICATION.NUM_CLASSES": -1,
     "MODEL.CLASSIFICATION.FREEZE_BACKBONE": False,
+    "MODEL.CLASSIFICATION.FREEZE_BATCH_NORM": True,
     "MODEL.CLASSIFICATION.BACKBONE_WEIGHTS": "",
     "MODEL.LT.CLASSIFIER.NAME": "linear",
     "MODEL.LT.CLASSIFIER.NUM_HEADS": 2,
@@ -180,7 +181,7 @@ NETWORKS = {
 }
 
 
-OTHERS = (loss_recipes, branch_recipes, student_recipes)
+OTHERS = (loss_recipes, branch_recipes, student_recipes, stage_recipes)
 
 
 def recipe_of(name: str) -> dict[str, Any]:

@@ -28,12 +28,14 @@ NEUTRAL = {
     "balanced_softmax": {"tau": 0.0},
     "class_balanced": {"beta": 0.0},
     "focal": {"gamma": 0.0},
+    "label_aware_smoothing": {"head": 0.0, "tail": 0.0},
+    "reweighted": {"rho": 0.0},
     "lade": {"weight": 0.0},
     "ldam": {"max_margin": 0.0, "drw_after": 3, "beta": 0.0},
     "softmax_equalization": {"gamma": 0.0},
 }
 # Their means are of weighted samples.
-WEIGHTED = ("class_balanced",)
+WEIGHTED = ("class_balanced", "reweighted")
 WITHOUT_BACKGROUND = ("lade",)
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lt_det.core import HeadDirection, MultiHeadNormalizedClassifier, parse_post_hoc
-from lt_det.core.layers import CLASSIFIERS, build_classifier, has_counterfactual
+from lt_det.core.layers import CLASSIFIERS, NORMALIZATIONS, build_classifier, has_counterfactual
 from lt_det.core.post_hoc import (
     POST_HOC_METHODS,
     TDE,
@@ -229,7 +229,7 @@ def test_classifiers_by_name(name):
     options = {"num_experts": 2} if name == "experts" else {}
     classifier = build_classifier(name, D, C, **options)
     assert classifier(torch.randn(2, D)).shape == (2, C)
-    assert has_counterfactual(classifier) == (name not in ("linear", "experts"))
+    assert has_counterfactual(classifier) == (name in NORMALIZATIONS)
     refused = "linear" if name == "experts" else name  # what each expert is
     with pytest.raises(ValueError, match=f"classifier '{refused}' takes no 'color'"):
         build_classifier(name, D, C, **options, color=1)

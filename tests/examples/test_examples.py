@@ -95,13 +95,13 @@ def test_a_post_hoc_method(classifier, detector):
 
 
 def test_a_training_method(classifier):
-    method = ("MODEL.CLASSIFICATION.TRAINING_METHOD.NAME", "mixup")
+    method = ("MODEL.CLASSIFICATION.TRAINING_METHOD.NAME", "clean_mixup")
     options = ("MODEL.CLASSIFICATION.TRAINING_METHOD.OPTIONS.clean_from", "2")
     _, results, _ = classifier(
         "mixup", "xe", *method, *options, "MODEL.CLASSIFICATION.METHOD", "mixup"
     )
     assert list(results) == ["mixup"]
-    made = TRAINING_METHODS.get("mixup")(clean_from=2)
+    made = TRAINING_METHODS.get("clean_mixup")(clean_from=2)
     mixes = []
     for epoch in (1, 2, 3):
         made.start_epoch(epoch)

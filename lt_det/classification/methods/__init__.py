@@ -4,6 +4,7 @@ from .base import TRAINING_METHODS, TrainingMethod, build_method
 from .bbn import BBN
 from .bkd import BKD
 from .dive import DiVE
+from .mixup import Mixup
 from .ride import RIDE
 from .sade import SADE
 from .supervised import Supervised
@@ -18,6 +19,7 @@ __all__ = [
     "TRAINING_METHODS",
     "XERM",
     "DiVE",
+    "Mixup",
     "Supervised",
     "TrainingMethod",
     "XERMOnRIDE",

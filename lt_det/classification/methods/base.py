@@ -59,23 +59,24 @@ class TrainingMethod:
         raise NotImplementedError
 
     def freeze(self, model: "ImageClassifier") -> None:
-        """Stop the gradient of what a second stage does not train."""
+        """Stop the gradient of what a second stage does not train.
+
+        That is the backbone, and the classifier's ``frozen_parameters`` where it has any.
+        """
         if not model.freeze_backbone:
             return
         model.backbone.requires_grad_(False)
-        # What LWS learns is the scale alone.
-        if getattr(model.classifier, "normalization", None) == "lws":
-            model.classifier.weight.requires_grad_(False)
+        for name in getattr(model.classifier, "frozen_parameters", ()):
+            model.classifier.get_parameter(name).requires_grad_(False)
 
     def kept_tensors(self, model: "ImageClassifier") -> list[str]:
         """Name the tensors that a second stage must find in its first stage's weights.
 
-        They are the backbone's and, for LWS, the class weights.
+        They are the backbone's, and the classifier's ``kept_parameters`` where it has any.
         """
         kept = [key for key in model.state_dict() if key.startswith("backbone.")]
-        if getattr(model.classifier, "normalization", None) == "lws":
-            kept.append("classifier.weight")
-        return kept
+        names = getattr(model.classifier, "kept_parameters", ())
+        return kept + [f"classifier.{name}" for name in names]
 
     def start_epoch(self, epoch: int) -> None:
         """Hear that an epoch begins (from 1), or that a run is resumed within it."""

@@ -6,17 +6,21 @@ tracks a head direction and has TDE.
 """
 
 from .classifiers import CLASSIFIERS, build_classifier, has_counterfactual
+from .disalign import DisAlign
 from .experts import Experts
 from .head_direction import HeadDirection
 from .normalization import NORMALIZATIONS
 from .normalized_classifier import MultiHeadNormalizedClassifier, tde_logits
+from .scaled_linear import ScaledLinear
 
 __all__ = [
     "CLASSIFIERS",
     "NORMALIZATIONS",
+    "DisAlign",
     "Experts",
     "HeadDirection",
     "MultiHeadNormalizedClassifier",
+    "ScaledLinear",
     "build_classifier",
     "has_counterfactual",
     "tde_logits",

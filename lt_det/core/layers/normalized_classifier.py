@@ -38,6 +38,8 @@ class MultiHeadNormalizedClassifier(nn.Module):
     Attributes:
         weight: (C, D), initialised U(−1/√D, 1/√D).
         class_scale: g, (C,), initialised to 1; ``None`` except for ``lws``.
+        kept_parameters: what a second stage takes from its first: the weight of ``lws``.
+        frozen_parameters: what of it does not learn.
 
     Raises:
         ValueError: D not divisible by K, unknown normalization, or a size or τ not positive.
@@ -77,6 +79,9 @@ class MultiHeadNormalizedClassifier(nn.Module):
         self.weight_norm_power = weight_norm_power
         self.weight = nn.Parameter(torch.empty(num_classes, in_features))
         self.class_scale = nn.Parameter(torch.ones(num_classes)) if normalization == "lws" else None
+        # What LWS learns is the scale alone.
+        self.kept_parameters = ("weight",) if normalization == "lws" else ()
+        self.frozen_parameters = self.kept_parameters
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -5,8 +5,10 @@ from .base import LOSSES, CrossEntropyLoss, Loss, build_loss, reduced
 from .bbn import cumulative_share
 from .class_balanced import ClassBalancedLoss, class_balanced_weights
 from .focal import FocalLoss, focal_loss
+from .label_aware_smoothing import LabelAwareSmoothingLoss, label_aware_smoothing
 from .lade import LADELoss, lade_loss
 from .ldam import LDAMLoss, ldam_loss, ldam_margins
+from .reweighted import ReweightedLoss, inverse_prior_weights
 from .ride import diversity_temperatures, expert_divergence
 from .sade import inverse_softmax_loss, reversed_prior
 from .softmax_equalization import SoftmaxEqualizationLoss, softmax_equalization_loss
@@ -21,7 +23,9 @@ __all__ = [
     "FocalLoss",
     "LADELoss",
     "LDAMLoss",
+    "LabelAwareSmoothingLoss",
     "Loss",
+    "ReweightedLoss",
     "SoftmaxEqualizationLoss",
     "XERMLoss",
     "balanced_softmax_loss",
@@ -32,7 +36,9 @@ __all__ = [
     "diversity_temperatures",
     "expert_divergence",
     "focal_loss",
+    "inverse_prior_weights",
     "inverse_softmax_loss",
+    "label_aware_smoothing",
     "lade_loss",
     "ldam_loss",
     "ldam_margins",
