@@ -12,6 +12,7 @@ number. ROW is a row of results.json ("XE-LA τ=1"); without it, the first.
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from lt_det.errors import DataError, UserError
 from lt_det.evaluation.classification.paired_rows import compare_models
@@ -56,14 +57,25 @@ def main(args: argparse.Namespace) -> None:
     for file, row in others:
         try:
             rows = (first_row, row)
-            compared = compare_models(read[first_file], read[file], rows, test=args.test, seed=args.seed)
+            compared = compare_models(
+                read[first_file], read[file], rows, test=args.test, seed=args.seed
+            )
         except DataError as error:
             raise DataError(f"{first_file}, {file}: {error}") from error
         comparisons.append({"files": [str(first_file), str(file)], **compared})
+    shown = [_told_apart(comparison) for comparison in comparisons]
     if args.json:
         save_json(comparisons, args.json, indent=1)
-    print(paired_table(comparisons))
+    print(paired_table(shown))
     print(f"{comparisons[0]['images']} images, in percent; 95 % intervals; none: it holds 0")
+
+
+def _told_apart(comparison: dict[str, Any]) -> dict[str, Any]:
+    """Name the folders of runs, too, for rows of several are called the same."""
+    names = {}
+    for key, file in zip(("reference", "method"), comparison["files"], strict=True):
+        names[key] = f"{Path(file).resolve().parent.name}: {comparison[key]}"
+    return {**comparison, **names}
 
 
 def parser() -> argparse.ArgumentParser:

@@ -58,8 +58,14 @@ class Predictions:
 
 
 def without_common_folder(paths: Sequence[str]) -> tuple[str, ...]:
-    """Cut what all paths begin with, up to a separator, so that a set that moves keeps its names."""
-    folder = os.path.commonprefix(list(paths)).rpartition("/")[0]
+    """Cut the folders that all paths begin with, so that a set that moves keeps its names."""
+    first, last = min(paths, default=""), max(paths, default="")
+    # What the first and the last in order share, all share.
+    shared = next(
+        (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b),
+        len(first),
+    )
+    folder = first[:shared].rpartition("/")[0]
     return tuple(path[len(folder) + 1 :] if folder else path for path in paths)
 
 

@@ -163,8 +163,8 @@ def seed_differences_table(
 ) -> str:
     """Return differences over seeds with 95 % intervals, "none" where one holds 0, a row a method.
 
-    The last columns are n of the method (its first figure's) and Welch's p of that figure. Arguments
-    are those of :func:`differences_over_seeds`.
+    The last columns are n of the method (its first figure's) and Welch's p of that figure. The
+    arguments are those of :func:`differences_over_seeds`.
     """
     base = next(iter(merged)) if reference is None else reference
     rows = []
