@@ -6,8 +6,8 @@ experiments/study_cls.py compare --data FOLDER_OR_ZIP --output DIR [--seeds 1] [
 experiments/study_cls.py grid     --data … --output DIR [--heads 1 2 4] [--temperatures 8 16 32]
 experiments/study_cls.py weighting --data … --output DIR --teacher FILE --alpha 1 [--exponents …]
 experiments/study_cls.py features --data … --output DIR --checkpoints XE=FILE xERM_TDE=FILE …
-experiments/study_cls.py grid     --config imagenet_lt/resnext50_tde.yaml --hold-out 0 --output DIR
-experiments/study_cls.py features --config imagenet_lt/resnext50_crt.yaml --output DIR --checkpoints …
+experiments/study_cls.py grid     --config imagenet_lt/resnext50_tde.yaml --hold-out 0 --output …
+experiments/study_cls.py features --config imagenet_lt/resnext50_crt.yaml --output … --checkpoints …
 
 grid and features take any backbone and data set's config in place of --data: its schedule, its cut
 and its γ, unless --tuning-epochs, --imbalance and --offsets say others.
@@ -198,7 +198,7 @@ def main() -> None:
         args.config,
     )
     try:
-        if not study.hold_out:
+        if not study.hold_out and args.study is not run_features:
             _check_validation_set(study)
         args.study(study, args)
     except UserError as error:

@@ -289,10 +289,10 @@ def _add_image_schedule(cfg: CN) -> None:
     cfg.TEST.CLASSIFICATION = CN()
     # "test", or "val": the images held out, to choose α, τ, p and g on.
     cfg.TEST.CLASSIFICATION.SPLIT = "test"
-    # Keep the weights of the best evaluation of a training (SOLVER.EPOCHS.EVAL) as model_best.pth,
-    # and report them beside the last ones: the best top-1 of the first row on "val", the images held
-    # out (DATASETS.CLASSIFICATION.HOLD_OUT) or the data set's own val, or on "test", as some papers
-    # choose: its rows are marked "best on test". "": the last weights alone.
+    # Keep the weights of a training's best evaluation (SOLVER.EPOCHS.EVAL) as model_best.pth and
+    # report them beside the last ones. Best is top-1 of the first row on "val", the images held out
+    # (DATASETS.CLASSIFICATION.HOLD_OUT) or the data set's val; or on "test", as some papers choose:
+    # its rows are marked "best on test". "": the last weights alone.
     cfg.TEST.CLASSIFICATION.KEEP_BEST = ""
     # Long-tailed cuts of it at these imbalances, and the same reversed.
     cfg.TEST.CLASSIFICATION.IMBALANCES = [50.0, 10.0, 5.0]

@@ -10,12 +10,12 @@ from detectron2.utils import comm
 from torch import Tensor, nn
 
 from lt_det.data.classification.long_tailed_subset import cut_to_counts, imbalance_counts
+from lt_det.evaluation.classification.predictions import Predictions, without_common_folder
 from lt_det.evaluation.classification.shot_metrics import (
     class_bias,
     expected_calibration_error,
     shot_metrics,
 )
-from lt_det.evaluation.classification.predictions import Predictions, without_common_folder
 from lt_det.evaluation.classification.tables import Results
 
 from .datasets import ImageData

@@ -26,9 +26,9 @@ from lt_det.engine import LTTrainerBase, ModelRecord
 from lt_det.engine.seeding import derived_seed
 
 from .building import build_model, load_first_stage
+from .choose import evaluate_and_choose
 from .datasets import ImageData
 from .epochs import StartsEpochs
-from .choose import evaluate_and_choose
 from .evaluate import evaluate
 from .inference import checked_rows
 from .keep_best import KeepsBest
