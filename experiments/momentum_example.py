@@ -64,9 +64,9 @@ def train(setting: Setting, steps: int, seeds: int) -> dict[str, np.ndarray]:
     """Train from every seed at once.
 
     Returns:
-        arrays (steps, seeds): ``weight`` and ``bias`` after each step; ``update``, what the step has
-        added to the bias (above 0: towards the head, whose region grows); ``carried``, what it would
-        have added without its own gradient; ``is_tail``, bool.
+        arrays (steps, seeds): ``weight`` and ``bias`` after each step; ``update``, what the step
+        has added to the bias (above 0: towards the head, whose region grows); ``carried``, what it
+        would have added without its own gradient; ``is_tail``, bool.
     """
     rng = np.random.default_rng(0)
     is_tail = rng.random((steps, seeds)) < 1 / (1 + setting.imbalance)

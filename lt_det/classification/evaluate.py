@@ -125,28 +125,23 @@ def measure(
     options = cfg.DATASETS.CLASSIFICATION
     counts = data.class_counts if class_counts is None else class_counts
     rank_order = counts.sort(descending=True, stable=True).indices
-    tests = test_distributions(
-        labels,
-        rank_order,
-        list(cfg.TEST.CLASSIFICATION.IMBALANCES),
-        reverse=cfg.TEST.CLASSIFICATION.REVERSED,
-        seed=options.SUBSET_SEED,
-    )
+    tests = _configured_tests(cfg, labels, rank_order)
     limits = {"many": options.MANY, "few": options.FEW}
     results: Results = {}
     predicted, probs_of = [], []
     for result in post_hoc_results(classifier, features, counts, cfg):
         probs = result.probs.cpu()
         predictions = probs.argmax(dim=1)
-        of_tests = {}
-        for name, at in tests.items():
-            metrics = shot_metrics(predictions[at], labels[at], counts, **limits)
-            metrics["ece"] = expected_calibration_error(probs[at], labels[at])
-            metrics["bias"] = class_bias(predictions[at], labels[at], counts, **limits)
-            metrics["parameter"] = result.parameter
-            metrics["post_hoc"] = result.params
-            of_tests[name] = metrics
-        results[f"{result.name}{mark}"] = of_tests
+        results[f"{result.name}{mark}"] = {
+            name: {
+                **shot_metrics(predictions[at], labels[at], counts, **limits),
+                "ece": expected_calibration_error(probs[at], labels[at]),
+                "bias": class_bias(predictions[at], labels[at], counts, **limits),
+                "parameter": result.parameter,
+                "post_hoc": result.params,
+            }
+            for name, at in tests.items()
+        }
         predicted.append(predictions)
         probs_of.append(probs.gather(1, predictions[:, None])[:, 0].float())
     norms = weight_norms(classifier.classifier)[rank_order]
@@ -162,6 +157,16 @@ def measure(
         tests={name: at.numpy() for name, at in tests.items()},
     )
     return Measured(results, read, {f"{cfg.MODEL.CLASSIFICATION.METHOD}{mark}": norms.tolist()})
+
+
+def _configured_tests(cfg: CfgNode, labels: Tensor, rank_order: Tensor) -> dict[str, Tensor]:
+    return test_distributions(
+        labels,
+        rank_order,
+        list(cfg.TEST.CLASSIFICATION.IMBALANCES),
+        reverse=cfg.TEST.CLASSIFICATION.REVERSED,
+        seed=cfg.DATASETS.CLASSIFICATION.SUBSET_SEED,
+    )
 
 
 def merged(first: Measured, second: Measured) -> Measured:
