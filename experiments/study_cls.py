@@ -90,29 +90,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--data", default="", help="folder or zip, a folder per class")
-    shared.add_argument("--output", type=Path, required=True)
-    shared.add_argument("--configs", type=Path, default=ROOT / "configs/classification/folder_lt")
-    shared.add_argument("--imbalance", type=float, help="default: 100; with --config, its own")
-    shared.add_argument("--epochs", type=int, default=100)
-    shared.add_argument(
-        "--tuning-epochs",
-        type=int,
-        help="where α, p, K and τ are chosen; default: 100; with --config, its own schedule",
-    )
-    shared.add_argument("--variant-epochs", type=int, default=100, help="of xERM's variants")
-    shared.add_argument(
-        "--hold-out",
-        type=int,
-        default=50,
-        help="training images a class to choose on; 0: the data set's own validation set",
-    )
-    shared.add_argument("--jobs", type=int, default=1, help="runs at a time; they share the cores")
-    shared.add_argument("--compile", action="store_true", help="needs a C++ compiler on the CPU")
-    shared.add_argument(
-        "--options", nargs="+", default=[], metavar="KEY VALUE", help="of every run: its backbone"
-    )
+    shared = _shared_options()
     any_config = argparse.ArgumentParser(add_help=False)
     any_config.add_argument(
         "--config", type=_config_file, help="of any backbone and data set; in place of --data"
@@ -147,6 +125,33 @@ def parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(study=run_features)
     return top
+
+
+def _shared_options() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--data", default="", help="folder or zip, a folder per class")
+    shared.add_argument("--output", type=Path, required=True)
+    shared.add_argument("--configs", type=Path, default=ROOT / "configs/classification/folder_lt")
+    shared.add_argument("--imbalance", type=float, help="default: 100; with --config, its own")
+    shared.add_argument("--epochs", type=int, default=100)
+    shared.add_argument(
+        "--tuning-epochs",
+        type=int,
+        help="where α, p, K and τ are chosen; default: 100; with --config, its own schedule",
+    )
+    shared.add_argument("--variant-epochs", type=int, default=100, help="of xERM's variants")
+    shared.add_argument(
+        "--hold-out",
+        type=int,
+        default=50,
+        help="training images a class to choose on; 0: the data set's own validation set",
+    )
+    shared.add_argument("--jobs", type=int, default=1, help="runs at a time; they share the cores")
+    shared.add_argument("--compile", action="store_true", help="needs a C++ compiler on the CPU")
+    shared.add_argument(
+        "--options", nargs="+", default=[], metavar="KEY VALUE", help="of every run: its backbone"
+    )
+    return shared
 
 
 def _config_file(text: str) -> Path:

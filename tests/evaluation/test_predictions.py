@@ -137,7 +137,7 @@ def test_other_images_are_not_compared(predictions):
         compare_models(predictions, fewer)
     names = ("ant", "bee", "cow", "dog")
     other = dataclasses.replace(predictions, class_names=names)
-    with pytest.raises(DataError, match=r"50\.png is of class 'cat' in one file, 'cow'"):
+    with pytest.raises(DataError, match=r"50\.png is of class cat in one file, cow in"):
         compare_models(predictions, other)
     with pytest.raises(DataError, match="no test 'full': there are balanced, imbalance_5"):
         compare_models(predictions, predictions, test="full")

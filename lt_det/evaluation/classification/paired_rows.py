@@ -75,7 +75,7 @@ def _same_images(first: Predictions, second: Predictions) -> Any:
     if len(differing):
         number = differing[0]
         raise DataError(
-            f"{first.image_names[number]} is of class {names[0][number]!r} in one file, "
-            f"{names[1][order][number]!r} in the other"
+            f"{first.image_names[number]} is of class {names[0][number]} in one file, "
+            f"{names[1][order][number]} in the other"
         )
     return order
