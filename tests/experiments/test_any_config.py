@@ -119,7 +119,7 @@ def test_features_are_of_balanced_data(config, balanced, tmp_path, monkeypatch):
     cfg = load_config(argument_parser().parse_args(list(made[0].arguments)))
     sampler = "instance" if balanced else "class_balanced"
     assert cfg.DATASETS.CLASSIFICATION.IMBALANCE == 1
-    assert cfg.DATALOADER.IMAGE_SAMPLER == sampler
+    assert sampler == cfg.DATALOADER.IMAGE_SAMPLER
     assert cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE
     assert cfg.MODEL.WEIGHTS == "xe.pth"
 
