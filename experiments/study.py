@@ -107,7 +107,9 @@ def scaled_schedule(config_file: Path, epochs: int) -> list[str]:
         return round(epochs * value / schedule.MAX)
 
     steps = str(sorted({scaled(step) for step in schedule.STEPS})).replace(" ", "")
-    pairs = ["SOLVER.EPOCHS.MAX", str(epochs), "SOLVER.EPOCHS.STEPS", steps]
+    pairs = ["SOLVER.EPOCHS.MAX", str(epochs)]
+    if cfg.SOLVER.LR_SCHEDULER_NAME == "WarmupMultiStepLR":
+        pairs += ["SOLVER.EPOCHS.STEPS", steps]
     pairs += ["SOLVER.EPOCHS.WARMUP", str(max(1, round(epochs * 0.05)))]
     for key in _IN_EPOCHS:
         *parents, last = key.split(".")

@@ -11,6 +11,7 @@ from experiments import ablations, representations
 from experiments.representations import counts_in_order
 from experiments.study import Study
 from lt_det.classification.setup import argument_parser, load_config
+from lt_det.classification.unused_keys import check_unused_keys
 from lt_det.engine import ModelRecord
 from lt_det.errors import ConfigError, WeightsError
 
@@ -70,13 +71,27 @@ def test_grid_of_another_backbone(tmp_path, monkeypatch):
     cfg = load_config(argument_parser().parse_args(list(made[2].arguments)))
     classifier = cfg.MODEL.LT.CLASSIFIER
     assert (classifier.NUM_HEADS, classifier.TEMPERATURE) == (2, 8.0)
-    assert cfg.MODEL.LT.CLASSIFIER.WEIGHT_NORM_OFFSET == classifier.WEIGHT_NORM_OFFSET
+    assert classifier.WEIGHT_NORM_OFFSET == base.MODEL.LT.CLASSIFIER.WEIGHT_NORM_OFFSET
     assert cfg.MODEL.CLASSIFICATION.BACKBONE == "resnext50_32x4d"
     assert cfg.DATASETS.CLASSIFICATION == base.DATASETS.CLASSIFICATION
     assert cfg.SOLVER.EPOCHS == base.SOLVER.EPOCHS
     assert cfg.TEST.CLASSIFICATION.SPLIT == "val"
     assert "--data" not in made[0].arguments
     assert "--imbalance" not in made[0].arguments
+
+
+@pytest.mark.parametrize(
+    "config", ["imagenet_lt/resnext50_tde.yaml", "cifar100_lt/resnet32_tde.yaml"]
+)
+def test_grid_with_a_schedule_of_its_own(config, tmp_path):
+    """Steps are given where the config's schedule has them alone: others refuse them."""
+    of_config = study(tmp_path, config)
+    run = of_config.training("tde", "short", 30, 1)
+    args = argument_parser().parse_args(list(run.arguments))
+    cfg = load_config(args)
+    check_unused_keys(cfg, args.opts)
+    assert cfg.SOLVER.EPOCHS.MAX == 30
+    assert cfg.SOLVER.EPOCHS.STEPS == [] or max(cfg.SOLVER.EPOCHS.STEPS) < 30
 
 
 def record(names, counts):
@@ -145,11 +160,9 @@ def test_features_of_digits(root, tmp_path):
     from lt_det.classification.run import train_or_evaluate
     from tests.classification.helpers import arguments
 
-    quick = ["MODEL.DEVICE", "cpu", "SOLVER.EPOCHS.MAX", "2", "SOLVER.EPOCHS.STEPS", "[1]"]
-    quick += ["SOLVER.EPOCHS.WARMUP", "0"]
-    train_or_evaluate(
-        arguments("digits_lt/resnet32_xe.yaml", *quick, "OUTPUT_DIR", tmp_path / "xe")
-    )
+    quick = ["MODEL.DEVICE", "cpu", "SOLVER.EPOCHS.MAX", "2", "SOLVER.EPOCHS.WARMUP", "0"]
+    first = [*quick, "SOLVER.EPOCHS.STEPS", "[1]", "OUTPUT_DIR", tmp_path / "xe"]
+    train_or_evaluate(arguments("digits_lt/resnet32_xe.yaml", *first))
     of_digits = Study(
         root / "tools/train_cls.py",
         *(CONFIGS / "folder_lt", "", tmp_path, None),

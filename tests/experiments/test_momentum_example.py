@@ -36,8 +36,8 @@ def test_training_is_torchs_sgd(setting):
         sgd.zero_grad()
         torch.nn.functional.binary_cross_entropy_with_logits(logit, label).backward()
         sgd.step()
-    assert trace["weight"][-1, 1] == pytest.approx(float(weight))
-    assert trace["bias"][-1, 1] == pytest.approx(float(bias))
+    assert trace["weight"][-1, 1] == pytest.approx(weight.item())
+    assert trace["bias"][-1, 1] == pytest.approx(bias.item())
 
 
 def test_recalls_at_known_boundaries():
