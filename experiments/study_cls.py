@@ -129,7 +129,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _shared_options() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--data", default="", help="folder or zip, a folder per class")
+    shared.add_argument("--data", help='folder or zip; "": where the configs say')
     shared.add_argument("--output", type=Path, required=True)
     shared.add_argument("--configs", type=Path, default=ROOT / "configs/classification/folder_lt")
     shared.add_argument("--imbalance", type=float, help="default: 100; with --config, its own")
@@ -167,11 +167,16 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
     made = parser()
     args = made.parse_args(words)
     args.config = getattr(args, "config", None)
-    if not args.config and not args.data:
+    if not args.config and args.data is None:
         made.error("--data FOLDER_OR_ZIP is needed, or of grid and features --config FILE")
-    defaults = {"imbalance": 100.0, "tuning_epochs": 100, "offsets": [1 / 64, 1 / 32, 1 / 16]}
+    defaults: dict[str, Any] = {
+        "imbalance": 100.0,
+        "tuning_epochs": 100,
+        "offsets": [1 / 64, 1 / 32, 1 / 16],
+    }
     if args.config:
         defaults = {"imbalance": None, "tuning_epochs": 0, "offsets": []}
+    defaults["data"] = ""
     for name, value in defaults.items():
         if getattr(args, name, None) is None:
             setattr(args, name, value)

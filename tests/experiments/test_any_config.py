@@ -43,6 +43,8 @@ def test_what_is_not_given_is_the_configs(tool):
     assert (args.imbalance, args.tuning_epochs, len(args.offsets)) == (100, 100, 3)
     args = tool.parsed(["compare", "--output", "out", "--data", "x.zip"])
     assert (args.config, args.tuning_epochs) == (None, 100)
+    assert tool.parsed(["compare", "--output", "out", "--data", ""]).data == ""
+    assert tool.parsed(words).data == ""
 
 
 @pytest.mark.parametrize(
