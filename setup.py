@@ -69,6 +69,8 @@ setup(
         "hotcoco==1.3.0",
         # Precision, recall and F1; the digits of a first run.
         "scikit-learn",
+        # Tests and intervals of differences between methods; scikit-learn brings it.
+        "scipy",
         # What Detectron2's training asks for; its wheel is installed without its own list.
         "matplotlib",
         "fvcore",

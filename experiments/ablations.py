@@ -1,13 +1,8 @@
-"""Ablations of classification methods: hyper-parameter grid, xERM's weighting, representations."""
+"""Ablations of classification methods: hyper-parameter grid and xERM's weighting."""
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
-import torch
-
-from lt_det.core import shot_groups
-from lt_det.data.classification import imbalance_counts
 from lt_det.evaluation.classification.tables import metric_cell
 from lt_det.evaluation.tables import markdown_table
 from lt_det.visualization.class_bias import draw_curves
@@ -19,20 +14,27 @@ from .study import Results, Study, on_all_images, read_results
 def grid(
     study: Study, heads: Sequence[int], temperatures: Sequence[float], offsets: Sequence[float]
 ) -> tuple[Results, str]:
-    """De-confound for every K × τ × γ, with α swept in each, on the held-out images.
+    """De-confound for every K × τ × γ, with α swept in each (Tang et al., supplement, Table 2).
+
+    Args:
+        study: where and how, of any backbone and data set; tests on the held-out images.
+        heads: values of K.
+        temperatures: values of τ.
+        offsets: values of γ; none leaves the config's, and the rows say K and τ alone.
 
     Returns:
         ``{"K=2 τ=16 γ=0.03125": {row: metrics}}`` and a Markdown table of top-1, a row a setting, a
         column an α (0 is De-confound itself).
     """
     runs = {}
-    for k, tau, gamma in itertools.product(heads, temperatures, offsets):
-        name = f"K={k} τ={tau:g} γ={gamma:g}"
+    for k, tau, gamma in itertools.product(heads, temperatures, offsets or [None]):
+        name, folder = f"K={k} τ={tau:g}", f"grid_K{k}_tau{tau:g}"
         prefix = "MODEL.LT.CLASSIFIER."
         options = [f"{prefix}NUM_HEADS", str(k), f"{prefix}TEMPERATURE", str(float(tau))]
-        options += [f"{prefix}WEIGHT_NORM_OFFSET", str(float(gamma))]
+        if gamma is not None:
+            name, folder = f"{name} γ={gamma:g}", f"{folder}_gamma{gamma:g}"
+            options += [f"{prefix}WEIGHT_NORM_OFFSET", str(float(gamma))]
         options += ["TEST.TDE_ALPHAS", str(ALPHAS), *study.held_out]
-        folder = f"grid_K{k}_tau{tau:g}_gamma{gamma:g}"
         runs[name] = study.training("tde", folder, study.tuning_epochs, 1, *options)
     study.finish(list(runs.values()))
     results: Results = {}
@@ -76,40 +78,3 @@ def weighting(
     )
     rows = [[n, *(metric_cell(f[t]["top1"]) for t in tests)] for n, f in results.items()]
     return results, markdown_table(["top-1", *tests], rows)
-
-
-def representations(study: Study, checkpoints: dict[str, str]) -> tuple[dict[str, Any], str]:
-    """Measure how good the features are: a new linear classifier on balanced data (xERM, Table 6).
-
-    The backbone is frozen, the classifier is trained on the data set before its long-tailed cut.
-
-    Args:
-        study: its imbalance makes the groups alone.
-        checkpoints: ``{method: first-stage checkpoint}``.
-
-    Returns:
-        ``{method: {"top1", "many", "medium", "few"}}`` and a Markdown table.
-    """
-    runs = {
-        name: study.run(
-            "crt",
-            f"representation_{name.replace(' ', '_')}",
-            *("DATASETS.CLASSIFICATION.IMBALANCE", "1.0", "DATALOADER.IMAGE_SAMPLER", "instance"),
-            *("MODEL.WEIGHTS", checkpoint),
-        )
-        for name, checkpoint in checkpoints.items()
-    }
-    study.finish(list(runs.values()))
-    groups: dict[str, torch.Tensor] = {}
-    results: dict[str, Any] = {}
-    for name, run in runs.items():
-        metrics = on_all_images(read_results(run))["cRT"]
-        recall = torch.tensor(metrics["per_class"]["recall"])
-        available = torch.tensor(metrics["bias"]["train"])
-        order = torch.arange(len(available))
-        groups = shot_groups(imbalance_counts(available, study.imbalance, order))
-        of_groups = {group: float(recall[mask].mean()) for group, mask in groups.items()}
-        results[name] = {"top1": metrics["top1"], **of_groups}
-    heading = ["balanced classifier", "top-1", *groups]
-    rows = [[name, *(metric_cell(v) for v in values.values())] for name, values in results.items()]
-    return results, markdown_table(heading, rows)

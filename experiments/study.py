@@ -7,6 +7,7 @@ from typing import Any
 
 from lt_det.config import default_config
 from lt_det.engine import merge_config
+from lt_det.errors import ConfigError
 
 from .runner import Run, run_all
 
@@ -20,9 +21,9 @@ class Study:
     Attributes:
         tool: ``tools/train_cls.py``.
         configs: folder of the data set's configs, with ``resnet32_<method>.yaml``.
-        data: folder or zip of images.
+        data: folder or zip of images; "": where the config says.
         output: folder of the runs.
-        imbalance: of the training cut.
+        imbalance: of the training cut; ``None``: the config's.
         epochs: of every first-stage and xERM training.
         tuning_epochs: of the trainings α and p are chosen on; the best ones grow with training,
             so it should be as long as that of the comparison.
@@ -33,13 +34,14 @@ class Study:
         jobs: runs at a time.
         compiled: train with compiled backbones.
         options: KEY VALUE pairs of every run.
+        config: of every run, in place of those in ``configs``: any backbone and data set.
     """
 
     tool: Path
     configs: Path
     data: str
     output: Path
-    imbalance: float = 100.0
+    imbalance: float | None = 100.0
     epochs: int = 100
     tuning_epochs: int = 100
     variant_epochs: int = 100
@@ -47,6 +49,7 @@ class Study:
     jobs: int = 1
     compiled: bool = False
     options: tuple[str, ...] = ()
+    config: Path | None = None
 
     @property
     def held_out(self) -> list[str]:
@@ -69,12 +72,14 @@ class Study:
         """Any run of one of the configs."""
         folder = self.output / name
         arguments = ["--config-file", str(self.config_file(method))]
-        arguments += ["--data", self.data, "--imbalance", f"{self.imbalance:g}", *flags]
-        return Run(name, folder, (*arguments, "OUTPUT_DIR", str(folder), *self.options, *options))
+        arguments += ["--data", self.data] if self.data else []
+        arguments += [] if self.imbalance is None else ["--imbalance", f"{self.imbalance:g}"]
+        given = ("OUTPUT_DIR", str(folder), *self.options, *options)
+        return Run(name, folder, (*arguments, *flags, *given))
 
     def config_file(self, method: str) -> Path:
         """Return the config of a method."""
-        return self.configs / f"resnet32_{method}.yaml"
+        return self.config or self.configs / f"resnet32_{method}.yaml"
 
     def finish(self, runs: list[Run]) -> None:
         """Run those that are not done."""
@@ -91,16 +96,20 @@ def scaled_schedule(config_file: Path, epochs: int) -> list[str]:
     Steps, and what a loss counts in epochs, keep their share of the whole; warm-up is 5 %.
 
     Raises:
-        ConfigError: the config cannot be read.
+        ConfigError: the config cannot be read, or its schedule is in iterations.
     """
     cfg = merge_config(default_config(classification=True), str(config_file), [])
     schedule = cfg.SOLVER.EPOCHS
+    if not schedule.MAX:
+        raise ConfigError(f"{config_file}: SOLVER.EPOCHS.MAX: its schedule is not in epochs")
 
     def scaled(value: float) -> int:
         return round(epochs * value / schedule.MAX)
 
     steps = str(sorted({scaled(step) for step in schedule.STEPS})).replace(" ", "")
-    pairs = ["SOLVER.EPOCHS.MAX", str(epochs), "SOLVER.EPOCHS.STEPS", steps]
+    pairs = ["SOLVER.EPOCHS.MAX", str(epochs)]
+    if cfg.SOLVER.LR_SCHEDULER_NAME == "WarmupMultiStepLR":
+        pairs += ["SOLVER.EPOCHS.STEPS", steps]
     pairs += ["SOLVER.EPOCHS.WARMUP", str(max(1, round(epochs * 0.05)))]
     for key in _IN_EPOCHS:
         *parents, last = key.split(".")

@@ -6,6 +6,11 @@ experiments/study_cls.py compare --data FOLDER_OR_ZIP --output DIR [--seeds 1] [
 experiments/study_cls.py grid     --data … --output DIR [--heads 1 2 4] [--temperatures 8 16 32]
 experiments/study_cls.py weighting --data … --output DIR --teacher FILE --alpha 1 [--exponents …]
 experiments/study_cls.py features --data … --output DIR --checkpoints XE=FILE xERM_TDE=FILE …
+experiments/study_cls.py grid     --config imagenet_lt/resnext50_tde.yaml --hold-out 0 --output …
+experiments/study_cls.py features --config imagenet_lt/resnext50_crt.yaml --output … --checkpoints …
+
+grid and features take any backbone and data set's config in place of --data: its schedule, its cut
+and its γ, unless --tuning-epochs, --imbalance and --offsets say others.
 
 Choices (α, p, xERM's exponent and weight decay) are made on training images held out before the
 long-tailed cut, or on the validation set of a data set that has one (--hold-out 0), by trainings of
@@ -23,8 +28,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from experiments.ablations import grid, representations, weighting  # noqa: E402
+from experiments.ablations import grid, weighting  # noqa: E402
 from experiments.comparison import XERM_VARIANTS, compact, compare, mean_over_seeds, tune  # noqa: E402
+from experiments.representations import representations  # noqa: E402
 from experiments.study import Study  # noqa: E402
 from experiments.systems import SYSTEMS  # noqa: E402
 from lt_det.classification.setup import argument_parser, load_config  # noqa: E402
@@ -84,13 +90,55 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    shared = _shared_options()
+    any_config = argparse.ArgumentParser(add_help=False)
+    any_config.add_argument(
+        "--config", type=_config_file, help="of any backbone and data set; in place of --data"
+    )
+    commands = top.add_subparsers(required=True)
+    command = commands.add_parser("compare", parents=[shared])
+    command.add_argument("--seeds", type=int, nargs="+", default=[1])
+    command.add_argument(
+        "--variants", nargs="+", choices=XERM_VARIANTS, default=list(XERM_VARIANTS), help="of xERM"
+    )
+    command.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
+    command.set_defaults(study=run_compare)
+    command = commands.add_parser("grid", parents=[shared, any_config])
+    command.add_argument("--heads", type=int, nargs="+", default=[1, 2, 4])
+    command.add_argument("--temperatures", type=float, nargs="+", default=[8, 16, 32])
+    command.add_argument(
+        "--offsets",
+        type=float,
+        nargs="*",
+        help="γ; default: 1/64 1/32 1/16; with --config, its own alone",
+    )
+    command.set_defaults(study=run_grid)
+    command = commands.add_parser("weighting", parents=[shared])
+    command.add_argument("--teacher", required=True)
+    command.add_argument("--alpha", type=float, default=1.0)
+    command.add_argument("--exponents", type=float, nargs="*", default=[-2, -1, 0, 1, 2, 4])
+    command.add_argument("--weights", type=float, nargs="*", default=[0, 0.25, 0.5, 0.75, 1])
+    command.set_defaults(study=run_weighting)
+    command = commands.add_parser("features", parents=[shared, any_config])
+    command.add_argument(
+        "--checkpoints", nargs="+", type=named_file, required=True, metavar="NAME=FILE"
+    )
+    command.set_defaults(study=run_features)
+    return top
+
+
+def _shared_options() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--data", required=True, help="folder or zip, a folder per class")
+    shared.add_argument("--data", help='folder or zip; "": where the configs say')
     shared.add_argument("--output", type=Path, required=True)
     shared.add_argument("--configs", type=Path, default=ROOT / "configs/classification/folder_lt")
-    shared.add_argument("--imbalance", type=float, default=100.0)
+    shared.add_argument("--imbalance", type=float, help="default: 100; with --config, its own")
     shared.add_argument("--epochs", type=int, default=100)
-    shared.add_argument("--tuning-epochs", type=int, default=100, help="where α and p are chosen")
+    shared.add_argument(
+        "--tuning-epochs",
+        type=int,
+        help="where α, p, K and τ are chosen; default: 100; with --config, its own schedule",
+    )
     shared.add_argument("--variant-epochs", type=int, default=100, help="of xERM's variants")
     shared.add_argument(
         "--hold-out",
@@ -103,31 +151,36 @@ def parser() -> argparse.ArgumentParser:
     shared.add_argument(
         "--options", nargs="+", default=[], metavar="KEY VALUE", help="of every run: its backbone"
     )
-    commands = top.add_subparsers(required=True)
-    command = commands.add_parser("compare", parents=[shared])
-    command.add_argument("--seeds", type=int, nargs="+", default=[1])
-    command.add_argument(
-        "--variants", nargs="+", choices=XERM_VARIANTS, default=list(XERM_VARIANTS), help="of xERM"
-    )
-    command.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
-    command.set_defaults(study=run_compare)
-    command = commands.add_parser("grid", parents=[shared])
-    command.add_argument("--heads", type=int, nargs="+", default=[1, 2, 4])
-    command.add_argument("--temperatures", type=float, nargs="+", default=[8, 16, 32])
-    command.add_argument("--offsets", type=float, nargs="+", default=[1 / 64, 1 / 32, 1 / 16])
-    command.set_defaults(study=run_grid)
-    command = commands.add_parser("weighting", parents=[shared])
-    command.add_argument("--teacher", required=True)
-    command.add_argument("--alpha", type=float, default=1.0)
-    command.add_argument("--exponents", type=float, nargs="*", default=[-2, -1, 0, 1, 2, 4])
-    command.add_argument("--weights", type=float, nargs="*", default=[0, 0.25, 0.5, 0.75, 1])
-    command.set_defaults(study=run_weighting)
-    command = commands.add_parser("features", parents=[shared])
-    command.add_argument(
-        "--checkpoints", nargs="+", type=named_file, required=True, metavar="NAME=FILE"
-    )
-    command.set_defaults(study=run_features)
-    return top
+    return shared
+
+
+def _config_file(text: str) -> Path:
+    """A file, or one below configs/classification."""
+    for path in (Path(text), ROOT / "configs/classification" / text):
+        if path.is_file():
+            return path.resolve()
+    raise argparse.ArgumentTypeError(f"no such file: {text}")
+
+
+def parsed(words: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line; what is not given depends on whether a config is."""
+    made = parser()
+    args = made.parse_args(words)
+    args.config = getattr(args, "config", None)
+    if not args.config and args.data is None:
+        made.error("--data FOLDER_OR_ZIP is needed, or of grid and features --config FILE")
+    defaults: dict[str, Any] = {
+        "imbalance": 100.0,
+        "tuning_epochs": 100,
+        "offsets": [1 / 64, 1 / 32, 1 / 16],
+    }
+    if args.config:
+        defaults = {"imbalance": None, "tuning_epochs": 0, "offsets": []}
+    defaults["data"] = ""
+    for name, value in defaults.items():
+        if getattr(args, name, None) is None:
+            setattr(args, name, value)
+    return args
 
 
 def _check_validation_set(study: Study) -> None:
@@ -138,7 +191,7 @@ def _check_validation_set(study: Study) -> None:
 
 def main() -> None:
     """Run what is missing of a study, then print its tables and write its metrics."""
-    args = parser().parse_args()
+    args = parsed()
     study = Study(
         ROOT / "tools" / "train_cls.py",
         args.configs,
@@ -152,9 +205,10 @@ def main() -> None:
         args.jobs,
         args.compile,
         tuple(args.options),
+        args.config,
     )
     try:
-        if not study.hold_out:
+        if not study.hold_out and args.study is not run_features:
             _check_validation_set(study)
         args.study(study, args)
     except UserError as error:

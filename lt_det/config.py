@@ -5,6 +5,8 @@ from typing import Any
 from detectron2.config import CfgNode as CN
 from detectron2.config import get_cfg
 
+from .config_image_tests import add_image_tests
+
 # MODEL.LT.CLASSIFIER.NAME of a linear layer.
 LINEAR = "linear"
 
@@ -39,6 +41,7 @@ def add_classification_config(cfg: CN) -> None:
     _add_image_classifier(cfg)
     _add_image_data(cfg)
     _add_image_schedule(cfg)
+    add_image_tests(cfg)
 
 
 def default_config(*, classification: bool) -> CN:
@@ -288,15 +291,3 @@ def _add_image_schedule(cfg: CN) -> None:
     cfg.SOLVER.EPOCHS.EVAL = 0
     # Learning rate of the backbone over that of the classifier.
     cfg.SOLVER.BACKBONE_LR_FACTOR = 1.0
-
-    cfg.TEST.CLASSIFICATION = CN()
-    # "test", or "val": the images held out, to choose α, τ, p and g on.
-    cfg.TEST.CLASSIFICATION.SPLIT = "test"
-    # Long-tailed cuts of it at these imbalances, and the same reversed.
-    cfg.TEST.CLASSIFICATION.IMBALANCES = [50.0, 10.0, 5.0]
-    cfg.TEST.CLASSIFICATION.REVERSED = True
-    # τ of logit adjustment (1: PC), swept from one pass. A linear classifier's.
-    cfg.TEST.CLASSIFICATION.LA_TAUS = []
-    # p of τ-norm, likewise.
-    cfg.TEST.CLASSIFICATION.TAU_NORM_POWERS = []
-    cfg.TEST.CLASSIFICATION.BATCH_SIZE = 256

@@ -46,6 +46,7 @@ def check_config(cfg: CfgNode, overrides: Sequence[str] = ()) -> None:
         ("DATASETS.CLASSIFICATION.NAME", IMAGE_SETS),
         ("DATALOADER.IMAGE_SAMPLER", SAMPLERS),
         ("TEST.CLASSIFICATION.SPLIT", ("test", "val")),
+        ("TEST.CLASSIFICATION.KEEP_BEST", ("", "val", "test")),
         ("SOLVER.LR_SCHEDULER_NAME", _SCHEDULES),
     ]
     for key, known in choices:

@@ -1,7 +1,7 @@
 """The image sets a config names: read, checked, cut to their long tail."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from detectron2.config import CfgNode
@@ -32,12 +32,20 @@ class ImageData:
         test: the balanced (or published) test set, TEST.CLASSIFICATION.SPLIT.
         train_images, test_images: (N, 3, S, S) uint8 under INPUT.CLASSIFICATION.IN_MEMORY;
             training's where they are needed.
+        val, val_images: what a training chooses its epoch on, under KEEP_BEST "val".
     """
 
     train: ImageSet
     test: ImageSet
     train_images: Tensor | None = None
     test_images: Tensor | None = None
+    val: ImageSet | None = None
+    val_images: Tensor | None = None
+
+    def to_choose_on(self) -> "ImageData":
+        """Return these data with the images that the epoch is chosen on as the test set."""
+        assert self.val is not None  # load_image_data has read it
+        return replace(self, test=self.val, test_images=self.val_images)
 
     @property
     def class_counts(self) -> Tensor:
@@ -87,7 +95,10 @@ def load_image_data(cfg: CfgNode, *, training: bool) -> ImageData:
         *(train.name, len(train), train.num_classes, counts.max(), counts.min()),
         *(test.name, len(test)),
     )
-    data = ImageData(train, test, train_images, test_images)
+    val, val_images = None, None
+    if training and cfg.TEST.CLASSIFICATION.KEEP_BEST == "val":
+        val, val_images = _checked(_to_choose_on(sets, options), cfg, needed=True)
+    data = ImageData(train, test, train_images, test_images, val, val_images)
     _say_what_is_not_tested(data, cfg.TEST.CLASSIFICATION.IMBALANCES)
     return data
 
@@ -110,6 +121,18 @@ def _hold_out(sets: Sets, options: CfgNode) -> Sets:
         raise ConfigError(f"DATASETS.CLASSIFICATION.HOLD_OUT: {train.name}: {error}") from error
     val = train.select(held, f"{train.name}, held out")
     return {**sets, "train": train.select(kept), "val": val}
+
+
+def _to_choose_on(sets: Sets, options: CfgNode) -> ImageSet:
+    """Return the set "val", which must be another than the test set."""
+    val, test = sets.get("val"), sets["test"]
+    if val is None or val is test or val.name == test.name:
+        lacks = f"{options.NAME} has no val" if val is None else f"{test.name} is the test set"
+        raise ConfigError(
+            f"TEST.CLASSIFICATION.KEEP_BEST: {lacks}: there are no images to choose the epoch on; "
+            "DATASETS.CLASSIFICATION.HOLD_OUT keeps training images for it"
+        )
+    return val
 
 
 def _say_what_is_not_tested(data: ImageData, imbalances: list[float]) -> None:

@@ -1,30 +1,41 @@
 """Evaluation on every test distribution, from one pass over the images."""
 
-import logging
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from detectron2.config import CfgNode
 from detectron2.utils import comm
 from torch import Tensor, nn
 
 from lt_det.data.classification.long_tailed_subset import cut_to_counts, imbalance_counts
+from lt_det.evaluation.classification.predictions import Predictions, without_common_folder
 from lt_det.evaluation.classification.shot_metrics import (
     class_bias,
     expected_calibration_error,
     shot_metrics,
 )
-from lt_det.evaluation.classification.tables import group_table, top1_table
-from lt_det.files import save_json
+from lt_det.evaluation.classification.tables import Results
 
 from .datasets import ImageData
 from .inference import checked_rows, collect_features, post_hoc_results, weight_norms
+from .report import write_report
 
-logger = logging.getLogger(__name__)
 
-# {method: {test: metrics}}
-Results = dict[str, dict[str, dict[str, Any]]]
+@dataclass(frozen=True)
+class Measured:
+    """What a model's evaluation has measured.
+
+    Attributes:
+        results: ``{method: {test: metrics}}``.
+        predictions: of every row and image.
+        norms: ``{method: [C norms of the class weights, most frequent class first]}``.
+    """
+
+    results: Results
+    predictions: Predictions
+    norms: dict[str, list[float]]
 
 
 def test_distributions(
@@ -58,14 +69,39 @@ test_distributions.__test__ = False  # type: ignore[attr-defined]
 
 
 def evaluate(
-    cfg: CfgNode, model: nn.Module, data: ImageData, class_counts: Tensor | None = None
+    cfg: CfgNode,
+    model: nn.Module,
+    data: ImageData,
+    class_counts: Tensor | None = None,
+    mark: str = "",
 ) -> dict[str, dict[str, float]]:
     """Evaluate every post-hoc method on every test distribution; writes and prints the results.
 
-    Leaves OUTPUT_DIR/results.json (``{method: {test: metrics}}``, see
-    :func:`~lt_det.evaluation.classification.shot_metrics.shot_metrics`), results.md, and
-    weight_norms.json (``{method: [C norms, most frequent class first]}``, see
-    :func:`~lt_det.classification.inference.weight_norms`).
+    Leaves the files of :func:`~lt_det.classification.report.write_report` in OUTPUT_DIR.
+
+    Args:
+        cfg, model, data, class_counts, mark: as :func:`measure` takes them.
+
+    Returns:
+        ``{method: {test: top-1 in percent}}``; empty off the main process.
+
+    Raises:
+        WeightsError: before any inference: TDE is asked for of a model without head direction.
+    """
+    measured = measure(cfg, model, data, class_counts, mark)
+    if measured is None:
+        return {}
+    return write_report(cfg, data.test.name, measured.results, measured.predictions, measured.norms)
+
+
+def measure(
+    cfg: CfgNode,
+    model: nn.Module,
+    data: ImageData,
+    class_counts: Tensor | None = None,
+    mark: str = "",
+) -> Measured | None:
+    """Read the test set by every post-hoc method, from one pass over it; all processes call it.
 
     Args:
         cfg: of the run.
@@ -73,9 +109,10 @@ def evaluate(
         data: whose test set it is.
         class_counts: (C,) images per class the model was trained on, which make shot groups, test
             cuts and priors; the training set's if ``None``.
+        mark: at the end of every row's name.
 
     Returns:
-        ``{method: {test: top-1 in percent}}``; empty off the main process.
+        ``None`` off the main process.
 
     Raises:
         WeightsError: before any inference: TDE is asked for of a model without head direction.
@@ -84,39 +121,79 @@ def evaluate(
     checked_rows(classifier, cfg)
     features, labels = collect_features(classifier, data.test, cfg, data.test_images)
     if not comm.is_main_process():
-        return {}
+        return None
     options = cfg.DATASETS.CLASSIFICATION
     counts = data.class_counts if class_counts is None else class_counts
     rank_order = counts.sort(descending=True, stable=True).indices
-    tests = test_distributions(
+    tests = _configured_tests(cfg, labels, rank_order)
+    limits = {"many": options.MANY, "few": options.FEW}
+    results: Results = {}
+    predicted, probs_of = [], []
+    for result in post_hoc_results(classifier, features, counts, cfg):
+        probs = result.probs.cpu()
+        predictions = probs.argmax(dim=1)
+        results[f"{result.name}{mark}"] = {
+            name: {
+                **shot_metrics(predictions[at], labels[at], counts, **limits),
+                "ece": expected_calibration_error(probs[at], labels[at]),
+                "bias": class_bias(predictions[at], labels[at], counts, **limits),
+                "parameter": result.parameter,
+                "post_hoc": result.params,
+            }
+            for name, at in tests.items()
+        }
+        predicted.append(predictions)
+        probs_of.append(probs.gather(1, predictions[:, None])[:, 0].float())
+    norms = weight_norms(classifier.classifier)[rank_order]
+    read = Predictions(
+        image_names=without_common_folder([data.test.image_name(i) for i in range(len(labels))]),
+        class_names=data.test.class_names,
+        labels=labels.numpy(),
+        class_counts=counts.cpu().numpy(),
+        limits=limits,
+        row_names=tuple(results),
+        predicted=torch.stack(predicted).numpy(),
+        probs=torch.stack(probs_of).numpy(),
+        tests={name: at.numpy() for name, at in tests.items()},
+    )
+    return Measured(results, read, {f"{cfg.MODEL.CLASSIFICATION.METHOD}{mark}": norms.tolist()})
+
+
+def _configured_tests(cfg: CfgNode, labels: Tensor, rank_order: Tensor) -> dict[str, Tensor]:
+    return test_distributions(
         labels,
         rank_order,
         list(cfg.TEST.CLASSIFICATION.IMBALANCES),
         reverse=cfg.TEST.CLASSIFICATION.REVERSED,
-        seed=options.SUBSET_SEED,
+        seed=cfg.DATASETS.CLASSIFICATION.SUBSET_SEED,
     )
-    limits = {"many": options.MANY, "few": options.FEW}
-    results: Results = {}
-    for result in post_hoc_results(classifier, features, counts, cfg):
-        probs = result.probs.cpu()
-        predictions = probs.argmax(dim=1)
-        of_tests = {}
-        for name, at in tests.items():
-            metrics = shot_metrics(predictions[at], labels[at], counts, **limits)
-            metrics["ece"] = expected_calibration_error(probs[at], labels[at])
-            metrics["bias"] = class_bias(predictions[at], labels[at], counts, **limits)
-            metrics["parameter"] = result.parameter
-            metrics["post_hoc"] = result.params
-            of_tests[name] = metrics
-        results[result.name] = of_tests
-    norms = weight_norms(classifier.classifier)[rank_order]
-    save_json(
-        {cfg.MODEL.CLASSIFICATION.METHOD: norms.tolist()}, Path(cfg.OUTPUT_DIR, "weight_norms.json")
-    )
-    written = Path(cfg.OUTPUT_DIR, "results.json")
-    save_json(results, written, indent=1)
-    whole = next(iter(tests))
-    shown = f"{group_table(results, whole)}\n\n{top1_table(results)}"
-    written.with_suffix(".md").write_text(shown + "\n", encoding="utf-8")
-    logger.info("%s, %d images, in percent (%s):\n%s", data.test.name, len(labels), written, shown)
-    return {m: {t: f["top1"] for t, f in tests.items()} for m, tests in results.items()}
+
+
+def merged(first: Measured, second: Measured) -> Measured:
+    """Return the rows of two models that were measured on the same images."""
+    rows = [
+        np.concatenate([getattr(part.predictions, name) for part in (first, second)])
+        for name in ("predicted", "probs")
+    ]
+    names = (*first.predictions.row_names, *second.predictions.row_names)
+    predictions = replace(first.predictions, row_names=names, predicted=rows[0], probs=rows[1])
+    results = {**first.results, **second.results}
+    return Measured(results, predictions, {**first.norms, **second.norms})
+
+
+def top1_by_row(
+    cfg: CfgNode, model: nn.Module, data: ImageData, class_counts: Tensor | None = None
+) -> dict[str, float]:
+    """Return top-1 in percent on the whole test set, by row; empty off the main process.
+
+    All processes call it.
+    """
+    classifier: Any = model.module if hasattr(model, "module") else model
+    features, labels = collect_features(classifier, data.test, cfg, data.test_images)
+    if not comm.is_main_process():
+        return {}
+    counts = data.class_counts if class_counts is None else class_counts
+    return {
+        result.name: 100 * float((result.probs.cpu().argmax(dim=1) == labels).double().mean())
+        for result in post_hoc_results(classifier, features, counts, cfg)
+    }

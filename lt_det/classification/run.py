@@ -7,6 +7,7 @@ from detectron2.config import CfgNode
 from lt_det.engine import LTCheckpointer, report_cost, weights_to_load, write_config
 
 from .evaluate import evaluate
+from .keep_best import choice_in
 from .model import ImageClassifier
 from .setup import setup
 from .trained_on import evaluated_class_counts
@@ -23,7 +24,8 @@ def train_or_evaluate(args: argparse.Namespace) -> CfgNode:
             weights = weights_to_load(cfg.OUTPUT_DIR, cfg.MODEL.WEIGHTS, resume=args.resume)
             class_counts = evaluated_class_counts(cfg, data, weights)
             checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=args.resume)
-            evaluate(cfg, model, data, class_counts)
+            choice = choice_in(weights)
+            evaluate(cfg, model, data, class_counts, mark=choice.mark if choice else "")
         else:
             trainer = LTClassifierTrainer(cfg, data)
             # The weights it starts from may lie there, beside the config of their own training.

@@ -49,15 +49,15 @@ def check_start(cfg: CfgNode, data: ImageData) -> None:
     for key, weights, config_file in starts:
         if weights:
             _check_classes(cfg, data, key, weights)
-        if weights and _is_tested_on_training_images(cfg, data):
+        if weights and _is_tested_on_training_images(cfg, data, training=True):
             trained = _trained_config(weights, config_file)
             if trained is None:
                 logger.warning(
                     "%s: %s has no config.yaml beside it: whether it has seen the images of "
-                    "%s is not known", key, weights, data.test.name,
+                    "%s is not known", key, weights, (data.val or data.test).name,
                 )  # fmt: skip
             else:
-                _check_unseen(cfg, trained, f"{key} {weights}")
+                _check_unseen(cfg, trained, f"{key} {weights}", training=True)
 
 
 def _check_classes(cfg: CfgNode, data: ImageData, key: str, weights: str) -> None:
@@ -194,17 +194,27 @@ def _trained_config(weights: str, config_file: str = "") -> CfgNode | None:
     return read_trained_config(weights, config_file, classification=True)
 
 
-def _is_tested_on_training_images(cfg: CfgNode, data: ImageData) -> bool:
+def _reads_val(cfg: CfgNode, *, training: bool) -> bool:
+    tests = cfg.TEST.CLASSIFICATION
+    return bool(tests.SPLIT == "val" or (training and tests.KEEP_BEST == "val"))
+
+
+def _is_tested_on_training_images(cfg: CfgNode, data: ImageData, *, training: bool = False) -> bool:
     """Whether keys, and not the data set itself, say which images are for testing."""
     options = cfg.DATASETS.CLASSIFICATION
-    if options.HOLD_OUT and cfg.TEST.CLASSIFICATION.SPLIT == "val":
+    if options.HOLD_OUT and _reads_val(cfg, training=training):
         return True
     # A folder without splits is split by chance.
     return bool(options.NAME == "folder_lt" and data.test.source is data.train.source)
 
 
 def _check_unseen(
-    cfg: CfgNode, trained: CfgNode, weights: str, leave_out: tuple[str, ...] = ()
+    cfg: CfgNode,
+    trained: CfgNode,
+    weights: str,
+    leave_out: tuple[str, ...] = (),
+    *,
+    training: bool = False,
 ) -> None:
     here, other = cfg.DATASETS.CLASSIFICATION, trained.DATASETS.CLASSIFICATION
     if here.NAME != other.NAME:
@@ -212,7 +222,7 @@ def _check_unseen(
     asked = [k for k in (*_PICKED_BY.get(here.NAME, ()), "SUBSET_SEED") if k not in leave_out]
     keys = _differing(here, other, asked)
     # A smaller number held out is the beginning of a larger one.
-    if cfg.TEST.CLASSIFICATION.SPLIT == "val" and other.HOLD_OUT < here.HOLD_OUT:
+    if _reads_val(cfg, training=training) and other.HOLD_OUT < here.HOLD_OUT:
         keys.append("HOLD_OUT")
     if keys:
         key = keys[0]

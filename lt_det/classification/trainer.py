@@ -26,10 +26,12 @@ from lt_det.engine import LTTrainerBase, ModelRecord
 from lt_det.engine.seeding import derived_seed
 
 from .building import build_model, load_first_stage
+from .choose import evaluate_and_choose
 from .datasets import ImageData
 from .epochs import StartsEpochs
 from .evaluate import evaluate
 from .inference import checked_rows
+from .keep_best import KeepsBest
 from .methods.base import TRAINING_METHODS, method_name
 from .trained_on import check_start
 
@@ -106,7 +108,13 @@ class LTClassifierTrainer(LTTrainerBase):
         """Build Detectron2's hooks, after ours."""
         follows = self._run_cfg.MODEL.LT.HEAD_DIRECTION.FOLLOW_LR
         epochs = StartsEpochs(len(self._data.train), self._run_cfg.SOLVER.IMS_PER_BATCH)
-        return [epochs, *([_DirectionFollowsLR()] if follows else []), *super().build_hooks()]
+        built = [epochs, *([_DirectionFollowsLR()] if follows else []), *super().build_hooks()]
+        self._best: KeepsBest | None = None
+        if self._run_cfg.TEST.CLASSIFICATION.KEEP_BEST:
+            split = self._run_cfg.TEST.CLASSIFICATION.KEEP_BEST
+            self._best = KeepsBest(split, self.checkpointer, self.identity)
+            built.append(self._best)
+        return built
 
     def model_record(self) -> ModelRecord:
         """Return class names, and the training set's counts."""
@@ -119,8 +127,18 @@ class LTClassifierTrainer(LTTrainerBase):
         return [self._data.train.image_name(i) for i in batch["positions"].tolist()]
 
     def test(self, cfg: CfgNode, model: nn.Module, evaluators: Any = None) -> Any:  # type: ignore[override]
-        """Evaluate on every test distribution; returns top-1 by method and test, in percent."""
-        return evaluate(self._run_cfg, model, self._data)
+        """Evaluate on every test distribution; returns top-1 by method and test, in percent.
+
+        Under TEST.CLASSIFICATION.KEEP_BEST, see
+        :func:`~lt_det.classification.choose.evaluate_and_choose`.
+        """
+        if self._best is None:
+            return evaluate(self._run_cfg, model, self._data)
+        steps = min(self.iter + 1, self.max_iter)
+        is_last = steps == self.max_iter
+        return evaluate_and_choose(
+            self._run_cfg, model, self._data, self._best, steps, is_last=is_last
+        )
 
 
 def training_batches(

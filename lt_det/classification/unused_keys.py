@@ -229,6 +229,16 @@ _RULES = (
         "where TEST.CLASSIFICATION.IMBALANCES is empty",
         as_given=True,
     ),
+    _Rule(
+        ("TEST.CLASSIFICATION.KEEP_BEST",),
+        lambda cfg: cfg.SOLVER.EPOCHS.EVAL if cfg.SOLVER.EPOCHS.MAX else cfg.TEST.EVAL_PERIOD,
+        "unless a training is evaluated as it goes (SOLVER.EPOCHS.EVAL 1: after every epoch)",
+    ),
+    _Rule(
+        ("TEST.CLASSIFICATION.KEEP_BEST",),
+        lambda cfg: cfg.TEST.CLASSIFICATION.SPLIT == "test",
+        "where TEST.CLASSIFICATION.SPLIT is val, on which no choice is reported",
+    ),
 )
 
 

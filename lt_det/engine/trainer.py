@@ -60,7 +60,8 @@ class LTTrainerBase(DefaultTrainer):
             amp=cfg.SOLVER.AMP.ENABLED,
             images_of=self.images_of,
         )
-        identity, saver = RunIdentity(cfg.SEED), None
+        self.identity = identity = RunIdentity(cfg.SEED)
+        saver = None
         theirs = super().build_hooks()
         if comm.is_main_process():
             saver = PeriodicCheckpointer(

@@ -1,8 +1,11 @@
 """Checkpoints that fit, or a clear error: nothing is loaded in part in silence."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from detectron2.checkpoint import DetectionCheckpointer
 from detectron2.utils import comm
 
@@ -55,8 +58,28 @@ class LTCheckpointer(DetectionCheckpointer):
         Raises:
             WeightsError: the file cannot be written, by a full disk, say; those before it are kept.
         """
-        try:
+        with self._writing(name):
             super().save(name, **kwargs)
+
+    def save_beside(self, name: str, **entries: Any) -> None:
+        """Save the weights alone, under a name that --resume does not go on from.
+
+        Args:
+            name: of the file, without its ending.
+            entries: beside the weights.
+
+        Raises:
+            WeightsError: as :meth:`save`.
+        """
+        record = {} if self._record is None else {KEY: self._record.state_dict()}
+        file = str(Path(self.save_dir, f"{name}.pth"))
+        with self._writing(name), self.path_manager.open(file, "wb") as opened:
+            torch.save({"model": self.model.state_dict(), **record, **entries}, opened)
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
+        try:
+            yield
         except (OSError, RuntimeError) as error:
             # torch's writer wraps the system's error.
             cause = next((e for e in (error, error.__context__) if isinstance(e, OSError)), error)
