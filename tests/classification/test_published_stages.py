@@ -58,7 +58,7 @@ def test_what_a_second_stage_changes(method, first, tmp_path):
 
 
 def test_a_first_stage_without_what_is_kept(first, tmp_path):
-    weights, state = first
+    _, state = first
     bare = {key: value for key, value in state.items() if key != "classifier.bias"}
     torch.save({"model": bare}, tmp_path / "bare.pth")
     with pytest.raises(WeightsError, match=r"bare\.pth: lacks classifier\.bias"):

@@ -11,7 +11,7 @@ from .helpers import CONFIGS, arguments
 PLACES = sorted(
     f"places_lt/{path.name}"
     for path in (CONFIGS / "places_lt").glob("resnet*.yaml")
-    if "crt" not in path.name and "lws" not in path.name
+    if not any(stage in path.name for stage in ("crt", "lws", "disalign"))
 )
 NEEDED = r"MODEL\.CLASSIFICATION\.BACKBONE_WEIGHTS: a backbone that learns at 0\.01 of the learning"
 
