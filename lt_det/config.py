@@ -213,11 +213,15 @@ def _add_image_classifier(cfg: CN) -> None:
     cfg.MODEL.LT.HEAD_DIRECTION.FOLLOW_LR = False
     # xERM's w_ba for every sample, in [0, 1]; -1: per sample.
     cfg.MODEL.LT.XERM.CONSTANT_WEIGHT = -1.0
+    # xERM's balanced logits are read from another checkpoint, by BALANCED; "": from the teacher's.
+    cfg.MODEL.LT.XERM.BALANCED_WEIGHTS = ""
     # What the trained classifier is called in results.
     cfg.MODEL.CLASSIFICATION.METHOD = "XE"
     # The network: "resnet32" (CIFAR's form), torchvision's "resnet50", "resnet101", "resnet152",
     # "resnext50_32x4d", "resnext101_32x4d", or "timm/NAME".
     cfg.MODEL.CLASSIFICATION.BACKBONE = "resnet32"
+    # A linear layer and ReLU behind the network give this many features; 0: there is none.
+    cfg.MODEL.CLASSIFICATION.FC_DIM = 0
     # File of the backbone's ImageNet weights, as torchvision and timm publish them; "": none.
     cfg.MODEL.CLASSIFICATION.BACKBONE_WEIGHTS = ""
     # What a training step computes, a name of lt_det.classification.methods.TRAINING_METHODS, one's

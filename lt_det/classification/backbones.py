@@ -138,6 +138,33 @@ def _timm_backbone(name: str) -> ImageBackbone:
     return ImageBackbone(network.train(), width, last if is_map else None)
 
 
+def with_features(backbone: ImageBackbone, num_features: int) -> ImageBackbone:
+    """Put a linear layer and ReLU behind a backbone, as the papers do for Places-LT.
+
+    Args:
+        backbone: images → features (N, D).
+        num_features: the features there will be; 0 returns the backbone as it is.
+    """
+    return BackboneWithFeatures(backbone, num_features) if num_features else backbone
+
+
+class BackboneWithFeatures(ImageBackbone):
+    """A backbone, a linear layer, ReLU: features (N, F), not negative.
+
+    Args:
+        backbone: images → features (N, D); its body is this one's.
+        num_features: F.
+    """
+
+    def __init__(self, backbone: ImageBackbone, num_features: int) -> None:
+        super().__init__(backbone.body, num_features, backbone._map_layer)
+        self.fc_add = nn.Linear(backbone.num_features, num_features)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Turn images into features (N, F)."""
+        return self.fc_add(super().forward(images)).relu()
+
+
 def _load(body: nn.Module, weights: str, name: str) -> None:
     if not Path(weights).is_file():
         raise WeightsError(f"MODEL.CLASSIFICATION.BACKBONE_WEIGHTS: no such file: {weights}")

@@ -119,17 +119,19 @@ def measure(
     """
     classifier: Any = model.module if hasattr(model, "module") else model
     checked_rows(classifier, cfg)
-    features, labels = collect_features(classifier, data.test, cfg, data.test_images)
-    if not comm.is_main_process():
-        return None
     options = cfg.DATASETS.CLASSIFICATION
     counts = data.class_counts if class_counts is None else class_counts
     rank_order = counts.sort(descending=True, stable=True).indices
-    tests = _configured_tests(cfg, labels, rank_order)
+    tests = _configured_tests(cfg, data.test.labels, rank_order)
+    test_counts = _counts_of(tests, data.test.labels, len(counts))
+    checked_rows(classifier, cfg, test_counts)
+    features, labels = collect_features(classifier, data.test, cfg, data.test_images)
+    if not comm.is_main_process():
+        return None
     limits = {"many": options.MANY, "few": options.FEW}
     results: Results = {}
     predicted, probs_of = [], []
-    for result in post_hoc_results(classifier, features, counts, cfg):
+    for result in post_hoc_results(classifier, features, counts, cfg, test_counts):
         probs = result.probs.cpu()
         predictions = probs.argmax(dim=1)
         results[f"{result.name}{mark}"] = {
@@ -157,6 +159,10 @@ def measure(
         tests={name: at.numpy() for name, at in tests.items()},
     )
     return Measured(results, read, {f"{cfg.MODEL.CLASSIFICATION.METHOD}{mark}": norms.tolist()})
+
+
+def _counts_of(tests: dict[str, Tensor], labels: Tensor, num_classes: int) -> dict[str, Tensor]:
+    return {name: torch.bincount(labels[at], minlength=num_classes) for name, at in tests.items()}
 
 
 def _configured_tests(cfg: CfgNode, labels: Tensor, rank_order: Tensor) -> dict[str, Tensor]:
@@ -193,7 +199,9 @@ def top1_by_row(
     if not comm.is_main_process():
         return {}
     counts = data.class_counts if class_counts is None else class_counts
+    rank_order = counts.sort(descending=True, stable=True).indices
+    tests = _counts_of(_configured_tests(cfg, labels, rank_order), labels, len(counts))
     return {
         result.name: 100 * float((result.probs.cpu().argmax(dim=1) == labels).double().mean())
-        for result in post_hoc_results(classifier, features, counts, cfg)
+        for result in post_hoc_results(classifier, features, counts, cfg, tests)
     }

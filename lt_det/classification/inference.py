@@ -124,15 +124,26 @@ def post_hoc_rows(cfg: CfgNode) -> list[PostHocMethod]:
     ]
 
 
-def checked_rows(model: ImageClassifier, cfg: CfgNode) -> list[PostHocMethod]:
+def checked_rows(
+    model: ImageClassifier, cfg: CfgNode, test_counts: dict[str, Tensor] | None = None
+) -> list[PostHocMethod]:
     """Return :func:`post_hoc_rows` where the model can be read by each of them.
+
+    Args:
+        model: with its weights.
+        cfg: of the run.
+        test_counts: (C,) images per class of each test distribution; ``None``: whether the tests
+            that methods name are there is not looked at.
 
     Raises:
         WeightsError: TDE of a model that tracked no head direction: it would repeat the
             classifier's own row under TDE's name.
         ConfigError: a method that cannot read this classifier.
     """
-    methods, context = post_hoc_rows(cfg), model.context(torch.ones(1))
+    methods = post_hoc_rows(cfg)
+    if test_counts is None:
+        test_counts = {getattr(method, "test", ""): torch.ones(1) for method in methods}
+    context = model.context(torch.ones(1), test_counts)
     for method in methods:
         if method.uses_counterfactual:
             row = f"{cfg.MODEL.CLASSIFICATION.METHOD}{method.label}"
@@ -163,17 +174,29 @@ def check_direction(model: ImageClassifier, wanted: str) -> None:
 
 @torch.no_grad()
 def post_hoc_results(
-    model: ImageClassifier, features: Tensor, class_counts: Tensor, cfg: CfgNode
+    model: ImageClassifier,
+    features: Tensor,
+    class_counts: Tensor,
+    cfg: CfgNode,
+    test_counts: dict[str, Tensor] | None = None,
 ) -> Iterator[PostHocResult]:
     """Read features (N, D) by every post-hoc method that a config asks for.
 
     Rows are called by MODEL.CLASSIFICATION.METHOD and the method.
 
+    Args:
+        model: with its weights.
+        features: (N, D) of the test set.
+        class_counts: (C,) training images per class.
+        cfg: of the run.
+        test_counts: (C,) images per class of each test distribution.
+
     Raises:
         WeightsError, ConfigError: see :func:`checked_rows`.
     """
-    outputs, context = model.outputs(features.to(model.device)), model.context(class_counts)
-    for method in checked_rows(model, cfg):
+    outputs = model.outputs(features.to(model.device))
+    context = model.context(class_counts, test_counts)
+    for method in checked_rows(model, cfg, test_counts or {}):
         is_own = isinstance(method, NoPostHoc)
         logits = method.logits(outputs, context)
         probs = model.loss.probs(logits) if is_own else method.probs(outputs, context)

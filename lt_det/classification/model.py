@@ -15,7 +15,7 @@ from lt_det.core.post_hoc import ClassifierOutputs, PostHocContext
 from lt_det.engine.classifiers import classifier_options_of
 from lt_det.engine.losses import loss_of
 
-from .backbones import ImageBackbone, build_backbone
+from .backbones import ImageBackbone, build_backbone, with_features
 from .methods.base import TrainingMethod
 from .methods.supervised import Supervised
 
@@ -98,6 +98,7 @@ class ImageClassifier(nn.Module):
         """Return arguments from lt_det's keys."""
         options = cfg.MODEL.CLASSIFICATION
         backbone = build_backbone(options.BACKBONE, options.BACKBONE_WEIGHTS)
+        backbone = with_features(backbone, options.FC_DIM)
         loss = loss_of(cfg, lambda: None)
         classifier = build_classifier(
             cfg.MODEL.LT.CLASSIFIER.NAME,
@@ -174,17 +175,21 @@ class ImageClassifier(nn.Module):
             te_logits, features, lambda: classifier.counterfactual_logits(features, direction)
         )
 
-    def context(self, class_counts: Tensor | None = None) -> PostHocContext:
+    def context(
+        self, class_counts: Tensor | None = None, test_counts: dict[str, Tensor] | None = None
+    ) -> PostHocContext:
         """Return what post-hoc methods know of this classifier beside its outputs.
 
         Args:
             class_counts: (C,) training images per class, where they are known.
+            test_counts: (C,) images per class of each test distribution, where they are known.
         """
         return PostHocContext(
             class_counts=class_counts,
             image_counts=class_counts,
             classifier=self.classifier,
             head_direction=self.head_direction,
+            test_counts=test_counts or {},
         )
 
     def forward(self, batch: dict[str, Tensor]) -> Any:

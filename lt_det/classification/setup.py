@@ -110,6 +110,9 @@ def _check_weights(cfg: CfgNode, args: argparse.Namespace) -> None:
         )
     if has_teacher(cfg):
         check_teacher_given(cfg)
+        balanced = cfg.MODEL.LT.XERM.BALANCED_WEIGHTS
+        if balanced and not Path(balanced).is_file():
+            raise ConfigError(f"MODEL.LT.XERM.BALANCED_WEIGHTS: no such file: {balanced}")
 
 
 def fit_to_data(cfg: CfgNode, data: ImageData) -> None:

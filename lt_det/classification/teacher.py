@@ -8,7 +8,7 @@ import torch
 from detectron2.config import CfgNode
 from torch import Tensor
 
-from lt_det.core.post_hoc import PostHocMethod
+from lt_det.core.post_hoc import NoPostHoc, PostHocMethod
 from lt_det.engine import LTCheckpointer, read_trained_config
 from lt_det.engine.teachers import balanced_method
 from lt_det.errors import ConfigError, WeightsError
@@ -72,8 +72,27 @@ def frozen_logits(model: ImageClassifier, images: Tensor) -> Tensor:
     return logits.float()
 
 
-def load_teacher(cfg: CfgNode, class_counts: Tensor) -> ClassifierTeacher:
-    """Load the frozen teacher that MODEL.LT.XERM names.
+class TwoTeachers:
+    """Imbalanced logits of one trained classifier, balanced logits of another.
+
+    Args:
+        imbalanced, balanced: frozen.
+
+    Attributes:
+        model: of the imbalanced one, which a student may start from.
+    """
+
+    def __init__(self, imbalanced: ClassifierTeacher, balanced: ClassifierTeacher) -> None:
+        self.imbalanced, self.balanced = imbalanced, balanced
+        self.model, self.method = imbalanced.model, balanced.method
+
+    def logits(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return imbalanced and balanced logits of images (N, 3, H, W), each (N, C)."""
+        return self.imbalanced.logits(inputs)[0], self.balanced.logits(inputs)[1]
+
+
+def load_teacher(cfg: CfgNode, class_counts: Tensor) -> ClassifierTeacher | TwoTeachers:
+    """Load the frozen teacher that MODEL.LT.XERM names, or both of them.
 
     Args:
         cfg: the student's.
@@ -85,12 +104,21 @@ def load_teacher(cfg: CfgNode, class_counts: Tensor) -> ClassifierTeacher:
             read.
         WeightsError: another number of classes, or weights that are not the config's model's.
     """
-    weights = cfg.MODEL.LT.XERM.TEACHER_WEIGHTS
-    teacher_cfg = _teacher_config(cfg)
-    model = _loaded(cfg, teacher_cfg)
-    method = balanced_method(cfg, has_background=False)
+    xerm, method = cfg.MODEL.LT.XERM, balanced_method(cfg, has_background=False)
+    first = (xerm.TEACHER_WEIGHTS, xerm.TEACHER_CONFIG)
+    if not xerm.BALANCED_WEIGHTS:
+        return _teacher(cfg, class_counts, method, *first)
+    imbalanced = _teacher(cfg, class_counts, NoPostHoc(), *first)
+    return TwoTeachers(imbalanced, _teacher(cfg, class_counts, method, xerm.BALANCED_WEIGHTS))
+
+
+def _teacher(
+    cfg: CfgNode, class_counts: Tensor, method: PostHocMethod, weights: str, config_file: str = ""
+) -> ClassifierTeacher:
+    teacher_cfg = _teacher_config(cfg, weights, config_file)
+    model = _loaded(cfg, teacher_cfg, weights)
     if method.reads_class_counts:
-        class_counts = teacher_class_counts(cfg, teacher_cfg, class_counts)
+        class_counts = teacher_class_counts(cfg, teacher_cfg, class_counts, weights)
     teacher = ClassifierTeacher(model, method, class_counts)
     try:
         method.check(teacher.context)
@@ -113,21 +141,21 @@ def load_frozen(cfg: CfgNode) -> ImageClassifier:
         ConfigError: no config beside the weights.
         WeightsError: another number of classes, or weights that are not the config's model's.
     """
-    return _loaded(cfg, _teacher_config(cfg)).requires_grad_(False)
+    xerm = cfg.MODEL.LT.XERM
+    teacher_cfg = _teacher_config(cfg, xerm.TEACHER_WEIGHTS, xerm.TEACHER_CONFIG)
+    return _loaded(cfg, teacher_cfg, xerm.TEACHER_WEIGHTS).requires_grad_(False)
 
 
-def _loaded(cfg: CfgNode, teacher_cfg: CfgNode) -> ImageClassifier:
-    model = load_trained(teacher_cfg, cfg.MODEL.LT.XERM.TEACHER_WEIGHTS)
+def _loaded(cfg: CfgNode, teacher_cfg: CfgNode, weights: str) -> ImageClassifier:
+    model = load_trained(teacher_cfg, weights)
     if cfg.MODEL.CLASSIFICATION.COMPILE:
         model.compile_backbone(in_eval=True)
     return model
 
 
-def _teacher_config(cfg: CfgNode) -> CfgNode:
+def _teacher_config(cfg: CfgNode, weights: str, config_file: str) -> CfgNode:
     """Return the config the teacher was trained by, as the student's run needs it."""
-    xerm = cfg.MODEL.LT.XERM
-    weights = xerm.TEACHER_WEIGHTS
-    teacher_cfg = read_classifier_config(weights, xerm.TEACHER_CONFIG)
+    teacher_cfg = read_classifier_config(weights, config_file)
     teacher_cfg.MODEL.DEVICE = cfg.MODEL.DEVICE
     teacher_cfg.SOLVER.AMP.ENABLED = cfg.SOLVER.AMP.ENABLED
     teacher_cfg.MODEL.CLASSIFICATION.COMPILE = False

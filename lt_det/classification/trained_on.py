@@ -27,6 +27,9 @@ _PICKED_BY = {"folder_lt": ("PATH", "TEST_FRACTION"), "list_lt": ("TRAIN_LIST",)
 _CUT_BY = ("SUBSET_SEED", "HOLD_OUT", "IMBALANCE")
 _FILES = ("PATH", "TRAIN_LIST")
 
+# Classifiers of a second stage that keep their first stage's class weights.
+_KEEP_CLASS_WEIGHTS = ("lws", "lws_linear", "disalign")
+
 
 def check_start(cfg: CfgNode, data: ImageData) -> None:
     """Refuse to train from weights, or by a teacher, that do not fit the data.
@@ -42,10 +45,13 @@ def check_start(cfg: CfgNode, data: ImageData) -> None:
         ConfigError: names the key, both values and both files.
         WeightsError: other classes; names the first.
     """
-    starts = [("MODEL.WEIGHTS", cfg.MODEL.WEIGHTS, "")]
-    if cfg.MODEL.LT.XERM.ENABLED:
-        xerm = cfg.MODEL.LT.XERM
-        starts.append(("MODEL.LT.XERM.TEACHER_WEIGHTS", xerm.TEACHER_WEIGHTS, xerm.TEACHER_CONFIG))
+    # Teachers that no method asks for are refused before.
+    xerm = cfg.MODEL.LT.XERM
+    starts = [
+        ("MODEL.WEIGHTS", cfg.MODEL.WEIGHTS, ""),
+        ("MODEL.LT.XERM.TEACHER_WEIGHTS", xerm.TEACHER_WEIGHTS, xerm.TEACHER_CONFIG),
+        ("MODEL.LT.XERM.BALANCED_WEIGHTS", xerm.BALANCED_WEIGHTS, ""),
+    ]
     for key, weights, config_file in starts:
         if weights:
             _check_classes(cfg, data, key, weights)
@@ -61,7 +67,8 @@ def check_start(cfg: CfgNode, data: ImageData) -> None:
 
 
 def _check_classes(cfg: CfgNode, data: ImageData, key: str, weights: str) -> None:
-    keeps_rows = cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE and cfg.MODEL.LT.CLASSIFIER.NAME == "lws"
+    kept = cfg.MODEL.LT.CLASSIFIER.NAME in _KEEP_CLASS_WEIGHTS
+    keeps_rows = cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE and kept
     # Elsewhere rows are taken over by name, or none is.
     if key == "MODEL.WEIGHTS" and not keeps_rows:
         return
@@ -121,7 +128,9 @@ def evaluated_class_counts(cfg: CfgNode, data: ImageData, weights: str) -> Tenso
     return data.class_counts
 
 
-def teacher_class_counts(cfg: CfgNode, teacher_cfg: CfgNode, class_counts: Tensor) -> Tensor:
+def teacher_class_counts(
+    cfg: CfgNode, teacher_cfg: CfgNode, class_counts: Tensor, weights: str
+) -> Tensor:
     """Count the images per class (C,) a teacher was trained on: PC's prior.
 
     Its checkpoint says them; for one that does not, the labels of its training set are read again
@@ -131,11 +140,11 @@ def teacher_class_counts(cfg: CfgNode, teacher_cfg: CfgNode, class_counts: Tenso
         cfg: the student's.
         teacher_cfg: the teacher's.
         class_counts: (C,) of the student's training set.
+        weights: the teacher's checkpoint.
 
     Raises:
         ConfigError: the teacher's training set cannot be read, or no longer has its classes.
     """
-    weights = cfg.MODEL.LT.XERM.TEACHER_WEIGHTS
     record = read_record(weights)
     if record is not None:
         return torch.tensor(record.instance_counts)

@@ -115,7 +115,7 @@ _RULES = (
     _Rule(
         _under(
             "MODEL.LT.XERM",
-            *("BALANCED", "CONSTANT_WEIGHT", "INIT_FROM_TEACHER"),
+            *("BALANCED", "BALANCED_WEIGHTS", "CONSTANT_WEIGHT", "INIT_FROM_TEACHER"),
         ),
         lambda cfg: cfg.MODEL.LT.XERM.ENABLED,
         _NO_XERM,

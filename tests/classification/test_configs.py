@@ -27,7 +27,7 @@ def teacher_of(name):
     """The digits' config of what can teach a config's student."""
     teachers = {"xerm_pc": "xe", "xerm_tde": "tde", "dive": "xe", "bkd": "xe"}
     for method, teacher in {**teachers, "xerm_ride2": "ride2_ldam"}.items():
-        if name.endswith(f"_{method}.yaml"):
+        if f"_{method}" in name:
             return f"resnet32_{teacher}"
     return "resnet32_ride_ldam"
 
@@ -37,11 +37,12 @@ def test_config_builds_and_trains_a_step(name, tmp_path):
     """On the small network: what a config adds is the same for all; the networks are below."""
     cfg = small_config(name, num_classes=7)
     check_config(cfg)
-    if has_teacher(cfg):
-        weights, _ = saved_teacher(tmp_path, f"digits_lt/{teacher_of(name)}.yaml", num_classes=7)
-        cfg.MODEL.LT.XERM.TEACHER_WEIGHTS = str(weights)
     if not cfg.MODEL.CLASSIFICATION.BACKBONE.startswith("resnet32"):
         cfg.MODEL.CLASSIFICATION.BACKBONE = "resnet32"
+    if has_teacher(cfg):
+        network = ("MODEL.CLASSIFICATION.BACKBONE", cfg.MODEL.CLASSIFICATION.BACKBONE)
+        weights, _ = saved_teacher(tmp_path, f"digits_lt/{teacher_of(name)}.yaml", network, 7)
+        cfg.MODEL.LT.XERM.TEACHER_WEIGHTS = str(weights)
     model = build_model(cfg, torch.ones(7))
     loss = sum(model({**batch(7), "second": batch(7)}).values())
     loss.backward()

@@ -12,6 +12,7 @@ import pytest
 from tests.recipes import CONFIGS, changed, differences, keys_set_by, load
 
 from . import branch_recipes, loss_recipes, stage_recipes, student_recipes
+from .variant_recipes import VARIANTS
 
 LEAVES = sorted(
     str(path.relative_to(CONFIGS / "classification"))
@@ -27,6 +28,7 @@ SHARED: dict[str, Any] = {
     "MODEL.CLASSIFICATION.NUM_CLASSES": -1,
     "MODEL.CLASSIFICATION.FREEZE_BACKBONE": False,
     "MODEL.CLASSIFICATION.FREEZE_BATCH_NORM": True,
+    "MODEL.CLASSIFICATION.FC_DIM": 0,
     "MODEL.CLASSIFICATION.BACKBONE_WEIGHTS": "",
     "MODEL.LT.CLASSIFIER.NAME": "linear",
     "MODEL.LT.CLASSIFIER.NUM_HEADS": 2,
@@ -57,7 +59,7 @@ SHARED: dict[str, Any] = {
     "SOLVER.CLIP_GRADIENTS.ENABLED": False,
     "SEED": 1,
     "TEST.CLASSIFICATION.SPLIT": "test",
-    "TEST.CLASSIFICATION.IMBALANCES": [50.0, 10.0, 5.0],  # published: 100 and 25, too
+    "TEST.CLASSIFICATION.IMBALANCES": [50.0, 10.0, 5.0],
     "TEST.CLASSIFICATION.REVERSED": True,
     "TEST.CLASSIFICATION.LA_TAUS": [],
     "TEST.CLASSIFICATION.TAU_NORM_POWERS": [],
@@ -94,15 +96,20 @@ SMALL = {
     **_steps(200, 0.2, 256, 5e-4, [120, 160], 0.01),
     "SOLVER.EPOCHS.WARMUP": 5,
 }
+# xERM's Tables 4 and 5: a hundred test images a class can be cut to one, fifty can not.
+WITH_100 = {"TEST.CLASSIFICATION.IMBALANCES": [100.0, 50.0, 25.0, 10.0, 5.0]}
+WITH_25 = {"TEST.CLASSIFICATION.IMBALANCES": [50.0, 25.0, 10.0, 5.0]}
 DATA: dict[str, dict[str, Any]] = {
     "cifar10_lt": {
         **SMALL,
+        **WITH_100,
         "DATASETS.CLASSIFICATION.IMBALANCE": 100.0,
         "MODEL.PIXEL_MEAN": [125.3, 123.0, 113.9],
         "MODEL.PIXEL_STD": [63.0, 62.1, 66.7],
     },
     "cifar100_lt": {
         **SMALL,
+        **WITH_100,
         "DATASETS.CLASSIFICATION.IMBALANCE": 100.0,
         "MODEL.PIXEL_MEAN": [129.3, 124.1, 112.4],
         "MODEL.PIXEL_STD": [68.2, 65.4, 70.4],
@@ -119,12 +126,13 @@ DATA: dict[str, dict[str, Any]] = {
         **{"DATASETS.CLASSIFICATION.IMBALANCE": 25.0, "DATASETS.CLASSIFICATION.MANY": 60},
         **{"DATASETS.CLASSIFICATION.FEW": 15, "TEST.CLASSIFICATION.IMBALANCES": [10.0]},
     },
-    "imagenet_lt": {**LARGE, **_steps(90, 0.2, 512, 5e-4, [], 0.1)},
+    "imagenet_lt": {**LARGE, **_steps(90, 0.2, 512, 5e-4, [], 0.1), **WITH_25},
     # published: lr 0.05 in LADE's reimplementation.
     "places_lt": {
         **LARGE,
         **_steps(30, 0.1, 256, 5e-4, [10, 20], 0.1),
         "SOLVER.BACKBONE_LR_FACTOR": 0.01,
+        **WITH_25,
     },
     # published: 90 epochs in xERM's text.
     "inat18": {
@@ -186,7 +194,11 @@ OTHERS = (loss_recipes, branch_recipes, student_recipes, stage_recipes)
 
 def recipe_of(name: str) -> dict[str, Any]:
     """Keys and values a config should have, by its folder and the parts of its name."""
-    data, leaf = name.removesuffix(".yaml").split("/")
+    name = name.removesuffix(".yaml")
+    if name in VARIANTS:
+        base, differs = VARIANTS[name]
+        return recipe_of(base) | differs
+    data, leaf = name.split("/")
     network, method = leaf.split("_", 1)
     alpha, exponent, second_stage = PAPER[data]
     shown, normalization = METHODS.get(method, ("", "linear"))
@@ -250,7 +262,7 @@ def test_the_tree_has_what_is_promised():
         f"imagenet_lt/resnext101_{m}" for m in ("xe", "deconfound", "tde", "xerm_tde", "xerm_pc")
     }
     promised |= {f"{data}/resnet32f64_{m}" for data in CIFAR for m in F64}
-    promised = promised.union(*(others.LEAVES for others in OTHERS))
+    promised = promised.union(VARIANTS, *(others.LEAVES for others in OTHERS))
     assert {f"{name}.yaml" for name in promised} == set(LEAVES)
 
 

@@ -13,7 +13,9 @@ PLACES = sorted(
     for path in (CONFIGS / "places_lt").glob("resnet*.yaml")
     if not any(stage in path.name for stage in ("crt", "lws", "disalign"))
 )
-NEEDED = r"MODEL\.CLASSIFICATION\.BACKBONE_WEIGHTS: a backbone that learns at 0\.01 of the learning"
+NEEDED = (
+    r"MODEL\.CLASSIFICATION\.BACKBONE_WEIGHTS: a backbone that learns at 0\.0?1 of the learning"
+)
 
 
 @pytest.fixture(autouse=True)

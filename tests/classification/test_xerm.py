@@ -18,10 +18,12 @@ COUNTS = torch.arange(100, 0, -10)
 FULL = ("SOLVER.AMP.ENABLED", False)
 
 
-def saved_teacher(folder, name="digits_lt/resnet32_tde.yaml", num_classes=10, steps=1):
+def saved_teacher(
+    folder, name="digits_lt/resnet32_tde.yaml", overrides=(), num_classes=10, steps=1
+):
     """A checkpoint with its config beside it, as a training leaves them."""
     folder.mkdir(exist_ok=True)
-    cfg = small_config(name, *FULL, num_classes=num_classes)
+    cfg = small_config(name, *FULL, *overrides, num_classes=num_classes)
     # A method's teacher of its own is not needed: what is saved is trained by its loss alone.
     model = ImageClassifier(cfg)
     for _ in range(steps):

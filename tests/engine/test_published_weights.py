@@ -113,15 +113,23 @@ def test_cifar_s_network_with_two_last_blocks(tmp_path):
     converted.check_config(narrow)
 
 
-def save_with_fc(path):
-    torch.save({"state_dict_best": {"feat_model": {"module.fc_add.weight": torch.ones(1)}},
-                "embed": np.ones(2)}, path)  # fmt: skip
+def test_features_behind_a_layer_as_on_places(tmp_path):
+    networks = {
+        "feat_model": {"fc_add.weight": torch.rand(512, 2048), "fc_add.bias": torch.rand(512)},
+        "classifier": {"weight": torch.rand(365, 512)},
+    }
+    torch.save({"state_dict_best": networks, "embed": np.ones(512)}, tmp_path / "places.pth")
+    converted = convert_published(str(tmp_path / "places.pth"))
+    key = "backbone.fc_add.weight"
+    assert torch.equal(converted.weights[key], networks["feat_model"]["fc_add.weight"])
+    with pytest.raises(ConfigError, match=r"give, .*: MODEL.CLASSIFICATION.FC_DIM 512$"):
+        converted.check_config(classifier_config("places_lt/resnet152_tde.yaml"))
+    converted.check_config(classifier_config("places_lt/resnet152_tde_fc512.yaml"))
 
 
 @pytest.mark.parametrize(
     ("save", "message"),
     [
-        (save_with_fc, "a network with a layer after its pooling, which lt_det has not"),
         (lambda path: torch.save({"bbox_head.0.fc_cls": torch.ones(1)}, path), "mmdetection 1"),
         (
             lambda path: torch.save({"weight": torch.ones(1)}, path),

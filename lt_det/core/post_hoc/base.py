@@ -15,8 +15,8 @@ and ``"temperature(t=2)"`` in TEST.POST_HOC of a detector or a classifier.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -65,6 +65,8 @@ class PostHocContext:
         image_counts: training images per foreground class, likewise.
         classifier: the trained layer, features → logits.
         head_direction: that it tracked, or ``None``.
+        test_counts: test samples per foreground class of each test distribution, by its name, for
+            methods that are told which one it is; empty where they are not known.
     """
 
     background_index: int | None = None
@@ -72,6 +74,7 @@ class PostHocContext:
     image_counts: Tensor | None = None
     classifier: nn.Module | None = None
     head_direction: HeadDirection | None = None
+    test_counts: Mapping[str, Tensor] = field(default_factory=dict)
 
     @cached_property
     def _log_priors(self) -> dict[Any, Tensor]:

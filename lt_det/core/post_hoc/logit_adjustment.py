@@ -1,7 +1,7 @@
 """Post-hoc logit adjustment: a classifier of one class distribution, asked about another."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -56,9 +56,12 @@ class LogitAdjustment(PostHocMethod):
 
     Attributes:
         tau: τ; 1 is PC.
+        test: name of the test distribution that is known to be asked about, "imbalance_50" say: τ
+            times its log prior is added (Hong et al., CVPR 2021, Eq. 5). "": a uniform one.
     """
 
     tau: float = 1.0
+    test: str = ""
 
     needs_class_counts: ClassVar[bool] = True
 
@@ -68,9 +71,28 @@ class LogitAdjustment(PostHocMethod):
         prior = context.log_prior(te_logits)
         if background is not None:
             prior = torch.cat([prior[:background], prior.new_zeros(1), prior[background:]])
-        return te_logits - self.tau * prior
+        adjusted = te_logits - self.tau * prior
+        if not self.test:
+            return adjusted
+        shares = log_shares(context.test_counts[self.test])
+        return adjusted + self.tau * shares.to(device=adjusted.device, dtype=adjusted.dtype)
+
+    def check(self, context: PostHocContext) -> None:
+        """Check that the training prior is known, and the test distribution, where one is named."""
+        super().check(context)
+        if self.test and context.background_index is not None:
+            raise ValueError("logit_adjustment: a test prior is of classifiers without background")
+        if self.test and self.test not in context.test_counts:
+            known = ", ".join(context.test_counts) or "none"
+            raise ValueError(f"logit_adjustment: no test is called {self.test!r}; known: {known}")
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Parameters by name; no test where none is named."""
+        return {"tau": self.tau, **({"test": self.test} if self.test else {})}
 
     @property
     def label(self) -> str:
         """Its name in results: PC at τ = 1."""
-        return ", PC" if self.tau == 1 else f", LA τ={self.tau:g}"
+        name = ", PC" if self.tau == 1 else f", LA τ={self.tau:g}"
+        return f"{name} for {self.test}" if self.test else name

@@ -26,6 +26,7 @@ _LEFT_OUT = "!"
 
 _CLASSIFICATION: Rules = [
     (r"feat_model\.(conv1|bn1|layer\d|cb_block|rb_block)\.(.+)", r"backbone.body.\1.\2"),
+    (r"feat_model\.fc_add\.(.+)", r"backbone.fc_add.\1"),
     (r"classifier\.weight", "classifier.weight"),
     (r"classifier\.fc\.(weight|bias)", r"classifier.\1"),
     (r"embed", "head_direction.direction"),
@@ -133,7 +134,7 @@ def convert_published(path: str) -> Conversion:
     """
     loaded = _read(path)
     if "state_dict_best" in loaded or ("state_dict" in loaded and "embed" in loaded):
-        result = _converted(_flat_classification(loaded, path), _CLASSIFICATION)
+        result = _converted(_flat_classification(loaded), _CLASSIFICATION)
         result.needs = _classification_needs(result.weights)
         return result
     state = loaded.get("state_dict", loaded)
@@ -153,7 +154,11 @@ def _classification_needs(weights: OrderedDict[str, Tensor]) -> dict[str, Any]:
     if any(name.startswith("backbone.body.cb_block.") for name in weights):
         return dict(_CIFAR)
     classes = len(weights.get("classifier.weight", ()))
-    return dict(_INATURALIST if classes == _INATURALIST_CLASSES else _IMAGENET)
+    needs: dict[str, Any] = dict(_INATURALIST if classes == _INATURALIST_CLASSES else _IMAGENET)
+    added = weights.get("backbone.fc_add.bias")
+    if added is not None:
+        needs["MODEL.CLASSIFICATION.FC_DIM"] = len(added)
+    return needs
 
 
 def _read(path: str) -> dict[str, Any]:
@@ -168,7 +173,7 @@ def _read(path: str) -> dict[str, Any]:
     return loaded
 
 
-def _flat_classification(loaded: dict[str, Any], path: str) -> dict[str, Tensor]:
+def _flat_classification(loaded: dict[str, Any]) -> dict[str, Tensor]:
     """Return one dict of ``feat_model.…``, ``classifier.…`` and ``embed``."""
     networks = loaded["state_dict_best"] if "state_dict_best" in loaded else loaded["state_dict"]
     flat = {
@@ -176,11 +181,6 @@ def _flat_classification(loaded: dict[str, Any], path: str) -> dict[str, Tensor]
         for network, state in networks.items()
         for name, tensor in state.items()
     }
-    if any(name.startswith("feat_model.fc_add.") for name in flat):
-        raise WeightsError(
-            f"{path}: of a network with a layer after its pooling, which lt_det has not: not "
-            "convertible"
-        )
     if "embed" in loaded:
         flat["embed"] = torch.as_tensor(np.asarray(loaded["embed"]), dtype=torch.float32)
     return flat
