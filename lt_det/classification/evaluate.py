@@ -1,6 +1,7 @@
 """Evaluation on every test distribution, from one pass over the images."""
 
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from lt_det.evaluation.classification.tables import Results
 from .datasets import ImageData
 from .inference import checked_rows, collect_features, post_hoc_results, weight_norms
 from .report import write_report
+from .test_time_weights import check_experts, expert_views, weighted_results
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ def measure(
     """
     classifier: Any = model.module if hasattr(model, "module") else model
     checked_rows(classifier, cfg)
+    check_experts(classifier, cfg)
     options = cfg.DATASETS.CLASSIFICATION
     counts = data.class_counts if class_counts is None else class_counts
     rank_order = counts.sort(descending=True, stable=True).indices
@@ -126,12 +129,17 @@ def measure(
     test_counts = _counts_of(tests, data.test.labels, len(counts))
     checked_rows(classifier, cfg, test_counts)
     features, labels = collect_features(classifier, data.test, cfg, data.test_images)
+    weighs = cfg.TEST.CLASSIFICATION.TEST_TIME_WEIGHTS
+    views = expert_views(classifier, cfg, data) if weighs else []
     if not comm.is_main_process():
         return None
     limits = {"many": options.MANY, "few": options.FEW}
     results: Results = {}
     predicted, probs_of = [], []
-    for result in post_hoc_results(classifier, features, counts, cfg, test_counts):
+    rows = post_hoc_results(classifier, features, counts, cfg, test_counts)
+    if weighs:
+        rows = chain(rows, weighted_results(classifier, cfg, features, views, tests))
+    for result in rows:
         probs = result.probs.cpu()
         predictions = probs.argmax(dim=1)
         results[f"{result.name}{mark}"] = {

@@ -15,9 +15,14 @@ from torchvision.transforms.functional import pil_to_tensor
 
 from lt_det.core.post_hoc import LogitAdjustment, NoPostHoc, PostHocMethod, TauNorm
 from lt_det.data.classification import ImageSet, decode_all
-from lt_det.data.classification.augment import test_transform
+from lt_det.data.classification.augment import (
+    crop_and_flip,
+    test_transform,
+    training_transform,
+)
 from lt_det.data.classification.loaders import file_test_batches, in_memory_test_batches
 from lt_det.engine.post_hoc import spelled_methods, swept_tde
+from lt_det.engine.seeding import derived_seed
 from lt_det.errors import ConfigError, WeightsError
 
 from .model import ImageClassifier
@@ -32,7 +37,11 @@ _OLD_NAMES = (
 
 @torch.no_grad()
 def collect_features(
-    model: ImageClassifier, image_set: ImageSet, cfg: CfgNode, images: Tensor | None = None
+    model: ImageClassifier,
+    image_set: ImageSet,
+    cfg: CfgNode,
+    images: Tensor | None = None,
+    view: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return features and labels of a set, each image once, shared out among the processes.
 
@@ -41,6 +50,7 @@ def collect_features(
         image_set: N images.
         cfg: of the model.
         images: (N, 3, S, S) uint8, where they are decoded already.
+        view: number of an augmented view of the images, as in training; ``None``: as in tests.
 
     Returns:
         (N, D) float32 and (N,) on the CPU, in the set's order; empty off the main process.
@@ -53,13 +63,18 @@ def collect_features(
             _, decoded = decode_all(part, options.SIZE, "error")
         else:
             decoded = images[of_process]
+        if view is not None:
+            generator = torch.Generator().manual_seed(derived_seed(view, comm.get_rank()))
+            decoded = crop_and_flip(decoded, options.PADDING, options.FLIP, generator)
         batches = in_memory_test_batches(decoded, part.labels, cfg.TEST.CLASSIFICATION.BATCH_SIZE)
     else:
+        augmented = training_transform(options.SIZE, options.COLOR_JITTER, flip=options.FLIP)
         batches = file_test_batches(
             part,
-            test_transform(options.SIZE),
+            test_transform(options.SIZE) if view is None else augmented,
             cfg.TEST.CLASSIFICATION.BATCH_SIZE,
             cfg.DATALOADER.NUM_WORKERS,
+            seed=0 if view is None else derived_seed(view, comm.get_rank()),
         )
     training = model.training
     model.eval()

@@ -33,6 +33,7 @@ from .evaluate import evaluate
 from .inference import checked_rows
 from .keep_best import KeepsBest
 from .methods.base import TRAINING_METHODS, method_name
+from .test_time_weights import check_experts
 from .trained_on import check_start
 
 logger = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class LTClassifierTrainer(LTTrainerBase):
         """Return the config's classifier, with its teacher under xERM."""
         check_start(self._run_cfg, self._data)
         model = build_model(self._run_cfg, self._data.class_counts)
+        check_experts(model, self._run_cfg)
         if self._run_cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE and self._run_cfg.MODEL.WEIGHTS:
             load_first_stage(model, self._run_cfg.MODEL.WEIGHTS)
             # A second stage tracks no direction of its own.

@@ -230,10 +230,14 @@ def in_memory_test_batches(images: Tensor, labels: Tensor, batch_size: int) -> l
 
 
 def file_test_batches(
-    image_set: ImageSet, transform: v2.Transform, batch_size: int, num_workers: int
+    image_set: ImageSet,
+    transform: v2.Transform,
+    batch_size: int,
+    num_workers: int,
+    seed: int = 0,
 ) -> DataLoader[tuple[Tensor, int, int]]:
-    """Return a set in order, each image once."""
-    requests = [(position, 0) for position in range(len(image_set))]
+    """Return a set in order, each image once; ``seed`` is that of a transform by chance."""
+    requests = [(position, seed + position) for position in range(len(image_set))]
     batches = [requests[i : i + batch_size] for i in range(0, len(requests), batch_size)]
     return DataLoader(
         _Images(image_set, transform),
