@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .runner import Run
@@ -128,9 +130,22 @@ def held_out_students(
     return {name: read_results(run)["xERM_TDE"] for name, run in runs.items()}
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """What systems measured, by seed.
+
+    Attributes:
+        results: by seed, ``{row: {test: metrics}}``.
+        predictions: by seed and row, the file of predictions and the row's name in it.
+    """
+
+    results: dict[int, Results]
+    predictions: dict[tuple[int, str], tuple[Path, str]]
+
+
 def compare(
     study: Study, names: Sequence[str], seeds: Sequence[int], chosen: dict[str, Any]
-) -> dict[int, Results]:
+) -> Comparison:
     """Run systems, and what they start from, on every test distribution.
 
     Args:
@@ -138,9 +153,6 @@ def compare(
         names: of :data:`~experiments.systems.SYSTEMS`; rows are given of these alone.
         seeds: of the trainings; systems that are not replicated have the first alone.
         chosen: of :func:`tune`.
-
-    Returns:
-        by seed.
     """
     trained: dict[tuple[str, int], Run] = {}
     for systems in waves(list(names)):
@@ -157,15 +169,18 @@ def compare(
         if key[0] in names
     }
     study.finish([run for run, _ in read.values()])
-    results: dict[int, Results] = {seed: {} for seed in seeds}
+    comparison = Comparison({seed: {} for seed in seeds}, {})
     for name in SYSTEMS:
         for seed in seeds:
             if (name, seed) in read:
                 run, rows = read[name, seed]
-                measured = list(read_results(run).values())
-                # TDE at α = 0 is De-confound, which has no second row.
-                results[seed] |= {row: measured[min(i, len(measured) - 1)] for i, row in rows}
-    return results
+                measured = read_results(run)
+                for i, row in rows:
+                    # TDE at α = 0 is De-confound, which has no second row.
+                    called = list(measured)[min(i, len(measured) - 1)]
+                    comparison.results[seed][row] = measured[called]
+                    comparison.predictions[seed, row] = (run.folder / "predictions.npz", called)
+    return comparison
 
 
 def _training(
@@ -176,8 +191,10 @@ def _training(
     chosen: dict[str, Any],
 ) -> Run:
     options = [option.format(**chosen) for option in system.options]
-    if system.name.startswith("xERM"):
+    if system.name in ("xERM_TDE", "xERM_PC"):
         options += XERM_VARIANTS[chosen["xerm"]]
+    if system.own_backbone:
+        options += study.own_backbone(system.leaf)
     for key, start in system.starts.items():
         options += [key, weights(trained[start, seed])]
     epochs = 0 if system.is_short else study.epochs
@@ -187,12 +204,12 @@ def _training(
 def _read_by(
     study: Study, system: System, run: Run, chosen: dict[str, Any]
 ) -> tuple[Run, list[tuple[int, str]]]:
-    """Return the run whose results are read, and (position, name) of its rows."""
+    """Return the evaluation that is read, and (position, name) of its rows."""
     rows = list(enumerate([system.name, *system.post_hoc]))
-    if not system.post_hoc:
-        return run, rows
     calls = ["none", *(call.format(**chosen) for call in system.post_hoc.values())]
-    return study.evaluation(run, system.leaf, "TEST.POST_HOC", json.dumps(calls)), rows
+    options = study.own_backbone(system.leaf) if system.own_backbone else []
+    options += ["TEST.POST_HOC", json.dumps(calls)]
+    return study.evaluation(run, system.leaf, *options), rows
 
 
 def compact(results: Results) -> Results:

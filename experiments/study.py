@@ -81,13 +81,21 @@ class Study:
         """Return the config of a method."""
         return self.config or self.configs / f"resnet32_{method}.yaml"
 
+    def own_backbone(self, method: str) -> list[str]:
+        """Return KEY VALUE of the network that a method's config names, to undo another choice."""
+        cfg = merge_config(default_config(classification=True), str(self.config_file(method)), [])
+        return ["MODEL.CLASSIFICATION.BACKBONE", cfg.MODEL.CLASSIFICATION.BACKBONE]
+
     def finish(self, runs: list[Run]) -> None:
         """Run those that are not done."""
         run_all(self.tool, runs, self.jobs)
 
 
 # What a config counts in epochs beside its schedule.
-_IN_EPOCHS = ("MODEL.LT.LOSS.OPTIONS.drw_after", "MODEL.LT.LOSS.OPTIONS.after")
+_IN_EPOCHS = (
+    *("MODEL.LT.LOSS.OPTIONS.drw_after", "MODEL.LT.LOSS.OPTIONS.after"),
+    "MODEL.CLASSIFICATION.TRAINING_METHOD.OPTIONS.drw_after",
+)
 
 
 def scaled_schedule(config_file: Path, epochs: int) -> list[str]:

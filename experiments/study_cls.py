@@ -29,7 +29,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from experiments.ablations import grid, weighting  # noqa: E402
-from experiments.comparison import XERM_VARIANTS, compact, compare, mean_over_seeds, tune  # noqa: E402
+from experiments.comparison import XERM_VARIANTS, compare, tune  # noqa: E402
+from experiments.comparison_report import report  # noqa: E402
 from experiments.representations import representations  # noqa: E402
 from experiments.study import Study  # noqa: E402
 from experiments.systems import SYSTEMS  # noqa: E402
@@ -37,7 +38,6 @@ from lt_det.classification.setup import argument_parser, load_config  # noqa: E4
 from lt_det.classification.trained_on import check_chosen_on  # noqa: E402
 from lt_det.engine.named_files import by_name, named_file  # noqa: E402
 from lt_det.errors import UserError  # noqa: E402
-from lt_det.evaluation.classification.tables import group_table, top1_table  # noqa: E402
 from lt_det.files import save_json  # noqa: E402
 from lt_det.visualization.class_bias import draw_class_distribution  # noqa: E402
 
@@ -46,22 +46,14 @@ def run_compare(study: Study, args: argparse.Namespace) -> None:
     """Run all methods, all seeds."""
     chosen = tune(study, args.variants)
     print(f"chosen on the held-out images: {chosen}", flush=True)
-    raw = compare(study, args.systems, args.seeds, chosen)
-    of_seeds = {seed: compact(results) for seed, results in raw.items()}
-    mean = mean_over_seeds(list(of_seeds.values()))
-    save_json(mean, study.output / "figures.json", indent=1)
-    save_json({"chosen": chosen, "seeds": of_seeds}, study.output / "by_seed.json", indent=1)
-    tests = list(next(iter(mean.values())))
-    draw_class_distribution(
-        raw[args.seeds[0]],
-        study.output / "class_distribution.png",
-        balanced=tests[0],
-        imbalanced=tests[1],
-    )
-    for test in tests:
-        print(group_table(mean, test), end="\n\n")
-    print(top1_table(mean))
-    print(f"{study.output}: figures.json, by_seed.json, class_distribution.png")
+    comparison = compare(study, args.systems, args.seeds, chosen)
+    print(report(comparison, chosen, study.output))
+    raw = comparison.results[args.seeds[0]]
+    balanced, imbalanced = list(next(iter(raw.values())))[:2]
+    picture = study.output / "class_distribution.png"
+    draw_class_distribution(raw, picture, balanced=balanced, imbalanced=imbalanced)
+    files = "figures.json, by_seed.json, spreads.json, paired.json, class_distribution.png"
+    print(f"{study.output}: {files}")
 
 
 def run_grid(study: Study, args: argparse.Namespace) -> None:

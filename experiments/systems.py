@@ -16,6 +16,7 @@ class System:
         options: KEY VALUE pairs beside the config's; ``{alpha}`` as above.
         is_short: a second stage, whose schedule is its config's whatever the first stages' is.
         replicated: trained with every seed of a study, not with the first alone.
+        own_backbone: on the network that its config names, whatever the study's is.
     """
 
     name: str
@@ -25,6 +26,7 @@ class System:
     options: tuple[str, ...] = ()
     is_short: bool = False
     replicated: bool = False
+    own_backbone: bool = False
 
 
 _TEACHER, _WEIGHTS = "MODEL.LT.XERM.TEACHER_WEIGHTS", "MODEL.WEIGHTS"
@@ -51,6 +53,19 @@ _ALL = (
     System("Softmax equalization", "softmax_equalization"),
     System("Cosine", "cosine"),
     System("Capsule", "capsule"),
+    System("RIDE", "ride", replicated=True, own_backbone=True),
+    System("SADE", "sade", replicated=True, own_backbone=True),
+    System("BBN", "bbn", own_backbone=True),
+    System("RIDE (LDAM)", "ride_ldam", own_backbone=True),
+    System("xERM_RIDE", "xerm_ride", {_TEACHER: "RIDE (LDAM)"}, own_backbone=True),
+    System("DiVE", "dive", {_TEACHER: "Balanced softmax"}),
+    System("BKD", "bkd", {_TEACHER: "XE"}),
+    System("cRT (published)", "crt_published", {_WEIGHTS: "XE"}, is_short=True),
+    System("LWS (published)", "lws_published", {_WEIGHTS: "XE"}, is_short=True),
+    System("DisAlign", "disalign", {_WEIGHTS: "XE"}, is_short=True),
+    System("XE, mixup", "mixup"),
+    System("MiSLAS", "mislas", {_WEIGHTS: "XE, mixup"}, is_short=True),
+    System("xERM_PC (published)", "xerm_pc_published", {_TEACHER: "XE"}),
 )
 SYSTEMS = {system.name: system for system in _ALL}
 

@@ -20,7 +20,7 @@ def add_image_tests(cfg: CN) -> None:
     cfg.TEST.CLASSIFICATION.LA_TAUS = []
     # p of τ-norm, likewise.
     cfg.TEST.CLASSIFICATION.TAU_NORM_POWERS = []
-    # Learn weights of the experts on each test's images, without their labels (SADE): a row for each
+    # Learn weights of the experts on each test's images, without labels (SADE): a row for each
     # test distribution.
     cfg.TEST.CLASSIFICATION.TEST_TIME_WEIGHTS = False
     cfg.TEST.CLASSIFICATION.BATCH_SIZE = 256

@@ -79,7 +79,7 @@ def test_tde_at_zero_is_deconfound(tmp_path, monkeypatch):
     monkeypatch.setattr(class_study, "read_results", lambda run: {"De-confound": {"balanced": 1}})
     study = Study(tmp_path, CONFIGS, "x", tmp_path)
     chosen = {"alpha": 0.0, "p": 0.5, "xerm": "g2"}
-    rows = class_study.compare(study, ["De-confound"], [1], chosen)[1]
+    rows = class_study.compare(study, ["De-confound"], [1], chosen).results[1]
     assert rows == {"De-confound": {"balanced": 1}, "TDE": {"balanced": 1}}
 
 
@@ -96,11 +96,17 @@ def test_systems_start_from_what_was_trained_with_their_seed(tmp_path, monkeypat
         f"{run.name} {i}": {"balanced": i} for i in range(3)})  # fmt: skip
     study = Study(tmp_path, CONFIGS, "x", tmp_path, options=("MODEL.CLASSIFICATION.BACKBONE", "b"))
     chosen = {"alpha": 0.75, "p": 0.5, "xerm": "g1"}
-    rows = class_study.compare(study, ["xERM_TDE", "LDAM", "XE"], [3, 4], chosen)
+    compared = class_study.compare(study, ["xERM_TDE", "LDAM", "XE"], [3, 4], chosen)
+    rows = compared.results
     # What nobody asked for is trained where another starts from it, and gives no row.
     assert made[0] == ["xe_seed3", "xe_seed4", "tde_seed3", "tde_seed4", "ldam_seed3"]
     assert made[1] == ["xerm_tde_seed3", "xerm_tde_seed4"]
-    assert [name for name in made[2] if "sweep" in name] == ["xe_seed3_sweep", "xe_seed4_sweep"]
+    assert made[2] == [
+        *("xe_seed3_sweep", "xe_seed4_sweep", "ldam_seed3_sweep"),
+        *("xerm_tde_seed3_sweep", "xerm_tde_seed4_sweep"),
+    ]
+    where = tmp_path / "xe_seed3_sweep" / "predictions.npz"
+    assert compared.predictions[3, "PC"] == (where, "xe_seed3_sweep 1")
     assert list(rows[3]) == ["XE", "PC", "τ-norm", "xERM_TDE", "LDAM"]
     assert list(rows[4]) == ["XE", "PC", "τ-norm", "xERM_TDE"]
     assert rows[4]["τ-norm"] == {"balanced": 2}
@@ -109,6 +115,24 @@ def test_systems_start_from_what_was_trained_with_their_seed(tmp_path, monkeypat
     assert "MODEL.LT.TDE.ALPHA 0.75 MODEL.LT.XERM.EXPONENT 1.0" in student
     assert '["none", "logit_adjustment(tau=1)", "tau_norm(power=0.5)"]' in planned["xe_seed3_sweep"]
     assert all("MODEL.CLASSIFICATION.BACKBONE b" in line for line in planned.values())
+
+
+def test_a_network_of_its_own_is_kept(tmp_path, monkeypatch):
+    """RIDE is trained and read on its experts, whatever the study's network is."""
+    planned = {}
+    monkeypatch.setattr(Study, "finish", lambda study, runs: planned.update(
+        {run.name: run.arguments for run in runs}))  # fmt: skip
+    monkeypatch.setattr(class_study, "read_results", lambda run: {"RIDE": {"balanced": 1}})
+    study = Study(tmp_path, CONFIGS, "x", tmp_path, options=("MODEL.CLASSIFICATION.BACKBONE", "b"))
+    class_study.compare(study, ["RIDE"], [1], {"alpha": 1.0, "p": 0.5, "xerm": "g2"})
+    assert set(planned) == {"ride_seed1", "ride_seed1_sweep"}
+    for arguments in planned.values():
+        places = [i for i, word in enumerate(arguments) if word.endswith(".BACKBONE")]
+        # The last of a key's values counts.
+        assert [arguments[i + 1] for i in places] == ["b", "resnet32_ride3"]
+    words = " ".join(planned["ride_seed1"])
+    assert "MODEL.LT.LOSS.OPTIONS.drw_after 80" in words
+    assert "TRAINING_METHOD.OPTIONS.drw_after 80" in words
 
 
 def test_every_system_can_be_trained(root):
