@@ -63,6 +63,8 @@ _ALL = (
     System("cRT (published)", "crt_published", {_WEIGHTS: "XE"}, is_short=True),
     System("LWS (published)", "lws_published", {_WEIGHTS: "XE"}, is_short=True),
     System("DisAlign", "disalign", {_WEIGHTS: "XE"}, is_short=True),
+    System("OLTR", "oltr", {_WEIGHTS: "XE"}, is_short=True),
+    System("Decouple-OLTR", "decouple_oltr", {_WEIGHTS: "XE"}, is_short=True),
     System("XE, mixup", "mixup"),
     System("MiSLAS", "mislas", {_WEIGHTS: "XE, mixup"}, is_short=True),
     System("xERM_PC (published)", "xerm_pc_published", {_TEACHER: "XE"}),

@@ -30,7 +30,7 @@ from .choose import evaluate_and_choose
 from .datasets import ImageData
 from .epochs import StartsEpochs
 from .evaluate import evaluate
-from .inference import checked_rows
+from .inference import checked_rows, collect_features
 from .keep_best import KeepsBest
 from .methods.base import TRAINING_METHODS, method_name
 from .test_time_weights import check_experts
@@ -78,6 +78,20 @@ class LTClassifierTrainer(LTTrainerBase):
             sum(p.numel() for p in model.parameters()) / 1e6,
         )
         return model
+
+    def resume_or_load(self, resume: bool = True) -> None:
+        """Load what training goes on from, or starts from: then its method is made ready."""
+        super().resume_or_load(resume)
+        model: Any = self._trainer.model
+        model = model.module if hasattr(model, "module") else model
+        if self.start_iter or not model.method.needs_first_features:
+            return
+        train = self._data.train
+        features, labels = collect_features(model, train, self._run_cfg, self._data.train_images)
+        if comm.is_main_process():
+            model.method.prepare(model, features, labels)
+        for tensor in model.state_dict().values() if comm.get_world_size() > 1 else ():
+            torch.distributed.broadcast(tensor, src=0)
 
     @classmethod
     def build_optimizer(cls, cfg: CfgNode, model: nn.Module) -> torch.optim.Optimizer:

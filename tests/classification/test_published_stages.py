@@ -5,8 +5,10 @@ import json
 import pytest
 import torch
 
+from lt_det.classification import LTClassifierTrainer
+from lt_det.classification.methods import OLTR
 from lt_det.classification.run import train_or_evaluate
-from lt_det.errors import WeightsError
+from lt_det.errors import ConfigError, WeightsError
 
 from .helpers import arguments
 
@@ -63,3 +65,53 @@ def test_a_first_stage_without_what_is_kept(first, tmp_path):
     torch.save({"model": bare}, tmp_path / "bare.pth")
     with pytest.raises(WeightsError, match=r"bare\.pth: lacks classifier\.bias"):
         train("lws_published", tmp_path, "MODEL.WEIGHTS", tmp_path / "bare.pth", *QUICK)
+
+
+def test_oltr_begins_at_the_class_means_and_goes_on_to_the_same_bits(first, tmp_path, monkeypatch):
+    weights, before = first
+    options = ["MODEL.WEIGHTS", weights, "SOLVER.EPOCHS.STEPS", [1], "SOLVER.EPOCHS.WARMUP", 0]
+    options += ["SOLVER.EPOCHS.CHECKPOINT", 1]
+    seen = []
+    prepare = OLTR.prepare
+
+    def watched(self, model, features, labels):
+        prepare(self, model, features, labels)
+        seen.append((features, labels, model.classifier.centroids.detach().clone()))
+
+    monkeypatch.setattr(OLTR, "prepare", watched)
+    whole, results = train("oltr", tmp_path / "whole", *QUICK, *options)
+    ((features, labels, memory),) = seen
+    for c in (0, 9):
+        torch.testing.assert_close(memory[c], features[labels == c].mean(dim=0))
+    assert not torch.equal(whole["classifier.centroids"], memory)
+    assert not torch.equal(whole["backbone.body.0.weight"], before["backbone.body.0.weight"])
+    original = LTClassifierTrainer.run_step
+
+    class Stopped(Exception):
+        pass
+
+    def stopping(self):
+        if self.iter == 17:
+            raise Stopped
+        original(self)
+
+    monkeypatch.setattr(LTClassifierTrainer, "run_step", stopping)
+    with pytest.raises(Stopped):
+        train("oltr", tmp_path / "parts", *QUICK, *options)
+    monkeypatch.setattr(LTClassifierTrainer, "run_step", original)
+    parts, again = train("oltr", tmp_path / "parts", "--resume", *QUICK, *options)
+    # What a resumed run goes on from is its checkpoint's memory.
+    assert len(seen) == 2
+    assert again == results
+    assert all(torch.equal(value, parts[key]) for key, value in whole.items())
+
+
+def test_decouple_oltr_keeps_the_backbone(first, tmp_path):
+    weights, before = first
+    options = ["SOLVER.EPOCHS.STEPS", [1], "SOLVER.EPOCHS.WARMUP", 0]
+    after, _ = train("decouple_oltr", tmp_path, "MODEL.WEIGHTS", weights, *QUICK, *options)
+    kept = [key for key in before if key.startswith("backbone.")]
+    assert all(torch.equal(before[key], after[key]) for key in kept)
+    with pytest.raises(ConfigError, match="oltr needs the classifier 'oltr'"):
+        train("xe", tmp_path / "xe", *QUICK, *options,
+              "MODEL.CLASSIFICATION.TRAINING_METHOD.NAME", "oltr")  # fmt: skip

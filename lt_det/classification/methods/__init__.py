@@ -5,6 +5,7 @@ from .bbn import BBN
 from .bkd import BKD
 from .dive import DiVE
 from .mixup import Mixup
+from .oltr import OLTR
 from .ride import RIDE
 from .sade import SADE
 from .supervised import Supervised
@@ -14,6 +15,7 @@ from .xerm_ride import XERMOnRIDE
 __all__ = [
     "BBN",
     "BKD",
+    "OLTR",
     "RIDE",
     "SADE",
     "TRAINING_METHODS",

@@ -34,10 +34,12 @@ class TrainingMethod:
             :data:`~lt_det.data.classification.SAMPLERS`; ``None``: there is none.
         needs_teacher: whether MODEL.LT.XERM.TEACHER_WEIGHTS (``--teacher``) names a trained model
             that it learns from.
+        needs_first_features: whether :meth:`prepare` is to be called.
     """
 
     second_sampler: str | None = None
     needs_teacher: bool = False
+    needs_first_features: bool = False
 
     @classmethod
     def from_config(cls, cfg: CfgNode, class_counts: Tensor) -> "TrainingMethod":
@@ -77,6 +79,15 @@ class TrainingMethod:
         kept = [key for key in model.state_dict() if key.startswith("backbone.")]
         names = getattr(model.classifier, "kept_parameters", ())
         return kept + [f"classifier.{name}" for name in names]
+
+    def prepare(self, model: "ImageClassifier", features: Tensor, labels: Tensor) -> None:
+        """Make ready before the first step, with the weights that training starts from.
+
+        Args:
+            model: with them.
+            features: (N, D) of the training images, as in a test, on the CPU.
+            labels: (N,).
+        """
 
     def start_epoch(self, epoch: int) -> None:
         """Hear that an epoch begins (from 1), or that a run is resumed within it."""

@@ -11,6 +11,7 @@ from .experts import Experts
 from .head_direction import HeadDirection
 from .normalization import NORMALIZATIONS
 from .normalized_classifier import MultiHeadNormalizedClassifier, tde_logits
+from .oltr import MemoryClassifier
 from .scaled_linear import ScaledLinear
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "DisAlign",
     "Experts",
     "HeadDirection",
+    "MemoryClassifier",
     "MultiHeadNormalizedClassifier",
     "ScaledLinear",
     "build_classifier",

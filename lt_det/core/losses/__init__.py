@@ -3,6 +3,7 @@
 from .balanced_softmax import BalancedSoftmaxLoss, balanced_softmax_loss
 from .base import LOSSES, CrossEntropyLoss, Loss, build_loss, reduced
 from .bbn import cumulative_share
+from .centroids import centroid_loss
 from .class_balanced import ClassBalancedLoss, class_balanced_weights
 from .focal import FocalLoss, focal_loss
 from .label_aware_smoothing import LabelAwareSmoothingLoss, label_aware_smoothing
@@ -30,6 +31,7 @@ __all__ = [
     "XERMLoss",
     "balanced_softmax_loss",
     "build_loss",
+    "centroid_loss",
     "class_balanced_weights",
     "constant_weight_loss",
     "cumulative_share",
