@@ -198,7 +198,8 @@ def _training(
     for key, start in system.starts.items():
         options += [key, weights(trained[start, seed])]
     epochs = 0 if system.is_short else study.epochs
-    return study.training(system.leaf, f"{system.leaf}_seed{seed}", epochs, seed, *options)
+    name = f"{system.folder or system.leaf}_seed{seed}"
+    return study.training(system.leaf, name, epochs, seed, *options)
 
 
 def _read_by(

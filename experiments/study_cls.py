@@ -31,9 +31,10 @@ sys.path.insert(0, str(ROOT))
 from experiments.ablations import grid, weighting  # noqa: E402
 from experiments.comparison import XERM_VARIANTS, compare, tune  # noqa: E402
 from experiments.comparison_report import report  # noqa: E402
+from experiments.promises import promises_table  # noqa: E402
 from experiments.representations import representations  # noqa: E402
 from experiments.study import Study  # noqa: E402
-from experiments.systems import SYSTEMS  # noqa: E402
+from experiments.systems import COMPARED, SYSTEMS, XERM_STUDENTS  # noqa: E402
 from lt_det.classification.setup import argument_parser, load_config  # noqa: E402
 from lt_det.classification.trained_on import check_chosen_on  # noqa: E402
 from lt_det.engine.named_files import by_name, named_file  # noqa: E402
@@ -46,8 +47,11 @@ def run_compare(study: Study, args: argparse.Namespace) -> None:
     """Run all methods, all seeds."""
     chosen = tune(study, args.variants)
     print(f"chosen on the held-out images: {chosen}", flush=True)
-    comparison = compare(study, args.systems, args.seeds, chosen)
+    names = ["XE", "De-confound", *XERM_STUDENTS] if args.students else args.systems
+    comparison = compare(study, names, args.seeds, chosen)
     print(report(comparison, chosen, study.output))
+    if args.students:
+        print(f"\n{promises_table(comparison, args.seeds[0])}")
     raw = comparison.results[args.seeds[0]]
     balanced, imbalanced = list(next(iter(raw.values())))[:2]
     picture = study.output / "class_distribution.png"
@@ -93,7 +97,10 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--variants", nargs="+", choices=XERM_VARIANTS, default=list(XERM_VARIANTS), help="of xERM"
     )
-    command.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
+    command.add_argument("--systems", nargs="+", choices=SYSTEMS, default=COMPARED)
+    command.add_argument(
+        "--students", action="store_true", help="xERM by start, decay and g, beside its controls"
+    )
     command.set_defaults(study=run_compare)
     command = commands.add_parser("grid", parents=[shared, any_config])
     command.add_argument("--heads", type=int, nargs="+", default=[1, 2, 4])

@@ -17,6 +17,7 @@ class System:
         is_short: a second stage, whose schedule is its config's whatever the first stages' is.
         replicated: trained with every seed of a study, not with the first alone.
         own_backbone: on the network that its config names, whatever the study's is.
+        folder: of its runs, before the seed; "" is the leaf's name.
     """
 
     name: str
@@ -27,6 +28,7 @@ class System:
     is_short: bool = False
     replicated: bool = False
     own_backbone: bool = False
+    folder: str = ""
 
 
 _TEACHER, _WEIGHTS = "MODEL.LT.XERM.TEACHER_WEIGHTS", "MODEL.WEIGHTS"
@@ -69,7 +71,51 @@ _ALL = (
     System("MiSLAS", "mislas", {_WEIGHTS: "XE, mixup"}, is_short=True),
     System("xERM_PC (published)", "xerm_pc_published", {_TEACHER: "XE"}),
 )
-SYSTEMS = {system.name: system for system in _ALL}
+_CONTINUED = ("MODEL.LT.XERM.INIT_FROM_TEACHER", "True")
+
+
+def _decay(value: str) -> tuple[str, ...]:
+    return ("SOLVER.WEIGHT_DECAY", value, "SOLVER.WEIGHT_DECAY_NORM", value)
+
+
+def _students() -> tuple[System, ...]:
+    """Make xERM's students by where they start, weight decay and g, and the controls.
+
+    A control goes on from the same weights, with the same schedule and decay, without a teacher.
+    """
+    students = []
+    for kind, leaf, teacher in (("TDE", "xerm_tde", "De-confound"), ("PC", "xerm_pc", "XE")):
+        alpha = _ALPHA if kind == "TDE" else ()
+        for start in ("scratch", "continued"):
+            for decay in ("5e-4", "1e-4"):
+                for g in ("1.5", "2.0"):
+                    options = (*alpha, *_decay(str(float(decay))), "MODEL.LT.XERM.EXPONENT", g)
+                    options += _CONTINUED if start == "continued" else ()
+                    name = f"xERM_{kind} {start}, wd {decay}, g {g}"
+                    folder = f"{leaf}_{start}_wd{decay}_g{g}"
+                    starts = {_TEACHER: teacher}
+                    students.append(System(name, leaf, starts, options=options, folder=folder))
+        for value in ("0.5", "1.0", "1.5") if kind == "TDE" else ():
+            options = ("MODEL.LT.TDE.ALPHA", value, "MODEL.LT.XERM.EXPONENT", "2.0")
+            name, folder = f"xERM_TDE, α {value} of the teacher", f"{leaf}_alpha{value}"
+            starts = {_TEACHER: teacher}
+            students.append(System(name, leaf, starts, options=options, folder=folder))
+    xe, te = _ALL[0], _ALL[1]
+    for system in (xe, te):
+        for decay in ("5e-4", "1e-4"):
+            name = f"{system.name} continued, wd {decay}"
+            rows = {f"{name}, {row}": call for row, call in system.post_hoc.items()}
+            starts, options = {_WEIGHTS: system.name}, _decay(str(float(decay)))
+            folder = f"{system.leaf}_continued_wd{decay}"
+            students.append(System(name, system.leaf, starts, rows, options, folder=folder))
+    return tuple(students)
+
+
+# What xERM's students start from, decay by and are weighted by, beside their controls.
+XERM_STUDENTS = {system.name: system for system in _students()}
+SYSTEMS = {system.name: system for system in (*_ALL, *XERM_STUDENTS.values())}
+# What a comparison has unless it is told.
+COMPARED = [system.name for system in _ALL]
 
 
 def waves(names: list[str]) -> list[list[System]]:
@@ -94,4 +140,5 @@ def waves(names: list[str]) -> list[list[System]]:
     for name in names:
         visit(name)
     levels = range(max(depth.values(), default=-1) + 1)
-    return [[system for system in _ALL if depth.get(system.name) == level] for level in levels]
+    systems = SYSTEMS.values()
+    return [[system for system in systems if depth.get(system.name) == level] for level in levels]

@@ -16,8 +16,8 @@ def centroid_loss(
     """Compute the mean of ½ ‖v − m_y‖², and what is missing of a mean distance to other centroids.
 
     ½ Σ_i ‖v_i − m_{y_i}‖² / N + r · max(0, margin − Σ_i Σ_{c ≠ y_i} ‖v_i − m_c‖² / (N C)). Liu et
-    al., CVPR 2019, as their code has it: the attraction moves a centroid by the mean over 1 + n_c of
-    its n_c features in the batch, as in the center loss (Wen et al., ECCV 2016).
+    al., CVPR 2019, as their code has it: the attraction moves a centroid by the mean over 1 + n_c
+    of its n_c features in the batch, as in the center loss (Wen et al., ECCV 2016).
 
     Args:
         features: (N, D).
