@@ -70,6 +70,41 @@ def test_methods(simulated, tmp_path):
         assert all(type(value) is torch.Tensor for value in saved["model"].values())
 
 
+# What the literature has besides: likewise, and the key that names what is needed.
+_TEACHER, _WEIGHTS = "MODEL.LT.XERM.TEACHER_WEIGHTS", "MODEL.WEIGHTS"
+RIVALS = {
+    **dict.fromkeys(("balanced_softmax", "focal", "class_balanced", "ldam_drw", "lade")),
+    **dict.fromkeys(("softmax_equalization", "mixup", "bbn", "ride", "sade", "ride_ldam")),
+    "dive": (_TEACHER, "balanced_softmax"),
+    "bkd": (_TEACHER, "balanced_softmax"),
+    "xerm_ride": (_TEACHER, "ride_ldam"),
+    "xerm_pc_published": (_TEACHER, "balanced_softmax"),
+    **dict.fromkeys(
+        ("crt_published", "lws_published", "disalign", "mislas", "oltr", "decouple_oltr"),
+        (_WEIGHTS, "mixup"),
+    ),
+}
+# Their deferred weights are in force from the first epoch.
+DEFERRED = {
+    "ldam_drw": ("MODEL.LT.LOSS.OPTIONS.drw_after", 0),
+    "ride": ("MODEL.CLASSIFICATION.TRAINING_METHOD.OPTIONS.drw_after", 0),
+}
+
+
+def test_rivals(simulated, tmp_path):
+    for method, needed in RIVALS.items():
+        options = (needed[0], tmp_path / needed[1] / "model_final.pth") if needed else ()
+        options += DEFERRED.get(method, ())
+        if method == "sade":
+            options += ("TEST.CLASSIFICATION.TEST_TIME_WEIGHTS", True)
+        trainer = run(f"digits_lt/resnet32_{method}.yaml", tmp_path / method, simulated, *options)
+        assert all(isinstance(p, SimulatedTensor) for p in trainer.model.parameters())
+        assert_waits_for_the_guard_alone(trainer)
+        rows = json.loads((tmp_path / method / "results.json").read_text())
+        assert any("LA τ=0.5" in row for row in rows), method
+        assert any("weights of" in row for row in rows) == (method == "sade"), method
+
+
 def test_images_in_files(simulated, tmp_path):
     folder = write_folder(tmp_path / "data", tree([6, 3]))
     options = (

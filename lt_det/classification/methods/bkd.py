@@ -6,7 +6,8 @@ from detectron2.config import CfgNode
 from torch import Tensor
 
 from lt_det.classification.teacher import frozen_logits, load_frozen
-from lt_det.core.losses.distillation import class_weighted_probs, distillation_loss
+from lt_det.core import class_balanced_weights
+from lt_det.core.losses.distillation import distillation_loss, weighted_probs
 
 from .base import TRAINING_METHODS, Batch, TrainingMethod
 
@@ -36,8 +37,8 @@ class BKD(TrainingMethod):
         temperature: float = 2.0,
         beta: float = 0.9999,
     ) -> None:
-        self.teacher, self.class_counts = teacher, class_counts
-        self.temperature, self.beta = temperature, beta
+        self.teacher, self.temperature = teacher, temperature
+        self._log_weights = class_balanced_weights(class_counts, beta).log().float()
 
     @classmethod
     def from_config(cls, cfg: CfgNode, class_counts: Tensor) -> "BKD":
@@ -49,7 +50,8 @@ class BKD(TrainingMethod):
         """Compute ``loss_cls`` and ``loss_teacher``."""
         labels = batch["labels"].to(model.device, non_blocking=True)
         taught = frozen_logits(self.teacher, batch["images"])
-        target = class_weighted_probs(taught, self.class_counts, self.temperature, self.beta)
+        self._log_weights = self._log_weights.to(taught.device, non_blocking=True)
+        target = weighted_probs(taught, self._log_weights, self.temperature)
         features = model.features(batch["images"])
         logits = model.classifier(features)
         model.track(features)

@@ -30,7 +30,7 @@ class Mixup(TrainingMethod):
         labels = batch["labels"].to(model.device, non_blocking=True)
         # Drawn on the CPU: no device is waited for.
         share = self._distribution.sample().item()
-        other = torch.randperm(len(labels)).to(model.device)
+        other = torch.randperm(len(labels)).to(model.device, non_blocking=True)
         features = model.features(share * images + (1 - share) * images[other])
         logits = model.classifier(features)
         model.track(features)

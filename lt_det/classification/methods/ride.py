@@ -62,6 +62,6 @@ class RIDE(TrainingMethod):
         labels = batch["labels"].to(model.device, non_blocking=True)
         loss = sum((model.loss(z, labels) for z in logits.unbind(dim=1)), logits.new_zeros(()))
         if isinstance(self.temperatures, Tensor):
-            self.temperatures = self.temperatures.to(logits)
+            self.temperatures = self.temperatures.to(logits, non_blocking=True)
         divergence = expert_divergence(logits, self.temperatures)
         return {"loss_cls": loss, "loss_diversity": -self.diversity * divergence}

@@ -51,7 +51,7 @@ class SADE(TrainingMethod):
                 f"MODEL.LT.CLASSIFIER.OPTIONS.num_experts: sade has three, got {logits.shape[1]}"
             )
         labels = batch["labels"].to(model.device, non_blocking=True)
-        self.offsets = self.offsets.to(logits.device)
+        self.offsets = self.offsets.to(logits.device, non_blocking=True)
         return {
             f"loss_{name}": model.loss(z + offsets, labels)
             for name, z, offsets in zip(

@@ -56,7 +56,7 @@ class XERMOnRIDE(TrainingMethod):
     def _taught(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the teacher's logits (N, E, C), as trained and balanced."""
         logits = expert_logits(self.teacher, frozen_features(self.teacher, images)).float()
-        self._prior = self._prior.to(logits.device)
+        self._prior = self._prior.to(logits.device, non_blocking=True)
         return logits, logits - self._prior
 
     def losses(self, model: "ImageClassifier", batch: Batch) -> dict[str, Tensor]:

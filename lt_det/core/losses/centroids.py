@@ -36,11 +36,11 @@ def centroid_loss(
     to_own = (features - centroids.detach()[labels]).square().sum(dim=1)
     attraction = to_own.sum() / (2 * count)
     # Of the same value 0, for the gradient of the centroids alone.
-    of_class = torch.bincount(labels, minlength=num_classes)[labels] + 1
+    is_own = torch.nn.functional.one_hot(labels, num_classes).bool()
+    of_class = is_own.sum(dim=0)[labels] + 1
     moved = ((features.detach() - centroids[labels]).square().sum(dim=1) / of_class).sum()
     moved = moved / (2 * count)
     attraction = attraction + moved - moved.detach()
     distances = torch.cdist(features, centroids).square()
-    is_own = torch.nn.functional.one_hot(labels, num_classes).bool()
     to_others = distances.masked_fill(is_own, 0.0).sum() / (count * num_classes)
     return attraction + repelling * (margin - to_others).clamp_min(0.0)

@@ -70,5 +70,10 @@ def class_weighted_probs(
     Raises:
         ValueError: β out of range, or counts that are negative or not (C,).
     """
-    log_weights = class_balanced_weights(class_counts, beta).log().to(logits.device, torch.float32)
+    weights = class_balanced_weights(class_counts, beta)
+    return weighted_probs(logits, weights.log().to(logits.device, torch.float32), temperature)
+
+
+def weighted_probs(logits: Tensor, log_weights: Tensor, temperature: float) -> Tensor:
+    """Compute q ∝ w_c softmax(z / T) of log weights (C,) that are where the logits (N, C) are."""
     return (full_precision(logits) / temperature + log_weights).softmax(dim=-1)

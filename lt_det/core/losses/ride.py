@@ -24,12 +24,14 @@ def expert_divergence(expert_logits: Tensor, temperatures: Tensor | float = 1.0)
         a scalar, not negative; 0 for no sample.
     """
     logits = full_precision(expert_logits)
-    scale = torch.as_tensor(temperatures, dtype=logits.dtype, device=logits.device)
+    # A number stays one: copied to a device, it would be waited for.
+    scale = temperatures.to(logits) if isinstance(temperatures, Tensor) else temperatures
     mean_probs = (logits.detach().mean(dim=1, keepdim=True) / scale).softmax(dim=-1)
     log_probs = (logits / scale).log_softmax(dim=-1)
     # 0 · log 0 is 0, as in torch.nn.functional.kl_div.
     divergences = (torch.xlogy(mean_probs, mean_probs) - mean_probs * log_probs).sum(dim=(1, 2))
-    return scale.mean() ** 2 * divergences.sum() / max(len(divergences), 1)
+    mean = scale.mean() if isinstance(scale, Tensor) else scale
+    return mean**2 * divergences.sum() / max(len(divergences), 1)
 
 
 def diversity_temperatures(
