@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """lt_det beside Detectron2 and the lvis package: one table of ratios, from one run.
 
-tools/bench.py [--full] [--output DIR] [--only inference evaluation loading tde]
+tools/bench.py [--full] [--output DIR] [--only inference evaluation loading tde classification]
+               [--published CHECKOUT/classification]
 """
 
 import argparse
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +127,25 @@ def loading(folder: Path, full: bool) -> list[Row]:
     return rows
 
 
-BENCHMARKS = {"inference": inference, "tde": tde, "evaluation": evaluation, "loading": loading}
+def classification(folder: Path, full: bool, published: Path | None = None) -> list[Row]:
+    """Steps of the papers' ResNet-32, 256 images of CIFAR's size, by the configs' precision."""
+    rows: list[Row] = []
+    for compiled, name in ((0, ""), (1, ", compiled")):
+        given = {"published": published} if published else {}
+        measured = in_its_own_process("classification", compiled=compiled, **given)
+        plain = measured["plain"]
+        taught = (f"xERM step / plain step{name}", measured["taught"] / plain, "≤ 1.5")
+        rows.append(taught)
+        if published:
+            theirs = measured["published"] / plain
+            rows.append((f"step, the published script / lt_det{name}", theirs, "≥ 2"))
+    return rows
+
+
+BENCHMARKS = {
+    **{"inference": inference, "tde": tde, "evaluation": evaluation, "loading": loading},
+    "classification": classification,
+}
 
 
 def main() -> None:
@@ -134,7 +154,14 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="LVIS's own sizes; 11 minutes, 9 GiB")
     parser.add_argument("--output", type=Path, default=Path("output/bench"))
     parser.add_argument("--only", nargs="+", choices=BENCHMARKS, default=list(BENCHMARKS))
+    parser.add_argument(
+        "--published",
+        type=Path,
+        help="classification/ of KaihuaTang/Long-Tailed-Recognition.pytorch, to be measured too",
+    )
     args = parser.parse_args()
+    if args.published:
+        BENCHMARKS["classification"] = partial(classification, published=args.published.resolve())
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         for name in args.only:
