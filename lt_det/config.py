@@ -230,6 +230,12 @@ def _add_image_classifier(cfg: CN) -> None:
     cfg.MODEL.CLASSIFICATION.TRAINING_METHOD.NAME = ""
     # What that method takes, by the name of its parameter.
     cfg.MODEL.CLASSIFICATION.TRAINING_METHOD.OPTIONS = CN(new_allowed=True)
+    # LFME's experts: checkpoints trained under DATASETS.CLASSIFICATION.SHOT_GROUP; "" for a group
+    # without classes.
+    cfg.MODEL.CLASSIFICATION.GROUP_EXPERTS = CN()
+    cfg.MODEL.CLASSIFICATION.GROUP_EXPERTS.MANY = ""
+    cfg.MODEL.CLASSIFICATION.GROUP_EXPERTS.MEDIUM = ""
+    cfg.MODEL.CLASSIFICATION.GROUP_EXPERTS.FEW = ""
     # Keep the backbone as loaded from MODEL.WEIGHTS and train the classifier alone (cRT, LWS).
     cfg.MODEL.CLASSIFICATION.FREEZE_BACKBONE = False
     # A frozen backbone's batch norms keep their statistics; False: these follow the second stage's
@@ -267,6 +273,9 @@ def _add_image_data(cfg: CN) -> None:
     # Shot groups: many above the first, few below the second, in training images.
     cfg.DATASETS.CLASSIFICATION.MANY = 100
     cfg.DATASETS.CLASSIFICATION.FEW = 20
+    # Train on the images of the "many", "medium" or "few" classes alone, as LFME's experts are; all
+    # classes stay, and groups and test cuts are those of the whole set. "": on all images.
+    cfg.DATASETS.CLASSIFICATION.SHOT_GROUP = ""
 
     cfg.INPUT.CLASSIFICATION = CN()
     # Side, in pixels.

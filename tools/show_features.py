@@ -40,9 +40,9 @@ def tsne(args: argparse.Namespace) -> None:
 def _panel(file: str, classes: int) -> FeaturePanel:
     cfg = read_classifier_config(file)
     data = load_image_data(cfg, training=False)
-    groups = shot_groups(
-        data.class_counts, cfg.DATASETS.CLASSIFICATION.MANY, cfg.DATASETS.CLASSIFICATION.FEW
-    )
+    counts = data.grouping_counts(data.class_counts)
+    limits = cfg.DATASETS.CLASSIFICATION
+    groups = shot_groups(counts, limits.MANY, limits.FEW)
     shown = {
         label: f"{group}: {data.train.class_names[label]}"
         for group, mask in groups.items()

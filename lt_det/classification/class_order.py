@@ -29,8 +29,12 @@ def with_classes_of(data: ImageData, record: ModelRecord | None) -> ImageData:
     positions = record.vocabulary.positions_in(named, data.train.name)
     if positions == list(range(len(positions))):
         return data
+    whole = data.whole_counts
     return replace(
-        data, train=_renumbered(data.train, positions), test=_renumbered(data.test, positions)
+        data,
+        train=_renumbered(data.train, positions),
+        test=_renumbered(data.test, positions),
+        whole_counts=None if whole is None else whole[torch.tensor(positions)],
     )
 
 

@@ -15,7 +15,7 @@ from lt_det.engine.config_names import value_of
 from lt_det.errors import ConfigError
 
 from .image_sets import IMAGE_SETS
-from .methods.base import check_method
+from .methods.base import check_method, has_group_experts, method_name
 
 # What SOLVER.EPOCHS fills in.
 ITERATION_KEYS = (
@@ -45,6 +45,7 @@ def check_config(cfg: CfgNode, overrides: Sequence[str] = ()) -> None:
         ("MODEL.CLASSIFICATION.MEMORY_FORMAT", ("channels_last", "channels_first")),
         ("DATASETS.CLASSIFICATION.NAME", IMAGE_SETS),
         ("DATALOADER.IMAGE_SAMPLER", SAMPLERS),
+        ("DATASETS.CLASSIFICATION.SHOT_GROUP", ("", "many", "medium", "few")),
         ("TEST.CLASSIFICATION.SPLIT", ("test", "val")),
         ("TEST.CLASSIFICATION.KEEP_BEST", ("", "val", "test")),
         ("SOLVER.LR_SCHEDULER_NAME", _SCHEDULES),
@@ -55,6 +56,11 @@ def check_config(cfg: CfgNode, overrides: Sequence[str] = ()) -> None:
     _check_compiler(cfg)
     _check_inference(cfg)
     _check_xerm(cfg)
+    if has_group_experts(cfg) and cfg.DATASETS.CLASSIFICATION.SHOT_GROUP:
+        raise ConfigError(
+            f"DATASETS.CLASSIFICATION.SHOT_GROUP: {method_name(cfg)} trains on all classes; its "
+            "experts are trained on a group's alone"
+        )
     _check_schedule(cfg, overrides)
 
 

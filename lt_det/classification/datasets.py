@@ -7,7 +7,7 @@ import torch
 from detectron2.config import CfgNode
 from torch import Tensor
 
-from lt_det.core import long_tailed_counts
+from lt_det.core import long_tailed_counts, shot_groups
 from lt_det.data.classification import (
     ImageSet,
     cut_to_counts,
@@ -19,6 +19,7 @@ from lt_det.data.classification import (
 from lt_det.errors import ConfigError, DataError
 
 from .image_sets import Sets, read_image_sets
+from .methods.base import looks_at_val, method_name
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,9 @@ class ImageData:
         test: the balanced (or published) test set, TEST.CLASSIFICATION.SPLIT.
         train_images, test_images: (N, 3, S, S) uint8 under INPUT.CLASSIFICATION.IN_MEMORY;
             training's where they are needed.
-        val, val_images: what a training chooses its epoch on, under KEEP_BEST "val".
+        val, val_images: what a training chooses its epoch on, under KEEP_BEST "val", or what its
+            method looks at.
+        whole_counts: (C,) training images per class before all but a SHOT_GROUP were left out.
     """
 
     train: ImageSet
@@ -41,6 +44,7 @@ class ImageData:
     test_images: Tensor | None = None
     val: ImageSet | None = None
     val_images: Tensor | None = None
+    whole_counts: Tensor | None = None
 
     def to_choose_on(self) -> "ImageData":
         """Return these data with the images that the epoch is chosen on as the test set."""
@@ -55,7 +59,17 @@ class ImageData:
     @property
     def rank_order(self) -> Tensor:
         """(C,) classes from the most frequent in training to the least."""
-        return self.class_counts.sort(descending=True, stable=True).indices
+        counts = self.grouping_counts(self.class_counts)
+        return counts.sort(descending=True, stable=True).indices
+
+    def grouping_counts(self, class_counts: Tensor) -> Tensor:
+        """Return the counts (C,) that shot groups and test cuts are made of.
+
+        Args:
+            class_counts: (C,) that a model was trained on, which they are unless a SHOT_GROUP was
+                cut out.
+        """
+        return class_counts if self.whole_counts is None else self.whole_counts
 
 
 def load_image_data(cfg: CfgNode, *, training: bool) -> ImageData:
@@ -96,9 +110,12 @@ def load_image_data(cfg: CfgNode, *, training: bool) -> ImageData:
         *(test.name, len(test)),
     )
     val, val_images = None, None
-    if training and cfg.TEST.CLASSIFICATION.KEEP_BEST == "val":
-        val, val_images = _checked(_to_choose_on(sets, options), cfg, needed=True)
+    asking = _asks_for_val(cfg) if training else None
+    if asking is not None:
+        val, val_images = _checked(_val_of(sets, options, *asking), cfg, needed=True)
     data = ImageData(train, test, train_images, test_images, val, val_images)
+    if options.SHOT_GROUP:
+        data = with_shot_group_alone(data, options)
     _say_what_is_not_tested(data, cfg.TEST.CLASSIFICATION.IMBALANCES)
     return data
 
@@ -123,13 +140,50 @@ def _hold_out(sets: Sets, options: CfgNode) -> Sets:
     return {**sets, "train": train.select(kept), "val": val}
 
 
-def _to_choose_on(sets: Sets, options: CfgNode) -> ImageSet:
+def with_shot_group_alone(data: ImageData, options: CfgNode) -> ImageData:
+    """Keep the training images of the classes of SHOT_GROUP alone; the classes stay.
+
+    Args:
+        data: its whole training set.
+        options: DATASETS.CLASSIFICATION.
+
+    Raises:
+        ConfigError: the group has no classes.
+    """
+    counts, group = data.class_counts, options.SHOT_GROUP
+    mask = shot_groups(counts, many=options.MANY, few=options.FEW)[group]
+    if not mask.any():
+        raise ConfigError(
+            f"DATASETS.CLASSIFICATION.SHOT_GROUP: {data.train.name} has no {group}-shot class: "
+            f"{counts.min()} to {counts.max()} images a class, MANY {options.MANY}, "
+            f"FEW {options.FEW}"
+        )
+    at = mask[data.train.labels].nonzero().flatten()
+    images = None if data.train_images is None else data.train_images[at]
+    logger.info(
+        "%s: the %d %s-shot classes alone, %d images", data.train.name, mask.sum(), group, len(at)
+    )
+    train = data.train.select(at, f"{data.train.name}, {group}-shot")
+    return replace(data, train=train, train_images=images, whole_counts=counts)
+
+
+def _asks_for_val(cfg: CfgNode) -> tuple[str, str] | None:
+    """Return the key for which validation images are needed in training, and what for."""
+    if cfg.TEST.CLASSIFICATION.KEEP_BEST == "val":
+        return "TEST.CLASSIFICATION.KEEP_BEST", "to choose the epoch on"
+    if looks_at_val(cfg):
+        key = f"MODEL.CLASSIFICATION.TRAINING_METHOD.NAME: {method_name(cfg)}"
+        return key, "to measure the student on"
+    return None
+
+
+def _val_of(sets: Sets, options: CfgNode, key: str, purpose: str) -> ImageSet:
     """Return the set "val", which must be another than the test set."""
     val, test = sets.get("val"), sets["test"]
     if val is None or val is test or val.name == test.name:
         lacks = f"{options.NAME} has no val" if val is None else f"{test.name} is the test set"
         raise ConfigError(
-            f"TEST.CLASSIFICATION.KEEP_BEST: {lacks}: there are no images to choose the epoch on; "
+            f"{key}: {lacks}: there are no images {purpose}; "
             "DATASETS.CLASSIFICATION.HOLD_OUT keeps training images for it"
         )
     return val

@@ -109,8 +109,8 @@ def measure(
         cfg: of the run.
         model: with its weights.
         data: whose test set it is.
-        class_counts: (C,) images per class the model was trained on, which make shot groups, test
-            cuts and priors; the training set's if ``None``.
+        class_counts: (C,) images per class the model was trained on, which make priors, and shot
+            groups and test cuts unless a SHOT_GROUP was cut out; the training set's if ``None``.
         mark: at the end of every row's name.
 
     Returns:
@@ -124,7 +124,8 @@ def measure(
     check_experts(classifier, cfg)
     options = cfg.DATASETS.CLASSIFICATION
     counts = data.class_counts if class_counts is None else class_counts
-    rank_order = counts.sort(descending=True, stable=True).indices
+    grouping = data.grouping_counts(counts)
+    rank_order = grouping.sort(descending=True, stable=True).indices
     tests = _configured_tests(cfg, data.test.labels, rank_order)
     test_counts = _counts_of(tests, data.test.labels, len(counts))
     checked_rows(classifier, cfg, test_counts)
@@ -144,9 +145,9 @@ def measure(
         predictions = probs.argmax(dim=1)
         results[f"{result.name}{mark}"] = {
             name: {
-                **shot_metrics(predictions[at], labels[at], counts, **limits),
+                **shot_metrics(predictions[at], labels[at], grouping, **limits),
                 "ece": expected_calibration_error(probs[at], labels[at]),
-                "bias": class_bias(predictions[at], labels[at], counts, **limits),
+                "bias": class_bias(predictions[at], labels[at], grouping, **limits),
                 "parameter": result.parameter,
                 "post_hoc": result.params,
             }
@@ -159,7 +160,7 @@ def measure(
         image_names=without_common_folder([data.test.image_name(i) for i in range(len(labels))]),
         class_names=data.test.class_names,
         labels=labels.numpy(),
-        class_counts=counts.cpu().numpy(),
+        class_counts=grouping.cpu().numpy(),
         limits=limits,
         row_names=tuple(results),
         predicted=torch.stack(predicted).numpy(),
@@ -207,7 +208,7 @@ def top1_by_row(
     if not comm.is_main_process():
         return {}
     counts = data.class_counts if class_counts is None else class_counts
-    rank_order = counts.sort(descending=True, stable=True).indices
+    rank_order = data.grouping_counts(counts).sort(descending=True, stable=True).indices
     tests = _counts_of(_configured_tests(cfg, labels, rank_order), labels, len(counts))
     return {
         result.name: 100 * float((result.probs.cpu().argmax(dim=1) == labels).double().mean())

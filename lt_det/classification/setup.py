@@ -26,7 +26,7 @@ from .class_order import with_classes_of
 from .config_checks import check_config
 from .datasets import ImageData, load_image_data
 from .epochs import iterations_of
-from .methods.base import has_teacher
+from .methods.base import has_group_experts, has_teacher
 from .unused_keys import check_unused_keys
 
 logger = logging.getLogger(__name__)
@@ -113,6 +113,11 @@ def _check_weights(cfg: CfgNode, args: argparse.Namespace) -> None:
         balanced = cfg.MODEL.LT.XERM.BALANCED_WEIGHTS
         if balanced and not Path(balanced).is_file():
             raise ConfigError(f"MODEL.LT.XERM.BALANCED_WEIGHTS: no such file: {balanced}")
+    if has_group_experts(cfg):
+        for group, weights in options.GROUP_EXPERTS.items():
+            if weights and not Path(weights).is_file():
+                key = f"MODEL.CLASSIFICATION.GROUP_EXPERTS.{group}"
+                raise ConfigError(f"{key}: no such file: {weights}")
 
 
 def fit_to_data(cfg: CfgNode, data: ImageData) -> None:

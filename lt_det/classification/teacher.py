@@ -131,8 +131,12 @@ def _teacher(
     return teacher
 
 
-def load_frozen(cfg: CfgNode) -> ImageClassifier:
-    """Load the trained model that MODEL.LT.XERM names, for methods that read it by themselves.
+def load_frozen(cfg: CfgNode, weights: str = "") -> ImageClassifier:
+    """Load a trained model for methods that read it by themselves.
+
+    Args:
+        cfg: of the run.
+        weights: its checkpoint; "": what MODEL.LT.XERM names.
 
     Returns:
         in eval mode, without gradient.
@@ -142,8 +146,9 @@ def load_frozen(cfg: CfgNode) -> ImageClassifier:
         WeightsError: another number of classes, or weights that are not the config's model's.
     """
     xerm = cfg.MODEL.LT.XERM
-    teacher_cfg = _teacher_config(cfg, xerm.TEACHER_WEIGHTS, xerm.TEACHER_CONFIG)
-    return _loaded(cfg, teacher_cfg, xerm.TEACHER_WEIGHTS).requires_grad_(False)
+    named, config_file = (weights, "") if weights else (xerm.TEACHER_WEIGHTS, xerm.TEACHER_CONFIG)
+    teacher_cfg = _teacher_config(cfg, named, config_file)
+    return _loaded(cfg, teacher_cfg, named).requires_grad_(False)
 
 
 def _loaded(cfg: CfgNode, teacher_cfg: CfgNode, weights: str) -> ImageClassifier:

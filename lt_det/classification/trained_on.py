@@ -18,13 +18,14 @@ from lt_det.engine import read_record, read_trained_config
 from lt_det.errors import ConfigError, DataError, WeightsError
 
 from .datasets import ImageData, load_image_data
+from .methods.base import looks_at_val
 
 logger = logging.getLogger(__name__)
 
 _IMAGES = "DATASETS.CLASSIFICATION."
 # What picks the training images, by the data set's name; all of them have the second tuple's.
 _PICKED_BY = {"folder_lt": ("PATH", "TEST_FRACTION"), "list_lt": ("TRAIN_LIST",)}
-_CUT_BY = ("SUBSET_SEED", "HOLD_OUT", "IMBALANCE")
+_CUT_BY = ("SUBSET_SEED", "HOLD_OUT", "IMBALANCE", "SHOT_GROUP")
 _FILES = ("PATH", "TRAIN_LIST")
 
 # Classifiers of a second stage that keep their first stage's class weights.
@@ -51,6 +52,10 @@ def check_start(cfg: CfgNode, data: ImageData) -> None:
         ("MODEL.WEIGHTS", cfg.MODEL.WEIGHTS, ""),
         ("MODEL.LT.XERM.TEACHER_WEIGHTS", xerm.TEACHER_WEIGHTS, xerm.TEACHER_CONFIG),
         ("MODEL.LT.XERM.BALANCED_WEIGHTS", xerm.BALANCED_WEIGHTS, ""),
+        *(
+            (f"MODEL.CLASSIFICATION.GROUP_EXPERTS.{group}", weights, "")
+            for group, weights in cfg.MODEL.CLASSIFICATION.GROUP_EXPERTS.items()
+        ),
     ]
     for key, weights, config_file in starts:
         if weights:
@@ -97,6 +102,8 @@ def evaluated_class_counts(cfg: CfgNode, data: ImageData, weights: str) -> Tenso
     if trained is not None and _is_tested_on_training_images(cfg, data):
         # A data set may have moved since; a start for training is asked for more.
         _check_unseen(cfg, trained, weights, leave_out=("PATH",))
+    if trained is not None:
+        _check_same_group(cfg, trained, weights)
     if record is not None:
         counts = torch.tensor(record.instance_counts)
         if not torch.equal(counts, data.class_counts):
@@ -126,6 +133,15 @@ def evaluated_class_counts(cfg: CfgNode, data: ImageData, weights: str) -> Tenso
                 "same"
             )
     return data.class_counts
+
+
+def _check_same_group(cfg: CfgNode, trained: CfgNode, weights: str) -> None:
+    here, other = cfg.DATASETS.CLASSIFICATION, trained.DATASETS.CLASSIFICATION
+    if here.NAME == other.NAME and here.SHOT_GROUP != other.SHOT_GROUP:
+        raise ConfigError(
+            f"{_IMAGES}SHOT_GROUP: {here.SHOT_GROUP!r} here, {other.SHOT_GROUP!r} in the training "
+            f"of {weights}: shot groups are of the whole set that it was cut out of; give the same"
+        )
 
 
 def teacher_class_counts(
@@ -205,7 +221,8 @@ def _trained_config(weights: str, config_file: str = "") -> CfgNode | None:
 
 def _reads_val(cfg: CfgNode, *, training: bool) -> bool:
     tests = cfg.TEST.CLASSIFICATION
-    return bool(tests.SPLIT == "val" or (training and tests.KEEP_BEST == "val"))
+    in_training = tests.KEEP_BEST == "val" or looks_at_val(cfg)
+    return bool(tests.SPLIT == "val" or (training and in_training))
 
 
 def _is_tested_on_training_images(cfg: CfgNode, data: ImageData, *, training: bool = False) -> bool:

@@ -28,7 +28,7 @@ from lt_det.engine.seeding import derived_seed
 from .building import build_model, load_first_stage
 from .choose import evaluate_and_choose
 from .datasets import ImageData
-from .epochs import StartsEpochs
+from .epochs import FollowsTraining, StartsEpochs
 from .evaluate import evaluate
 from .inference import checked_rows, collect_features
 from .keep_best import KeepsBest
@@ -124,7 +124,9 @@ class LTClassifierTrainer(LTTrainerBase):
         """Build Detectron2's hooks, after ours."""
         follows = self._run_cfg.MODEL.LT.HEAD_DIRECTION.FOLLOW_LR
         epochs = StartsEpochs(len(self._data.train), self._run_cfg.SOLVER.IMS_PER_BATCH)
-        built = [epochs, *([_DirectionFollowsLR()] if follows else []), *super().build_hooks()]
+        method = FollowsTraining(self._run_cfg, self._data)
+        built = [epochs, method, *([_DirectionFollowsLR()] if follows else [])]
+        built += super().build_hooks()
         self._best: KeepsBest | None = None
         if self._run_cfg.TEST.CLASSIFICATION.KEEP_BEST:
             split = self._run_cfg.TEST.CLASSIFICATION.KEEP_BEST

@@ -10,7 +10,7 @@ from lt_det.engine.config_merge import changed_keys
 from lt_det.errors import ConfigError
 
 from .list_sets import PUBLISHED_LISTS
-from .methods.base import has_teacher
+from .methods.base import has_group_experts, has_teacher
 
 # What classification reads: keys, and parts of the config that end in a dot. All else is the
 # detector's.
@@ -129,6 +129,11 @@ _RULES = (
         _under("MODEL.LT.XERM", "TEACHER_WEIGHTS", "TEACHER_CONFIG"),
         has_teacher,
         "unless a method learns from a teacher (a config that ends in xerm_tde or xerm_pc)",
+    ),
+    _Rule(
+        _under("MODEL.CLASSIFICATION.GROUP_EXPERTS", "MANY", "MEDIUM", "FEW"),
+        has_group_experts,
+        "unless a method learns from experts of shot groups (a config that ends in lfme)",
     ),
     _Rule(
         ("MODEL.LT.XERM.EXPONENT",),

@@ -9,7 +9,16 @@ METHODS: dict[str, tuple[str, str, dict[str, float]]] = {
     "dive": ("DiVE", "balanced_softmax", {"temperature": 2.0, "power": 0.5, "weight": 0.5}),
     "bkd": ("BKD", "cross_entropy", {"temperature": 2.0, "beta": 0.9999}),
 }
+# The experts of LFME, and LFME.
+METHODS |= {
+    f"lfme_{group}": (f"Expert, {group}-shot", "cross_entropy", {})
+    for group in ("many", "medium", "few")
+}
+METHODS["lfme"] = ("LFME", "cross_entropy", {"temperature": 2.0, "threshold": 0.3})
+HELD_OUT = {"cifar10_lt": 100, "cifar100_lt": 20, "digits_lt": 10, "folder_lt": 0}
 LEAVES = {f"{data}/resnet32_{method}" for data in SMALL for method in METHODS}
+LEAVES -= {"cifar10_lt/resnet32_lfme_few"}  # which has no few-shot class
+_EXPERTS = ("lfme_many", "lfme_medium", "lfme_few")
 _METHOD = "MODEL.CLASSIFICATION.TRAINING_METHOD."
 
 
@@ -18,10 +27,14 @@ def recipe(data: str, method: str) -> dict[str, Any]:
     shown, loss, options = METHODS[method]
     keys: dict[str, Any] = {
         "MODEL.CLASSIFICATION.METHOD": shown,
-        f"{_METHOD}NAME": method,
+        f"{_METHOD}NAME": "" if method in _EXPERTS else method,
         "MODEL.LT.LOSS.NAME": loss,
         **{f"{_METHOD}OPTIONS.{key}": value for key, value in options.items()},
     }
+    if method == "lfme" or method in _EXPERTS:
+        keys["DATASETS.CLASSIFICATION.HOLD_OUT"] = HELD_OUT[data]
+    if method in _EXPERTS:
+        keys["DATASETS.CLASSIFICATION.SHOT_GROUP"] = method.removeprefix("lfme_")
     if method == "bkd" and data != "digits_lt":
         keys |= LDAM_CIFAR
     return keys

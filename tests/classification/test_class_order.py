@@ -1,5 +1,7 @@
 """A classifier is evaluated by the names of its classes, not by their places in a folder."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -29,6 +31,14 @@ def test_labels_follow_the_names():
     assert found.test.class_names == found.train.class_names == ("cat", "ape", "bee")
     assert found.test.labels.tolist() == [1, 2, 0, 0]
     assert torch.equal(found.class_counts, torch.tensor([2, 1, 1]))
+
+
+def test_counts_of_the_whole_set_follow_the_names():
+    """Of a set that a shot group was cut out of."""
+    whole = replace(data("ape", "bee", "cat"), whole_counts=torch.tensor([9, 8, 7]))
+    renumbered = with_classes_of(whole, record("cat", "ape", "bee"))
+    assert renumbered.whole_counts.tolist() == [7, 9, 8]
+    assert renumbered.rank_order.tolist() == [1, 2, 0]
 
 
 def test_the_same_classes_stay_as_they_are():

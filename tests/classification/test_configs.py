@@ -6,7 +6,7 @@ import torch
 from lt_det.classification import ImageClassifier
 from lt_det.classification.building import build_model
 from lt_det.classification.config_checks import check_config
-from lt_det.classification.methods.base import has_teacher
+from lt_det.classification.methods.base import has_group_experts, has_teacher
 from lt_det.config import default_config
 from lt_det.core.post_hoc import TDE, LogitAdjustment
 from lt_det.engine import merge_config
@@ -32,6 +32,11 @@ def teacher_of(name):
     return "resnet32_ride_ldam"
 
 
+def few_shot_expert(cfg, folder):
+    network = ("MODEL.CLASSIFICATION.BACKBONE", cfg.MODEL.CLASSIFICATION.BACKBONE)
+    return saved_teacher(folder, "digits_lt/resnet32_lfme_few.yaml", network, 7)[0]
+
+
 @pytest.mark.parametrize("name", LEAVES)
 def test_config_builds_and_trains_a_step(name, tmp_path):
     """On the small network: what a config adds is the same for all; the networks are below."""
@@ -43,8 +48,14 @@ def test_config_builds_and_trains_a_step(name, tmp_path):
         network = ("MODEL.CLASSIFICATION.BACKBONE", cfg.MODEL.CLASSIFICATION.BACKBONE)
         weights, _ = saved_teacher(tmp_path, f"digits_lt/{teacher_of(name)}.yaml", network, 7)
         cfg.MODEL.LT.XERM.TEACHER_WEIGHTS = str(weights)
+    if has_group_experts(cfg):  # one image a class: all are few-shot
+        cfg.MODEL.CLASSIFICATION.GROUP_EXPERTS.FEW = str(few_shot_expert(cfg, tmp_path))
     model = build_model(cfg, torch.ones(7))
-    loss = sum(model({**batch(7), "second": batch(7)}).values())
+    if has_group_experts(cfg):
+        state = {"weights": {"few": 1.0}, "accuracies": {"few": 0.5}, "starts": torch.ones(6)}
+        model.method.load_training_state(state)
+    given = {**batch(7), "positions": torch.arange(6)}
+    loss = sum(model({**given, "second": batch(7)}).values())
     loss.backward()
     assert torch.isfinite(loss)
     # A frozen backbone learns nothing, any other does.

@@ -4,6 +4,7 @@ from .base import TRAINING_METHODS, TrainingMethod, build_method
 from .bbn import BBN
 from .bkd import BKD
 from .dive import DiVE
+from .lfme import LFME
 from .mixup import Mixup
 from .oltr import OLTR
 from .ride import RIDE
@@ -15,6 +16,7 @@ from .xerm_ride import XERMOnRIDE
 __all__ = [
     "BBN",
     "BKD",
+    "LFME",
     "OLTR",
     "RIDE",
     "SADE",

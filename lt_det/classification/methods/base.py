@@ -19,8 +19,11 @@ from lt_det.core.name_table import NameTable
 from lt_det.errors import ConfigError
 
 if TYPE_CHECKING:
+    from lt_det.classification.datasets import ImageData
     from lt_det.classification.model import ImageClassifier
 
+# What from_config gives a method, beside its options.
+_GIVEN = ("class_counts", "teacher", "experts", "groups")
 # What a loader gives: "images" (B, 3, H, W) uint8, "labels" (B,), "positions" (B,), and "second", a
 # batch of the second stream, where the method asks for one.
 Batch = dict[str, Any]
@@ -35,11 +38,16 @@ class TrainingMethod:
         needs_teacher: whether MODEL.LT.XERM.TEACHER_WEIGHTS (``--teacher``) names a trained model
             that it learns from.
         needs_first_features: whether :meth:`prepare` is to be called.
+        needs_group_experts: whether MODEL.CLASSIFICATION.GROUP_EXPERTS name trained models that it
+            learns from.
+        needs_val: whether it looks at validation images, ``data.val``.
     """
 
     second_sampler: str | None = None
     needs_teacher: bool = False
     needs_first_features: bool = False
+    needs_group_experts: bool = False
+    needs_val: bool = False
 
     @classmethod
     def from_config(cls, cfg: CfgNode, class_counts: Tensor) -> "TrainingMethod":
@@ -92,6 +100,32 @@ class TrainingMethod:
     def start_epoch(self, epoch: int) -> None:
         """Hear that an epoch begins (from 1), or that a run is resumed within it."""
 
+    def start_training(self, cfg: CfgNode, data: "ImageData") -> None:
+        """Look at the data before the first step; all processes call it.
+
+        Not in a run that is resumed with this method's ``training_state``.
+
+        Args:
+            cfg: of the run.
+            data: its sets; ``val`` is there where the method ``needs_val``.
+        """
+
+    def finish_epoch(self, model: "ImageClassifier", cfg: CfgNode, data: "ImageData") -> None:
+        """Hear that an epoch has ended; all processes call it.
+
+        Args:
+            model: as trained by now.
+            cfg: of the run.
+            data: its sets.
+        """
+
+    def training_state(self) -> dict[str, Any]:
+        """Return what changes in training and is no function of the epoch, for checkpoints."""
+        return {}
+
+    def load_training_state(self, state: dict[str, Any]) -> None:
+        """Take it over in a run that is resumed."""
+
 
 TRAINING_METHODS: NameTable[type[TrainingMethod]] = NameTable("training method")
 
@@ -104,8 +138,22 @@ def method_name(cfg: CfgNode) -> str:
 
 def has_teacher(cfg: CfgNode) -> bool:
     """Whether the method of a config learns from a trained model; of an unknown one, not."""
+    return _class_of(cfg).needs_teacher
+
+
+def has_group_experts(cfg: CfgNode) -> bool:
+    """Whether the method of a config learns from experts of shot groups; of an unknown one, not."""
+    return _class_of(cfg).needs_group_experts
+
+
+def looks_at_val(cfg: CfgNode) -> bool:
+    """Whether the method of a config looks at validation images; of an unknown one, not."""
+    return _class_of(cfg).needs_val
+
+
+def _class_of(cfg: CfgNode) -> type[TrainingMethod]:
     name = method_name(cfg)
-    return name in TRAINING_METHODS and TRAINING_METHODS.get(name).needs_teacher
+    return TRAINING_METHODS.get(name) if name in TRAINING_METHODS else TrainingMethod
 
 
 def check_method(cfg: CfgNode) -> None:
@@ -121,7 +169,7 @@ def check_method(cfg: CfgNode) -> None:
             f"{cfg.MODEL.LT.XERM.ENABLED}; leave it empty"
         )
     try:
-        TRAINING_METHODS.check_options(name, dict(options), reserved=("class_counts", "teacher"))
+        TRAINING_METHODS.check_options(name, dict(options), reserved=_GIVEN)
     except ValueError as error:
         raise ConfigError(f"MODEL.CLASSIFICATION.TRAINING_METHOD: {error}") from error
 

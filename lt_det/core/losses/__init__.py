@@ -9,6 +9,12 @@ from .focal import FocalLoss, focal_loss
 from .label_aware_smoothing import LabelAwareSmoothingLoss, label_aware_smoothing
 from .lade import LADELoss, lade_loss
 from .ldam import LDAMLoss, ldam_loss, ldam_margins
+from .lfme import (
+    expert_weight,
+    group_distillation_loss,
+    instance_weights,
+    starting_weights,
+)
 from .reweighted import ReweightedLoss, inverse_prior_weights
 from .ride import diversity_temperatures, expert_divergence
 from .sade import inverse_softmax_loss, reversed_prior
@@ -37,7 +43,10 @@ __all__ = [
     "cumulative_share",
     "diversity_temperatures",
     "expert_divergence",
+    "expert_weight",
     "focal_loss",
+    "group_distillation_loss",
+    "instance_weights",
     "inverse_prior_weights",
     "inverse_softmax_loss",
     "label_aware_smoothing",
@@ -47,6 +56,7 @@ __all__ = [
     "reduced",
     "reversed_prior",
     "softmax_equalization_loss",
+    "starting_weights",
     "xerm_loss",
     "xerm_weights",
 ]
