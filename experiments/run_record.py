@@ -28,9 +28,10 @@ def make_record(arguments: tuple[str, ...], folder: Path) -> Record:
         folder: where the run writes, which is no input.
 
     Returns:
-        ``{"version", "arguments": […], "configs": {file: hash}, "inputs": {path: [size, mtime in
-        ns, …]}}``. A file is known by size and time; a folder by those of the files in it, and of
-        what a config's values name likewise.
+        ``{"version", "arguments": […], "configs": {file: hash}, "inputs": {path: [size, hash]}}``.
+        A file is known by its content, so that a data set or checkpoint that was copied, or put
+        back after a move to another machine, is the same; a folder by the sizes and times of the
+        files in it; what a config's values name likewise.
     """
     real_folder = os.path.realpath(folder)
     configs: dict[str, str] = {}
@@ -103,7 +104,16 @@ def _print_of(path: str) -> list[Any]:
     if os.path.isdir(path):
         return _print_of_folder(os.path.realpath(path))
     status = os.stat(path)
-    return [status.st_size, status.st_mtime_ns]
+    return [status.st_size, _hash_of_file(path, status.st_mtime_ns)]
+
+
+@cache
+def _hash_of_file(path: str, changed: int) -> str:  # changed: part of the cache's key
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 @cache  # once a study: a data set does not change under it
