@@ -71,6 +71,21 @@ _ALL = (
     System("MiSLAS", "mislas", {_WEIGHTS: "XE, mixup"}, is_short=True),
     System("xERM_PC (published)", "xerm_pc_published", {_TEACHER: "XE"}),
 )
+# LFME measures its student on images that nothing is trained on.
+_HELD_OUT = ("DATASETS.CLASSIFICATION.HOLD_OUT", "50")
+_GROUPS = ("many", "medium", "few")
+_EXPERTS = tuple(
+    System(f"LFME's expert, {group}", f"lfme_{group}", options=_HELD_OUT) for group in _GROUPS
+)
+_LFME = System(
+    "LFME",
+    "lfme",
+    {
+        f"MODEL.CLASSIFICATION.GROUP_EXPERTS.{group.upper()}": expert.name
+        for group, expert in zip(_GROUPS, _EXPERTS, strict=True)
+    },
+    options=_HELD_OUT,
+)
 _CONTINUED = ("MODEL.LT.XERM.INIT_FROM_TEACHER", "True")
 
 
@@ -113,9 +128,9 @@ def _students() -> tuple[System, ...]:
 
 # What xERM's students start from, decay by and are weighted by, beside their controls.
 XERM_STUDENTS = {system.name: system for system in _students()}
-SYSTEMS = {system.name: system for system in (*_ALL, *XERM_STUDENTS.values())}
+SYSTEMS = {s.name: s for s in (*_ALL, _LFME, *_EXPERTS, *XERM_STUDENTS.values())}
 # What a comparison has unless it is told.
-COMPARED = [system.name for system in _ALL]
+COMPARED = [system.name for system in (*_ALL, _LFME)]
 
 
 def waves(names: list[str]) -> list[list[System]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from detectron2.config import CfgNode
 
-from lt_det import config, config_image_tests
+from lt_det import config, config_image_data, config_image_tests
 
 from .config_names import RENAMED, classification_keys, leaf_keys, value_of
 
@@ -17,7 +17,7 @@ _INTRODUCTION = """# Configuration keys
 
 Every key that lt_det adds to
 [Detectron2's](https://detectron2.readthedocs.io/modules/config.html), with its default. Made from
-the comments of [lt_det/config.py](../lt_det/config.py) and its part by
+the comments of lt_det/config.py and the two files beside it by
 `python -m lt_det.engine.config_docs > docs/CONFIG.md`; a test compares them. On the command line
 they are `KEY VALUE` pairs after all flags; keys that would do nothing in a run are refused by name.
 """
@@ -45,7 +45,9 @@ def _comments() -> Iterator[tuple[str, str]]:
     """Yield each key with the comment above it; keys without one share that of the key before."""
     keys = set(leaf_keys(config.default_config(classification=True)))
     comment: list[str] = []
-    sources = "\n".join(inspect.getsource(part) for part in (config, config_image_tests))
+    sources = "\n".join(
+        inspect.getsource(part) for part in (config, config_image_data, config_image_tests)
+    )
     for line in sources.split("\n"):
         assigned = _ASSIGNED.match(line)
         if line.startswith("    # "):
