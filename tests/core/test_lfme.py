@@ -113,6 +113,8 @@ def test_group_distillation(samples, temperature):
     result = group_distillation_loss(logits, expert_logits, mask, temperature, "none")
     assert result.tolist() == pytest.approx(each, abs=1e-6)
     mean = group_distillation_loss(logits, expert_logits, mask, temperature)
+    of_classes = group_distillation_loss(logits, expert_logits, mask.nonzero()[:, 0], temperature)
+    assert torch.equal(of_classes, mean)
     assert float(mean) == pytest.approx(np.mean(each), abs=1e-6)
     # The published code's: an element-wise mean, times the number of the group's classes.
     published = F.kl_div(

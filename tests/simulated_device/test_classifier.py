@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from itertools import chain
 
 import torch
 
@@ -70,7 +71,8 @@ def test_methods(simulated, tmp_path):
         assert all(type(value) is torch.Tensor for value in saved["model"].values())
 
 
-# What the literature has besides: likewise, and the key that names what is needed.
+GROUPS = ("many", "medium", "few")
+# What the literature has besides: likewise, and the keys that name what is needed.
 _TEACHER, _WEIGHTS = "MODEL.LT.XERM.TEACHER_WEIGHTS", "MODEL.WEIGHTS"
 RIVALS = {
     **dict.fromkeys(("balanced_softmax", "focal", "class_balanced", "ldam_drw", "lade")),
@@ -83,6 +85,12 @@ RIVALS = {
         ("crt_published", "lws_published", "disalign", "mislas", "oltr", "decouple_oltr"),
         (_WEIGHTS, "mixup"),
     ),
+    **dict.fromkeys(f"lfme_{group}" for group in GROUPS),
+    "lfme": tuple(
+        word
+        for group in GROUPS
+        for word in (f"MODEL.CLASSIFICATION.GROUP_EXPERTS.{group.upper()}", f"lfme_{group}")
+    ),
 }
 # Their deferred weights are in force from the first epoch.
 DEFERRED = {
@@ -93,8 +101,9 @@ DEFERRED = {
 
 def test_rivals(simulated, tmp_path):
     for method, needed in RIVALS.items():
-        options = (needed[0], tmp_path / needed[1] / "model_final.pth") if needed else ()
-        options += DEFERRED.get(method, ())
+        keys, starts = (needed or ())[::2], (needed or ())[1::2]
+        weights = [tmp_path / start / "model_final.pth" for start in starts]
+        options = tuple(chain(*zip(keys, weights, strict=True))) + DEFERRED.get(method, ())
         if method == "sade":
             options += ("TEST.CLASSIFICATION.TEST_TIME_WEIGHTS", True)
         trainer = run(f"digits_lt/resnet32_{method}.yaml", tmp_path / method, simulated, *options)

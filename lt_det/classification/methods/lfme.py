@@ -73,6 +73,8 @@ class LFME(TrainingMethod):
         self.epochs, self.temperature, self.threshold = epochs, temperature, threshold
         self.accuracies: dict[str, float] = {}
         self.weights = dict.fromkeys(groups, 1.0)
+        # A mask would make a device wait for how many classes it has.
+        self._classes = {name: mask.nonzero().flatten() for name, mask in groups.items()}
         self._starts = torch.empty(0)
         self._epoch = 1
 
@@ -125,7 +127,7 @@ class LFME(TrainingMethod):
         losses = {"loss_cls": (shares * model.loss(logits, labels, "none")).mean()}
         for name, expert in self.experts.items():
             taught = frozen_logits(expert, batch["images"])
-            mask = self.groups[name]
-            distilled = group_distillation_loss(logits, taught, mask, self.temperature)
+            at = self._classes[name].to(model.device, non_blocking=True)
+            distilled = group_distillation_loss(logits, taught, at, self.temperature)
             losses[f"loss_{name}"] = self.weights[name] * distilled
         return losses

@@ -97,7 +97,8 @@ def group_distillation_loss(
     Args:
         logits: (N, C) of the student.
         expert_logits: (N, C) of the group's expert; no gradient flows into them.
-        classes: (C,) bool mask of the group.
+        classes: of the group, (G,) int64 in [0, C) on the logits' device, or a (C,) bool mask, for
+            which a GPU makes the CPU wait.
         temperature: T.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
