@@ -23,6 +23,7 @@ from lt_det.engine.checkpoints.safe_load import load_tensors
 from lt_det.errors import ConfigError, WeightsError
 from lt_det.extras import require
 
+from .resnet_branches import BBNResNet50
 from .resnet_cifar import BBNResNet, CifarResNet, RIDEResNet
 
 # (blocks a stage, groups, width of a group)
@@ -103,6 +104,11 @@ def _resnet32() -> ImageBackbone:
 @BACKBONES.register("resnet32_bbn")
 def _resnet32_bbn() -> ImageBackbone:
     return ImageBackbone(BBNResNet(num_blocks=5), 128)
+
+
+@BACKBONES.register("resnet50_bbn")
+def _resnet50_bbn() -> ImageBackbone:
+    return ImageBackbone(BBNResNet50(), 4096)
 
 
 def _ride(num_experts: int) -> ImageBackbone:

@@ -18,6 +18,29 @@ def test_resnet32_is_the_papers():
     assert built(torch.zeros(2, 3, 32, 32)).shape == (2, 64)
 
 
+def test_bbns_resnet50_is_torchvisions_with_a_second_last_block():
+    """Each branch alone, with the weights of a ResNet-50, is that ResNet-50."""
+    body = build_backbone("resnet50_bbn").eval().body
+    whole = torchvision.models.resnet50().eval()
+    state = {key: value for key, value in whole.state_dict().items() if not key.startswith("fc")}
+    last = {key: value for key, value in state.items() if key.startswith("layer4.2.")}
+    shared = {key: value for key, value in state.items() if key not in last}
+    for block in ("cb_block", "rb_block"):
+        shared |= {key.replace("layer4.2", block): value for key, value in last.items()}
+    body.load_state_dict(shared)
+    whole.fc = torch.nn.Identity()
+    images = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        expected = whole(images)
+        torch.testing.assert_close(body.conventional(images), expected)
+        torch.testing.assert_close(body.rebalancing(images), expected)
+        assert body(images).shape == (2, 4096, 2, 2)
+        torch.testing.assert_close(body(images).mean(dim=(2, 3)), expected.repeat(1, 2))
+        body.rb_block.conv1.weight.zero_()
+        torch.testing.assert_close(body.conventional(images), expected)
+        assert not torch.allclose(body.rebalancing(images), expected)
+
+
 def test_the_papers_resnet32_has_two_last_blocks():
     built = build_backbone("resnet32_bbn").eval()
     body = built.body

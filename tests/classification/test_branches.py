@@ -59,7 +59,7 @@ def test_bbn_mixes_both_branches(epoch):
 
 
 def test_what_bbn_cannot_train():
-    with pytest.raises(ConfigError, match="resnet32_bbn has them"):
+    with pytest.raises(ConfigError, match="resnet32_bbn and resnet50_bbn have them"):
         built("bbn", "MODEL.CLASSIFICATION.BACKBONE", "resnet32")(two_batches())
     with pytest.raises(ConfigError, match=r"OPTIONS.epochs: bbn shifts over .* got 0"):
         BBN(0)

@@ -50,6 +50,20 @@ VARIANTS: dict[str, tuple[str, Recipe]] = {
         f"inat18/resnet50_{method}_90": (f"inat18/resnet50_{method}", {"SOLVER.EPOCHS.MAX": 90})
         for method in ("xe", "tde", "xerm_tde", "xerm_pc")
     },
+    "inat18/resnet50_bbn": (
+        "inat18/resnet50_xe",
+        {
+            _NAME: "BBN",
+            "MODEL.CLASSIFICATION.BACKBONE": "resnet50_bbn",
+            "MODEL.CLASSIFICATION.TRAINING_METHOD.NAME": "bbn",
+            "MODEL.CLASSIFICATION.TRAINING_METHOD.OPTIONS.epochs": 200,
+            "SOLVER.IMS_PER_BATCH": 128,
+            "SOLVER.BASE_LR": 0.05,
+            "SOLVER.LR_SCHEDULER_NAME": "WarmupMultiStepLR",
+            "SOLVER.EPOCHS.MAX": 180,
+            "SOLVER.EPOCHS.STEPS": [120, 160],
+        },
+    ),
     **{
         f"{leaf}_{method}_k1": (f"{leaf}_{method}", {_HEADS: 1})
         for leaf in ("cifar100_lt/resnet32", "cifar10_lt/resnet32", "imagenet_lt/resnext50")

@@ -6,7 +6,7 @@ import torch
 from detectron2.config import CfgNode
 from torch import Tensor
 
-from lt_det.classification.resnet_cifar import BBNResNet
+from lt_det.classification.resnet_branches import TwoBranches
 from lt_det.core.losses import cumulative_share
 from lt_det.errors import ConfigError
 
@@ -56,9 +56,10 @@ class BBN(TrainingMethod):
             ConfigError: a backbone without the two branches.
         """
         network, second, share = model.backbone.body, batch["second"], self.share
-        if not isinstance(network, BBNResNet):
+        if not isinstance(network, TwoBranches):
             raise ConfigError(
-                "MODEL.CLASSIFICATION.BACKBONE: bbn needs two branches: resnet32_bbn has them"
+                "MODEL.CLASSIFICATION.BACKBONE: bbn needs two branches: resnet32_bbn and "
+                "resnet50_bbn have them"
             )
         conventional = model.features(batch["images"], network.conventional)
         rebalancing = model.features(second["images"], network.rebalancing)
