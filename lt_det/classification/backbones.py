@@ -23,7 +23,7 @@ from lt_det.engine.checkpoints.safe_load import load_tensors
 from lt_det.errors import ConfigError, WeightsError
 from lt_det.extras import require
 
-from .resnet_branches import BBNResNet50
+from .resnet_branches import BBNResNet50, RIDEResNeXt50
 from .resnet_cifar import BBNResNet, CifarResNet, RIDEResNet
 
 # (blocks a stage, groups, width of a group)
@@ -115,8 +115,13 @@ def _ride(num_experts: int) -> ImageBackbone:
     return ImageBackbone(RIDEResNet(num_experts), 48 * num_experts, map_layer=None)
 
 
+def _wide_ride(num_experts: int) -> ImageBackbone:
+    return ImageBackbone(RIDEResNeXt50(num_experts), 1536 * num_experts, map_layer=None)
+
+
 for _experts in (2, 3):
     BACKBONES.register(f"resnet32_ride{_experts}")(partial(_ride, _experts))
+    BACKBONES.register(f"resnext50_ride{_experts}")(partial(_wide_ride, _experts))
 
 
 def _torchvision(name: str) -> ImageBackbone:

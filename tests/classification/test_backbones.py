@@ -41,6 +41,34 @@ def test_bbns_resnet50_is_torchvisions_with_a_second_last_block():
         assert not torch.allclose(body.rebalancing(images), expected)
 
 
+def test_rides_resnext50_has_narrower_experts():
+    body = build_backbone("resnext50_ride2").eval().body
+    whole = torchvision.models.resnext50_32x4d()
+    for name in ("conv1", "layer1", "layer2"):
+        theirs = {k: v.shape for k, v in whole.get_submodule(name).state_dict().items()}
+        assert {k: v.shape for k, v in body.get_submodule(name).state_dict().items()} == theirs
+    for mine, name in ((body.layer3s, "layer3"), (body.layer4s, "layer4")):
+        theirs = whole.get_submodule(name)
+        for stage in mine:
+            assert len(stage) == len(theirs)
+            for block, wide in zip(stage, theirs, strict=True):
+                for conv in ("conv1", "conv2", "conv3"):
+                    ours, other = (getattr(b, conv) for b in (block, wide))
+                    assert (ours.stride, ours.groups) == (other.stride, other.groups)
+                    assert ours.out_channels == 3 * other.out_channels // 4
+    images = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        shared = body.maxpool(torch.relu(body.bn1(body.conv1(images))))
+        shared = body.layer2(body.layer1(shared))
+        expected = [
+            fourth(third(shared)).flatten(2).mean(2)
+            for third, fourth in zip(body.layer3s, body.layer4s, strict=True)
+        ]
+        assert expected[0].shape == (2, 1536)
+        torch.testing.assert_close(body(images), torch.cat(expected, dim=1))
+    assert build_backbone("resnext50_ride3").num_features == 3 * 1536
+
+
 def test_the_papers_resnet32_has_two_last_blocks():
     built = build_backbone("resnet32_bbn").eval()
     body = built.body

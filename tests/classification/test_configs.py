@@ -43,8 +43,9 @@ def test_config_builds_and_trains_a_step(name, tmp_path):
     cfg = small_config(name, num_classes=7)
     check_config(cfg)
     if not cfg.MODEL.CLASSIFICATION.BACKBONE.startswith("resnet32"):
-        branches = cfg.MODEL.CLASSIFICATION.BACKBONE.removeprefix("resnet50")  # "_bbn"
-        cfg.MODEL.CLASSIFICATION.BACKBONE = f"resnet32{branches if branches == '_bbn' else ''}"
+        _, *branches = cfg.MODEL.CLASSIFICATION.BACKBONE.partition("_")
+        kept = branches[-1].startswith(("bbn", "ride"))
+        cfg.MODEL.CLASSIFICATION.BACKBONE = f"resnet32{''.join(branches) if kept else ''}"
     if has_teacher(cfg):
         network = ("MODEL.CLASSIFICATION.BACKBONE", cfg.MODEL.CLASSIFICATION.BACKBONE)
         weights, _ = saved_teacher(tmp_path, f"digits_lt/{teacher_of(name)}.yaml", network, 7)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from . import branch_recipes
 from .loss_recipes import SMALL
 
 Recipe = dict[str, Any]
@@ -24,6 +25,29 @@ _ON_IMAGENET: Recipe = {
     "SOLVER.BASE_LR": 0.05,
 }
 _FC512: Recipe = {"MODEL.CLASSIFICATION.FC_DIM": 512, _HEADS: 1, "MODEL.LT.TDE.ALPHA": 2.0}
+
+
+def _ride(method: str) -> Recipe:
+    of_cifar = branch_recipes.recipe("cifar100_lt", method)
+    network = of_cifar["MODEL.CLASSIFICATION.BACKBONE"].replace("resnet32", "resnext50")
+    return {
+        **of_cifar,
+        "MODEL.CLASSIFICATION.BACKBONE": network,
+        "MODEL.CLASSIFICATION.TRAINING_METHOD.OPTIONS.diversity": 0.2,
+        "MODEL.CLASSIFICATION.TRAINING_METHOD.OPTIONS.spread": 0.02,
+        "MODEL.CLASSIFICATION.TRAINING_METHOD.OPTIONS.drw_after": 80,
+        "MODEL.LT.LOSS.OPTIONS.drw_after": 80,
+        "SOLVER.WEIGHT_DECAY": 2e-4,
+        "SOLVER.WEIGHT_DECAY_NORM": 2e-4,
+        "SOLVER.GAMMA": 0.1,
+        "SOLVER.LR_SCHEDULER_NAME": "WarmupMultiStepLR",
+        "SOLVER.IMS_PER_BATCH": 256,
+        "SOLVER.BASE_LR": 0.1,
+        "SOLVER.EPOCHS.MAX": 100,
+        "SOLVER.EPOCHS.STEPS": [60, 80],
+        "SOLVER.EPOCHS.WARMUP": 5,
+    }
+
 
 # leaf: (the leaf it differs from, in what)
 VARIANTS: dict[str, tuple[str, Recipe]] = {
@@ -49,6 +73,10 @@ VARIANTS: dict[str, tuple[str, Recipe]] = {
     **{
         f"inat18/resnet50_{method}_90": (f"inat18/resnet50_{method}", {"SOLVER.EPOCHS.MAX": 90})
         for method in ("xe", "tde", "xerm_tde", "xerm_pc")
+    },
+    **{
+        f"imagenet_lt/resnext50_{method}": ("imagenet_lt/resnext50_xe", _ride(method))
+        for method in ("ride", "ride2")
     },
     "inat18/resnet50_bbn": (
         "inat18/resnet50_xe",
