@@ -111,17 +111,13 @@ def _resnet50_bbn() -> ImageBackbone:
     return ImageBackbone(BBNResNet50(), 4096)
 
 
-def _ride(num_experts: int) -> ImageBackbone:
-    return ImageBackbone(RIDEResNet(num_experts), 48 * num_experts, map_layer=None)
-
-
-def _wide_ride(num_experts: int) -> ImageBackbone:
-    return ImageBackbone(RIDEResNeXt50(num_experts), 1536 * num_experts, map_layer=None)
+def _ride(network: Callable[[int], nn.Module], width: int, num_experts: int) -> ImageBackbone:
+    return ImageBackbone(network(num_experts), width * num_experts, map_layer=None)
 
 
 for _experts in (2, 3):
-    BACKBONES.register(f"resnet32_ride{_experts}")(partial(_ride, _experts))
-    BACKBONES.register(f"resnext50_ride{_experts}")(partial(_wide_ride, _experts))
+    BACKBONES.register(f"resnet32_ride{_experts}")(partial(_ride, RIDEResNet, 48, _experts))
+    BACKBONES.register(f"resnext50_ride{_experts}")(partial(_ride, RIDEResNeXt50, 1536, _experts))
 
 
 def _torchvision(name: str) -> ImageBackbone:

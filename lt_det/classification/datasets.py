@@ -59,8 +59,7 @@ class ImageData:
     @property
     def rank_order(self) -> Tensor:
         """(C,) classes from the most frequent in training to the least."""
-        counts = self.grouping_counts(self.class_counts)
-        return counts.sort(descending=True, stable=True).indices
+        return rank_order_of(self.grouping_counts(self.class_counts))
 
     def grouping_counts(self, class_counts: Tensor) -> Tensor:
         """Return the counts (C,) that shot groups and test cuts are made of.
@@ -70,6 +69,11 @@ class ImageData:
                 cut out.
         """
         return class_counts if self.whole_counts is None else self.whole_counts
+
+
+def rank_order_of(counts: Tensor) -> Tensor:
+    """Return classes (C,) from the most images to the least; of equals, in their order."""
+    return counts.sort(descending=True, stable=True).indices
 
 
 def load_image_data(cfg: CfgNode, *, training: bool) -> ImageData:

@@ -14,6 +14,25 @@ def iterations_of(epochs: float, num_images: int, batch_size: int) -> int:
     return max(1, round(epochs * num_images / batch_size))
 
 
+class _Epochs:
+    """Follows a training: which epoch a number of steps lies in, and where that ends."""
+
+    def __init__(self, num_images: int, batch_size: int) -> None:
+        self._num_images, self._batch_size = num_images, batch_size
+        self.number, self.end = 0, 0
+
+    def reach(self, steps: int) -> None:
+        """Go on to the epoch of the last of so many steps."""
+        while self.end < steps:
+            self.number += 1
+            self.end = iterations_of(self.number, self._num_images, self._batch_size)
+
+
+def _model_of(trainer: Any) -> Any:
+    model = trainer.model
+    return model.module if hasattr(model, "module") else model
+
+
 class StartsEpochs(HookBase):
     """Tells the training method and the loss when an epoch begins, and in which a run is resumed.
 
@@ -26,20 +45,16 @@ class StartsEpochs(HookBase):
     """
 
     def __init__(self, num_images: int, batch_size: int) -> None:
-        self._num_images, self._batch_size = num_images, batch_size
-        self._told, self._epoch, self._end = 0, 0, 0
+        self._epochs, self._told = _Epochs(num_images, batch_size), 0
 
     def before_step(self) -> None:
         """Run before each iteration."""
-        while self.trainer.iter >= self._end:
-            self._epoch += 1
-            self._end = iterations_of(self._epoch, self._num_images, self._batch_size)
-        if self._epoch != self._told:
-            self._told = self._epoch
-            model: Any = self.trainer.model
-            model = model.module if hasattr(model, "module") else model
+        self._epochs.reach(self.trainer.iter + 1)
+        if self._epochs.number != self._told:
+            self._told = self._epochs.number
+            model = _model_of(self.trainer)
             for part in (model.method, model.loss):
-                part.start_epoch(self._epoch)
+                part.start_epoch(self._told)
 
 
 class FollowsTraining(HookBase):
@@ -55,36 +70,27 @@ class FollowsTraining(HookBase):
 
     def __init__(self, cfg: CfgNode, data: "ImageData") -> None:
         self._cfg, self._data, self._resumed = cfg, data, False
-        self._epoch, self._end = 0, 0
-
-    def _model(self) -> Any:
-        model: Any = self.trainer.model
-        return model.module if hasattr(model, "module") else model
-
-    def _iterations(self, epoch: int) -> int:
-        return iterations_of(epoch, len(self._data.train), self._cfg.SOLVER.IMS_PER_BATCH)
+        self._epochs = _Epochs(len(data.train), cfg.SOLVER.IMS_PER_BATCH)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the method's."""
-        state: dict[str, Any] = self._model().method.training_state()
+        state: dict[str, Any] = _model_of(self.trainer).method.training_state()
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Give the method its own back; it does not start anew then."""
-        self._model().method.load_training_state(state)
+        _model_of(self.trainer).method.load_training_state(state)
         self._resumed = True
 
     def before_train(self) -> None:
         """Run before the first iteration."""
         if not self._resumed:
-            self._model().method.start_training(self._cfg, self._data)
+            _model_of(self.trainer).method.start_training(self._cfg, self._data)
 
     def after_step(self) -> None:
         """Run after each iteration."""
         steps = self.trainer.iter + 1
-        while self._end < steps:
-            self._epoch += 1
-            self._end = self._iterations(self._epoch)
-        if steps == self._end:
-            model = self._model()
+        self._epochs.reach(steps)
+        if steps == self._epochs.end:
+            model = _model_of(self.trainer)
             model.method.finish_epoch(model, self._cfg, self._data)

@@ -19,7 +19,7 @@ from lt_det.evaluation.classification.shot_metrics import (
 )
 from lt_det.evaluation.classification.tables import Results
 
-from .datasets import ImageData
+from .datasets import ImageData, rank_order_of
 from .inference import checked_rows, collect_features, post_hoc_results, weight_norms
 from .report import write_report
 from .test_time_weights import check_experts, expert_views, weighted_results
@@ -125,7 +125,7 @@ def measure(
     options = cfg.DATASETS.CLASSIFICATION
     counts = data.class_counts if class_counts is None else class_counts
     grouping = data.grouping_counts(counts)
-    rank_order = grouping.sort(descending=True, stable=True).indices
+    rank_order = rank_order_of(grouping)
     tests = _configured_tests(cfg, data.test.labels, rank_order)
     test_counts = _counts_of(tests, data.test.labels, len(counts))
     checked_rows(classifier, cfg, test_counts)
@@ -208,7 +208,7 @@ def top1_by_row(
     if not comm.is_main_process():
         return {}
     counts = data.class_counts if class_counts is None else class_counts
-    rank_order = data.grouping_counts(counts).sort(descending=True, stable=True).indices
+    rank_order = rank_order_of(data.grouping_counts(counts))
     tests = _counts_of(_configured_tests(cfg, labels, rank_order), labels, len(counts))
     return {
         result.name: 100 * float((result.probs.cpu().argmax(dim=1) == labels).double().mean())

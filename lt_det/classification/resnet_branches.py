@@ -1,30 +1,18 @@
 """ImageNet's ResNets of several branches: BBN's two last blocks, RIDE's experts."""
 
-from typing import Protocol, runtime_checkable
-
 import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck, ResNet
 
+from .two_branches import TwoBranches
+
 _CHANNELS = 2048  # of layer4
 
 
-@runtime_checkable
-class TwoBranches(Protocol):
-    """A network that BBN can train: gives each branch's features alone, and both in ``forward``."""
-
-    def conventional(self, images: Tensor) -> Tensor:
-        """Return features (N, D / 2) of the branch that learns from the data as they are."""
-
-    def rebalancing(self, images: Tensor) -> Tensor:
-        """Return features (N, D / 2) of the branch that learns from reversed sampling."""
-
-
-class BBNResNet50(nn.Module):
+class BBNResNet50(TwoBranches):
     """ResNet-50 whose last block is there twice, side by side.
 
-    Zhou et al., "BBN", CVPR 2020, for iNaturalist. Parameters are named as in torchvision, and the
-    two blocks as in their code: ``cb_block``, ``rb_block``.
+    Zhou et al., "BBN", CVPR 2020, for iNaturalist. Parameters are named as in torchvision.
     """
 
     def __init__(self) -> None:
@@ -43,21 +31,6 @@ class BBNResNet50(nn.Module):
             if name not in ("cb_block", "rb_block"):
                 maps = module(maps)
         return maps
-
-    def conventional(self, images: Tensor) -> Tensor:
-        """Return features (N, 2048) of the branch that learns from the data as they are."""
-        features: Tensor = self.cb_block(self.stem(images)).mean(dim=(2, 3))
-        return features
-
-    def rebalancing(self, images: Tensor) -> Tensor:
-        """Return features (N, 2048) of the branch that learns from reversed sampling."""
-        features: Tensor = self.rb_block(self.stem(images)).mean(dim=(2, 3))
-        return features
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Turn images into maps (N, 4096, H / 32, W / 32): conventional, then rebalancing."""
-        shared = self.stem(images)
-        return torch.cat([self.cb_block(shared), self.rb_block(shared)], dim=1)
 
 
 class RIDEResNeXt50(nn.Module):

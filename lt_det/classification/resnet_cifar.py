@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .two_branches import TwoBranches
+
 
 class CifarResNet(nn.Sequential):
     """ResNet for 32 × 32 images (He et al., 2016, section 4.2): 6n + 2 layers, 64 features.
@@ -50,7 +52,7 @@ class BasicBlock(nn.Module):
         return F.relu(y + x, inplace=True)
 
 
-class BBNResNet(nn.Module):
+class BBNResNet(TwoBranches):
     """The ResNet-32 of long-tailed CIFAR's tables: two last blocks side by side, 128 features.
 
     Zhou et al., "BBN: Bilateral-Branch Network", CVPR 2020, and since then the published code of
@@ -76,19 +78,6 @@ class BBNResNet(nn.Module):
         maps = F.relu(self.bn1(self.conv1(images)), inplace=True)
         maps = self.layer3(self.layer2(self.layer1(maps)))
         return maps
-
-    def conventional(self, images: Tensor) -> Tensor:
-        """Return features (N, 64) of the branch that learns from the data as they are."""
-        return self.cb_block(self.stem(images)).mean(dim=(2, 3))
-
-    def rebalancing(self, images: Tensor) -> Tensor:
-        """Return features (N, 64) of the branch that learns from reversed sampling."""
-        return self.rb_block(self.stem(images)).mean(dim=(2, 3))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Turn images (N, 3, H, W) into maps (N, 128, H / 4, W / 4): conventional, rebalancing."""
-        shared = self.stem(images)
-        return torch.cat([self.cb_block(shared), self.rb_block(shared)], dim=1)
 
 
 class RIDEResNet(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from detectron2.config import CfgNode
 from torch import Tensor
 
-from lt_det.classification.resnet_branches import TwoBranches
+from lt_det.classification.two_branches import TwoBranches
 from lt_det.core.losses import cumulative_share
 from lt_det.errors import ConfigError
 
