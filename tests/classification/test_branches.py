@@ -6,14 +6,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lt_det.classification import ImageClassifier, LTClassifierTrainer
+from lt_det.classification import ImageClassifier
 from lt_det.classification.building import build_model
 from lt_det.classification.methods import BBN, RIDE, SADE
 from lt_det.classification.run import train_or_evaluate
 from lt_det.core.losses import build_loss, expert_divergence, inverse_softmax_loss
 from lt_det.errors import ConfigError, WeightsError
 
-from .helpers import arguments, batch, small_config
+from .helpers import arguments, batch, small_config, stopped_at
 
 COUNTS = torch.tensor([40, 30, 20, 10, 5])
 QUICK = [
@@ -136,20 +136,8 @@ def test_they_resume_to_the_same_bits(method, teacher, tmp_path, monkeypatch):
     options = ["--teacher", teacher] if method == "xerm_ride" else []
     whole = train(method, tmp_path / "whole", *options)
     assert len(whole) == 1
-    original = LTClassifierTrainer.run_step
-
-    class Stopped(Exception):
-        pass
-
-    def stopping(self):
-        if self.iter == 17:
-            raise Stopped
-        original(self)
-
-    monkeypatch.setattr(LTClassifierTrainer, "run_step", stopping)
-    with pytest.raises(Stopped):
+    with stopped_at(17, monkeypatch):
         train(method, tmp_path / "parts", *options)
-    monkeypatch.setattr(LTClassifierTrainer, "run_step", original)
     assert train(method, tmp_path / "parts", "--resume", *options) == whole
     states = [
         torch.load(tmp_path / part / "model_final.pth", weights_only=True)["model"]

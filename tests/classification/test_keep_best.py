@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from lt_det.classification import LTClassifierTrainer, evaluate, keep_best
+from lt_det.classification import evaluate, keep_best
 from lt_det.classification.keep_best import Choice, KeepsBest, choice_in
 from lt_det.classification.run import train_or_evaluate
 from lt_det.classification.setup import setup
@@ -13,7 +13,7 @@ from lt_det.errors import ConfigError, WeightsError
 from lt_det.evaluation.classification.predictions import read_predictions
 from tests.data.classification.helpers import tree, write_folder
 
-from .helpers import arguments
+from .helpers import arguments, stopped_at
 
 LEAF = "digits_lt/resnet32_xe.yaml"
 QUICK = [
@@ -134,24 +134,11 @@ def test_the_test_set_is_read_at_the_end_alone(tmp_path, monkeypatch):
     assert set(read) == {"digits/test"}
 
 
-class Stopped(Exception):
-    pass
-
-
 @pytest.mark.parametrize("stop_at", [20, 30])
 def test_resume_keeps_the_choice_to_the_same_bits(tmp_path, monkeypatch, stop_at):
     whole = train(tmp_path / "whole", KEY, "val")
-    original = LTClassifierTrainer.run_step
-
-    def stopping(self):
-        if self.iter == stop_at:
-            raise Stopped
-        original(self)
-
-    monkeypatch.setattr(LTClassifierTrainer, "run_step", stopping)
-    with pytest.raises(Stopped):
+    with stopped_at(stop_at, monkeypatch):
         train(tmp_path / "parts", KEY, "val")
-    monkeypatch.setattr(LTClassifierTrainer, "run_step", original)
     assert train(tmp_path / "parts", "--resume", KEY, "val") == whole
     for name in ("model_best", "model_final"):
         states = [weights(tmp_path / part, name) for part in ("whole", "parts")]
@@ -166,17 +153,8 @@ def test_resume_keeps_the_choice_to_the_same_bits(tmp_path, monkeypatch, stop_at
 def test_the_choice_of_before_the_stop_is_not_forgotten(tmp_path, monkeypatch, scores):
     """The best epoch lies before the checkpoint that the run goes on from."""
     scores[0].extend([70.0, 30.0, 20.0, 10.0, 10.0, 10.0])
-    original = LTClassifierTrainer.run_step
-
-    def stopping(self):
-        if self.iter == 30:
-            raise Stopped
-        original(self)
-
-    monkeypatch.setattr(LTClassifierTrainer, "run_step", stopping)
-    with pytest.raises(Stopped):
+    with stopped_at(30, monkeypatch):
         train(tmp_path, KEY, "val")
-    monkeypatch.setattr(LTClassifierTrainer, "run_step", original)
     assert list(train(tmp_path, "--resume", KEY, "val"))[1] == "XE, best on val (epoch 1)"
     with pytest.raises(
         ConfigError, match="'test', but the run that is resumed has chosen on 'val'"

@@ -6,7 +6,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lt_det.classification import LTClassifierTrainer
 from lt_det.classification.building import build_model
 from lt_det.classification.group_experts import (
     expert_accuracies,
@@ -21,7 +20,7 @@ from lt_det.core.losses import expert_weight, group_distillation_loss
 from lt_det.engine import read_record
 from lt_det.errors import ConfigError, WeightsError
 
-from .helpers import arguments
+from .helpers import arguments, stopped_at
 
 QUICK = [
     *("MODEL.DEVICE", "cpu", "SOLVER.EPOCHS.MAX", 3, "SOLVER.EPOCHS.STEPS", [2], "SEED", 2),
@@ -159,20 +158,9 @@ def test_mean_recall_is_of_classes():
 
 def test_it_resumes_to_the_same_bits(experts, tmp_path, monkeypatch):
     whole = train("lfme", tmp_path / "whole", *experts)
-    original, started = LTClassifierTrainer.run_step, []
-
-    class Stopped(Exception):
-        pass
-
-    def stopping(self):
-        if self.iter == 30:
-            raise Stopped
-        original(self)
-
-    monkeypatch.setattr(LTClassifierTrainer, "run_step", stopping)
-    with pytest.raises(Stopped):
+    started = []
+    with stopped_at(30, monkeypatch):
         train("lfme", tmp_path / "parts", *experts)
-    monkeypatch.setattr(LTClassifierTrainer, "run_step", original)
     method = "lt_det.classification.methods.lfme.LFME.start_training"
     monkeypatch.setattr(method, lambda *given: started.append(given))
     assert train("lfme", tmp_path / "parts", "--resume", *experts) == whole

@@ -5,12 +5,11 @@ import json
 import pytest
 import torch
 
-from lt_det.classification import LTClassifierTrainer
 from lt_det.classification.methods import OLTR
 from lt_det.classification.run import train_or_evaluate
 from lt_det.errors import ConfigError, WeightsError
 
-from .helpers import arguments
+from .helpers import arguments, stopped_at
 
 QUICK = ["MODEL.DEVICE", "cpu", "SOLVER.EPOCHS.MAX", 2, "SEED", 2]
 
@@ -85,20 +84,8 @@ def test_oltr_begins_at_the_class_means_and_goes_on_to_the_same_bits(first, tmp_
         torch.testing.assert_close(memory[c], features[labels == c].mean(dim=0))
     assert not torch.equal(whole["classifier.centroids"], memory)
     assert not torch.equal(whole["backbone.body.0.weight"], before["backbone.body.0.weight"])
-    original = LTClassifierTrainer.run_step
-
-    class Stopped(Exception):
-        pass
-
-    def stopping(self):
-        if self.iter == 17:
-            raise Stopped
-        original(self)
-
-    monkeypatch.setattr(LTClassifierTrainer, "run_step", stopping)
-    with pytest.raises(Stopped):
+    with stopped_at(17, monkeypatch):
         train("oltr", tmp_path / "parts", *QUICK, *options)
-    monkeypatch.setattr(LTClassifierTrainer, "run_step", original)
     parts, again = train("oltr", tmp_path / "parts", "--resume", *QUICK, *options)
     # What a resumed run goes on from is its checkpoint's memory.
     assert len(seen) == 2

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import nn
 
-from lt_det.classification import LTClassifierTrainer
 from lt_det.classification.backbones import BACKBONES, ImageBackbone
 from lt_det.classification.epochs import StartsEpochs, iterations_of
 from lt_det.classification.image_sets import IMAGE_SETS
@@ -20,7 +19,7 @@ from lt_det.core.losses import CrossEntropyLoss
 from lt_det.data.classification import SAMPLERS, read_digits
 from lt_det.errors import ConfigError, DataError
 
-from .helpers import arguments
+from .helpers import arguments, stopped_at
 
 LEAF = "digits_lt/resnet32_xe.yaml"
 QUICK = [
@@ -95,20 +94,8 @@ def test_a_method_of_two_streams_resumes_to_the_same_bits(tmp_path, monkeypatch)
     seen = TwoStreamMethod.last
     assert seen.epochs == [1, 2]
 
-    class Stopped(Exception):
-        pass
-
-    original = LTClassifierTrainer.run_step
-
-    def stopping(self):
-        if self.iter == 17:
-            raise Stopped
-        original(self)
-
-    monkeypatch.setattr(LTClassifierTrainer, "run_step", stopping)
-    with pytest.raises(Stopped):
+    with stopped_at(17, monkeypatch):
         train(tmp_path / "parts", *method)
-    monkeypatch.setattr(LTClassifierTrainer, "run_step", original)
     assert train(tmp_path / "parts", "--resume", *method) == whole
     resumed = TwoStreamMethod.last
     # The checkpoint is the end of the first epoch.

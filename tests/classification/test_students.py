@@ -6,7 +6,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lt_det.classification import LTClassifierTrainer
 from lt_det.classification.building import build_model
 from lt_det.classification.run import train_or_evaluate
 from lt_det.classification.teacher import load_trained, read_classifier_config
@@ -18,7 +17,7 @@ from lt_det.core.losses.distillation import (
 )
 from lt_det.errors import ConfigError
 
-from .helpers import arguments, batch, small_config
+from .helpers import arguments, batch, small_config, stopped_at
 
 QUICK = [
     *("MODEL.DEVICE", "cpu", "SOLVER.EPOCHS.MAX", 2, "SOLVER.EPOCHS.STEPS", [1], "SEED", 2),
@@ -71,20 +70,8 @@ def test_bkd_s_loss(teacher):
 def test_they_resume_to_the_same_bits(method, teacher, tmp_path, monkeypatch):
     options = ["--teacher", teacher]
     whole = train(method, tmp_path / "whole", *options)
-    original = LTClassifierTrainer.run_step
-
-    class Stopped(Exception):
-        pass
-
-    def stopping(self):
-        if self.iter == 17:
-            raise Stopped
-        original(self)
-
-    monkeypatch.setattr(LTClassifierTrainer, "run_step", stopping)
-    with pytest.raises(Stopped):
+    with stopped_at(17, monkeypatch):
         train(method, tmp_path / "parts", *options)
-    monkeypatch.setattr(LTClassifierTrainer, "run_step", original)
     assert train(method, tmp_path / "parts", "--resume", *options) == whole
     states = [
         torch.load(tmp_path / part / "model_final.pth", weights_only=True)["model"]

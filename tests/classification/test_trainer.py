@@ -13,7 +13,7 @@ from lt_det.classification.trainer import direction_momentum
 from lt_det.errors import DataError
 from tests.data.classification.helpers import tree, write_folder
 
-from .helpers import arguments
+from .helpers import arguments, stopped_at
 
 CPU = ("MODEL.DEVICE", "cpu")
 # Top-1 on ten digits, of which chance gives 10.
@@ -76,10 +76,6 @@ def test_xerm_trains_from_a_teacher_and_is_tested_without(trained, tmp_path):
     assert json.loads((again / "results.json").read_text()) == results
 
 
-class Stopped(Exception):
-    pass
-
-
 @pytest.mark.parametrize("method", ["tde", "xerm_tde"])
 def test_resume_equals_an_uninterrupted_run(method, trained, tmp_path, monkeypatch):
     _, first = trained
@@ -90,17 +86,8 @@ def test_resume_equals_an_uninterrupted_run(method, trained, tmp_path, monkeypat
     name = f"digits_lt/resnet32_{method}.yaml"
     whole = train(name, tmp_path / "whole", *options)
 
-    original = LTClassifierTrainer.run_step
-
-    def stopping(self):
-        if self.iter == 17:
-            raise Stopped
-        original(self)
-
-    monkeypatch.setattr(LTClassifierTrainer, "run_step", stopping)
-    with pytest.raises(Stopped):
+    with stopped_at(17, monkeypatch):
         train(name, tmp_path / "parts", *options)
-    monkeypatch.setattr(LTClassifierTrainer, "run_step", original)
     assert not (tmp_path / "parts" / "results.json").exists()
     resumed = train(name, tmp_path / "parts", "--resume", *options)
     assert resumed == whole
