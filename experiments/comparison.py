@@ -214,7 +214,7 @@ def _read_by(
 
 
 def compact(results: Results) -> Results:
-    """Top-1, recall, both precisions, both F1s and ECE, without what is per class."""
+    """Return top-1, recall, both precisions, both F1s and ECE, without what is per class."""
     kept = ("top1", "recall", "precision", "precision_zero", "f1", "f1_paper", "ece")
     return {
         method: {test: {name: f[name] for name in kept} for test, f in tests.items()}

@@ -1,5 +1,6 @@
 """What a comparison of systems says: means over seeds, paired differences, tables, files."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from lt_det.evaluation.classification.tables import group_table, top1_table
 from lt_det.files import save_json
 
 from .comparison import Comparison, Results, compact, mean_over_seeds
+from .paper_order import order_table, paper_order
 
 # What every other row is compared with.
 REFERENCE = "XE"
@@ -47,7 +49,7 @@ def paired_with_reference(comparison: Comparison, seed: int) -> list[dict[str, A
 
 
 def report(comparison: Comparison, chosen: dict[str, Any], output: Path) -> str:
-    """Write figures.json, by_seed.json, spreads.json and paired.json; return the tables.
+    """Write figures, by_seed, spreads, paired and order.json; return the tables.
 
     Args:
         comparison: of :func:`~experiments.comparison.compare`.
@@ -72,5 +74,9 @@ def report(comparison: Comparison, chosen: dict[str, Any], output: Path) -> str:
         }
     if paired:
         tables.append(paired_table(paired, f"seed {first}, {tests[0]}, minus {REFERENCE}"))
+    order = paper_order(comparison)
+    if order:
+        tables.append(order_table(order))
+        save_json(asdict(order), output / "order.json", indent=1)
     save_json(spreads, output / "spreads.json", indent=1)
     return "\n\n".join(tables)

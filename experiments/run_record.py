@@ -47,9 +47,9 @@ def make_record(arguments: tuple[str, ...], folder: Path) -> Record:
             settings = CfgNode.load_yaml_with_base(path)
             configs[path] = _hash([json.dumps(settings, sort_keys=True, default=str)])
             named = [text for text in _texts(settings) if os.path.exists(text)]
-            inputs.update({os.path.realpath(text): _print_of(text) for text in named})
+            inputs.update({os.path.realpath(text): input_print(text) for text in named})
         else:
-            inputs[path] = _print_of(path)
+            inputs[path] = input_print(path)
     return {"version": __version__, "arguments": shown, "configs": configs, "inputs": inputs}
 
 
@@ -100,7 +100,8 @@ def _texts(settings: Any) -> Iterator[str]:
         yield settings
 
 
-def _print_of(path: str) -> list[Any]:
+def input_print(path: str) -> list[Any]:
+    """Return [size, hash] of a file; of a folder [files, hash of their names, sizes and times]."""
     if os.path.isdir(path):
         return _print_of_folder(os.path.realpath(path))
     status = os.stat(path)

@@ -3,6 +3,7 @@
 
 experiments/study_cls.py compare --data FOLDER_OR_ZIP --output DIR [--seeds 1] [--epochs 100]
                                  [--jobs 2]
+experiments/study_cls.py merge    --parts DIR/part OTHER/part --output DIR
 experiments/study_cls.py grid     --data … --output DIR [--heads 1 2 4] [--temperatures 8 16 32]
 experiments/study_cls.py weighting --data … --output DIR --teacher FILE --alpha 1 [--exponents …]
 experiments/study_cls.py features --data … --output DIR --checkpoints XE=FILE xERM_TDE=FILE …
@@ -31,6 +32,7 @@ sys.path.insert(0, str(ROOT))
 from experiments.ablations import grid, weighting  # noqa: E402
 from experiments.comparison import XERM_VARIANTS, compare, tune  # noqa: E402
 from experiments.comparison_report import report  # noqa: E402
+from experiments.parts import read_parts, save_part, study_identity  # noqa: E402
 from experiments.promises import promises_table  # noqa: E402
 from experiments.representations import representations  # noqa: E402
 from experiments.study import Study  # noqa: E402
@@ -56,8 +58,17 @@ def run_compare(study: Study, args: argparse.Namespace) -> None:
     balanced, imbalanced = list(next(iter(raw.values())))[:2]
     picture = study.output / "class_distribution.png"
     draw_class_distribution(raw, picture, balanced=balanced, imbalanced=imbalanced)
-    files = "figures.json, by_seed.json, spreads.json, paired.json, class_distribution.png"
+    files = "figures, by_seed, spreads, paired and order.json, class_distribution.png"
     print(f"{study.output}: {files}")
+    save_part(comparison, chosen, study_identity(study), study.output / "part")
+    print(f"{study.output / 'part'}: what merge takes, without weights")
+
+
+def run_merge(args: argparse.Namespace) -> None:
+    """Make one comparison of several, of other systems or seeds."""
+    comparison, chosen = read_parts(args.parts)
+    print(report(comparison, chosen, args.output))
+    print(f"{args.output}: figures.json, by_seed.json, spreads.json, paired.json, order.json")
 
 
 def run_grid(study: Study, args: argparse.Namespace) -> None:
@@ -102,6 +113,10 @@ def parser() -> argparse.ArgumentParser:
         "--students", action="store_true", help="xERM by start, decay and g, beside its controls"
     )
     command.set_defaults(study=run_compare)
+    command = commands.add_parser("merge")
+    command.add_argument("--parts", type=Path, nargs="+", required=True, metavar="FOLDER")
+    command.add_argument("--output", type=Path, required=True)
+    command.set_defaults(study=run_merge)
     command = commands.add_parser("grid", parents=[shared, any_config])
     command.add_argument("--heads", type=int, nargs="+", default=[1, 2, 4])
     command.add_argument("--temperatures", type=float, nargs="+", default=[8, 16, 32])
@@ -165,6 +180,8 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line; what is not given depends on whether a config is."""
     made = parser()
     args = made.parse_args(words)
+    if args.study is run_merge:
+        return args
     args.config = getattr(args, "config", None)
     if not args.config and args.data is None:
         made.error("--data FOLDER_OR_ZIP is needed, or of grid and features --config FILE")
@@ -188,10 +205,8 @@ def _check_validation_set(study: Study) -> None:
     check_chosen_on(load_config(argument_parser().parse_args(arguments)))
 
 
-def main() -> None:
-    """Run what is missing of a study, then print its tables and write its metrics."""
-    args = parsed()
-    study = Study(
+def _study(args: argparse.Namespace) -> Study:
+    return Study(
         ROOT / "tools" / "train_cls.py",
         args.configs,
         args.data,
@@ -206,7 +221,16 @@ def main() -> None:
         tuple(args.options),
         args.config,
     )
+
+
+def main() -> None:
+    """Run what is missing of a study, then print its tables and write its metrics."""
+    args = parsed()
     try:
+        if args.study is run_merge:
+            run_merge(args)
+            return
+        study = _study(args)
         if not study.hold_out and args.study is not run_features:
             _check_validation_set(study)
         args.study(study, args)
