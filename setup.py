@@ -67,6 +67,8 @@ setup(
         "pyyaml",
         "pycocotools>=2.0.7",
         "hotcoco==1.3.0",
+        # Boxes, masks and labels on images; video; YOLO's and VOC's formats.
+        "supervision>=0.27",
         # Precision, recall and F1; the digits of a first run.
         "scikit-learn",
         # Tests and intervals of differences between methods; scikit-learn brings it.

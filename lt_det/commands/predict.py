@@ -1,0 +1,134 @@
+"""Detect or classify: predictions.json, predictions.csv, pictures, a summary by category.
+
+lt-det predict --weights output/model_final.pth --images photos/ --output predicted
+lt-det predict --weights … --images 'photos/**/*.jpg' --post-hoc "tde(alpha=1)" --output predicted
+lt-det predict --weights … --images film.mp4 --output predicted
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tqdm import tqdm
+
+from lt_det.errors import ConfigError, UserError
+from lt_det.files import save_json
+from lt_det.predict import Classifier, Detector, load_classifier, load_detector, named_images
+from lt_det.predict.images import InputImage
+from lt_det.predict.loading import is_classifier
+from lt_det.predict.results import ClassificationResult, DetectionResult
+from lt_det.predict.video import detect_in_video, is_video, video_length
+from lt_det.predict.writing import PICTURES, Summary, picture_paths, prediction_writer
+
+Result = DetectionResult | ClassificationResult
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    made = argparse.ArgumentParser(
+        prog="lt-det predict",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("--weights", required=True, metavar="FILE", help="of a training of lt_det's")
+    made.add_argument(
+        "--images",
+        nargs="+",
+        required=True,
+        metavar="PATH",
+        help="files, folders, patterns or videos",
+    )
+    made.add_argument("--output", type=Path, required=True, metavar="DIR")
+    made.add_argument(
+        "--config-file", default="", metavar="FILE", help="default: beside the weights"
+    )
+    made.add_argument(
+        "--post-hoc", default="", metavar="CALL", help='"tde(alpha=1)"; default: as configured'
+    )
+    made.add_argument("--device", help="cpu, cuda, …; default: a GPU where there is one")
+    made.add_argument("--batch-size", type=_positive, default=0, help="default: 1; classifiers 32")
+    made.add_argument(
+        "--score-threshold", type=float, default=0.3, help="of detections; default: 0.3"
+    )
+    made.add_argument("--top", type=_positive, default=5, help="classes an image; default: 5")
+    made.add_argument("--no-pictures", action="store_true", help="write the figures alone")
+    return made
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
+def main(args: argparse.Namespace) -> None:
+    """Predict.
+
+    Raises:
+        UserError: one line; nothing is written where the model or the images are not there.
+    """
+    started = time.monotonic()
+    videos = [path for path in args.images if is_video(path)]
+    images = named_images([path for path in args.images if not is_video(path)])
+    model = _load(args)
+    if videos and isinstance(model, Classifier):
+        raise ConfigError(f"--images: {videos[0]}: a video needs a detector")
+    lengths = [video_length(path) for path in videos]
+    summary = Summary()
+    total = len(images) + sum(lengths)
+    with prediction_writer(args.output, args.top) as writer, tqdm(total=total, unit="img") as bar:
+        for result in _results(model, images, videos, args):
+            writer.add(result)
+            summary.add(result)
+            bar.update()
+    for error in summary.errors:
+        sys.stderr.write(f"warning: {error}\n")
+    save_json(summary.to_record(), args.output / "summary.json", indent=1)
+    print(summary.table())
+    seconds = time.monotonic() - started
+    read = summary.images - len(summary.errors)
+    print(f"{read} of {summary.images} images in {seconds:.1f} s ({model.post_hoc}): {args.output}")
+    if summary.images and not read:
+        raise ConfigError("--images: none of them can be read")
+
+
+def _load(args: argparse.Namespace) -> Detector | Classifier:
+    shared = {"config": args.config_file, "device": args.device, "post_hoc": args.post_hoc}
+    if is_classifier(args.weights, args.config_file):
+        return load_classifier(args.weights, **shared)
+    return load_detector(args.weights, score_threshold=args.score_threshold, **shared)
+
+
+def _results(
+    model: Detector | Classifier,
+    images: list[InputImage],
+    videos: list[str],
+    args: argparse.Namespace,
+) -> Iterator[Result]:
+    """Yield a result an image and frame, its picture drawn."""
+    folder = args.output / PICTURES
+    paths = picture_paths([image.name for image in images], folder)
+    sizes = {"batch_size": args.batch_size} if args.batch_size else {}
+    for result, path in zip(model.stream(images, **sizes), paths, strict=True):
+        if not args.no_pictures and not result.error:
+            result.save_image(path)
+        yield result
+    for video in videos:
+        assert isinstance(model, Detector)
+        drawn = None if args.no_pictures else folder / f"{Path(video).stem}.mp4"
+        yield from detect_in_video(model, video, drawn)
+
+
+def run(words: list[str] | None = None) -> None:
+    """Run the command; a person's mistake is one line and exit code 2."""
+    try:
+        main(parser().parse_args(words))
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    run()
