@@ -55,6 +55,7 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["lt_det", "lt_det.*"]),
     cmdclass={"build_py": BuildWithConfigs},
+    entry_points={"console_scripts": ["lt-det = lt_det.cli:main"]},
     # Detectron2 itself is not on the package index under its own name: after pip,
     # python -m lt_det.install_detectron2.
     install_requires=[

@@ -1,6 +1,5 @@
 """tools/evaluate_lvis.py: any results file scored without a model."""
 
-import importlib.util
 import json
 import logging
 import subprocess
@@ -9,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from lt_det.commands import evaluate
 from lt_det.errors import DataError
 from lt_det.evaluation import evaluate_lvis, normalize_ground_truth
 from lt_det.evaluation.lvis.coco_ap import coco_ground_truth, evaluate_coco
@@ -50,11 +50,8 @@ def without_frequency(truth, *, coco):
 
 
 @pytest.fixture(scope="module")
-def tool(root):
-    spec = importlib.util.spec_from_file_location("tool", root / "tools" / "evaluate_lvis.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def tool():
+    return evaluate
 
 
 def score(tool, *options, gt="gt.json", results="results.json"):

@@ -1,66 +1,7 @@
 #!/usr/bin/env python3
-"""Turn a checkpoint of the published TDE code into lt_det's; says what became of each tensor.
+"""Turn a checkpoint of the published TDE code into lt_det's: lt-det convert-weights."""
 
-tools/convert_weights.py PUBLISHED.pth OURS.pth --config-file configs/….yaml [KEY VALUE …]
-
-The config says which model the weights are for; what fits it in name or shape in part only is an
-error, as are other pixel statistics, another order of the channels, or ResNets that take their
-strides elsewhere: the error says which KEY VALUE pairs to give, here and wherever the weights are
-used. OURS.pth goes where MODEL.WEIGHTS is asked for.
-"""
-
-import argparse
-import sys
-from pathlib import Path
-
-import torch
-from detectron2.modeling import build_model as build_detector
-
-import lt_det.detection  # noqa: F401  (registers the modules)
-from lt_det.classification.building import build_model as build_classifier
-from lt_det.config import default_config
-from lt_det.engine import LTCheckpointer, merge_config
-from lt_det.engine.checkpoints.published_weights import convert_published
-from lt_det.errors import UserError
-from lt_det.files import whole_file
-
-
-def main() -> None:
-    """Convert, list, check against the model, write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("published", metavar="PUBLISHED.pth")
-    parser.add_argument("ours", type=Path, metavar="OURS.pth")
-    parser.add_argument("--config-file", required=True)
-    parser.add_argument("opts", nargs="*", metavar="KEY VALUE")
-    args = parser.parse_intermixed_args()  # flags may come anywhere
-    classification = "classification" in Path(args.config_file).resolve().parts
-    cfg = default_config(classification=classification)
-    merge_config(cfg, args.config_file, args.opts)
-    published = convert_published(args.published)
-    published.check_config(cfg)
-    for theirs, ours in published.renamed:
-        print(f"{theirs} -> {ours}")
-    for theirs, why in published.left_out:
-        print(f"{theirs} left out: {why}")
-    if classification:
-        cfg.MODEL.LT.XERM.ENABLED = False
-        model = build_classifier(cfg, torch.ones(cfg.MODEL.CLASSIFICATION.NUM_CLASSES))
-    else:
-        cfg.MODEL.WEIGHTS = ""
-        model = build_detector(cfg)
-    with whole_file(args.ours, "wb") as file:
-        torch.save({"model": published.weights, "__author__": args.published}, file)
-    try:
-        LTCheckpointer(model, complete=True).load(str(args.ours))
-    except UserError:
-        args.ours.unlink()
-        raise
-    print(f"{len(published.renamed)} tensors, {len(published.left_out)} left out: {args.ours}")
-
+from lt_det.commands.convert_weights import run
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run()

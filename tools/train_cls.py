@@ -8,9 +8,7 @@ tools/train_cls.py --config-file configs/classification/folder_lt/resnet32_tde.y
                    --data FOLDER_OR_ZIP --imbalance 100 [--teacher CHECKPOINT]
 """
 
-from lt_det.classification.setup import argument_parser
-from lt_det.commands.train_cls import main
-from lt_det.engine import run
+from lt_det.commands.train_cls import run
 
 if __name__ == "__main__":
-    run(main, argument_parser().parse_args())
+    run()

@@ -7,9 +7,7 @@ tools/train_net.py --config-file … --train-json FILE --train-images DIR \
                                    --val-json FILE --val-images DIR
 """
 
-from lt_det.commands.train_net import main
-from lt_det.detection.setup import argument_parser
-from lt_det.engine import run
+from lt_det.commands.train_net import run
 
 if __name__ == "__main__":
-    run(main, argument_parser().parse_args())
+    run()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lt_det.errors import ConfigError, UserError
+from lt_det.errors import ConfigError
 from lt_det.files import save_json
 from lt_det.predict import Classifier, Detector, load_classifier, load_detector, named_images
 from lt_det.predict.images import InputImage
@@ -22,13 +22,14 @@ from lt_det.predict.results import ClassificationResult, DetectionResult
 from lt_det.predict.video import detect_in_video, is_video, video_length
 from lt_det.predict.writing import PICTURES, Summary, picture_paths, prediction_writer
 
+from .command_line import run_alone
+
 Result = DetectionResult | ClassificationResult
 
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     made = argparse.ArgumentParser(
-        prog="lt-det predict",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -122,12 +123,8 @@ def _results(
 
 
 def run(words: list[str] | None = None) -> None:
-    """Run the command; a person's mistake is one line and exit code 2."""
-    try:
-        main(parser().parse_args(words))
-    except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(2)
+    """Run the command."""
+    run_alone(main, parser(), words)
 
 
 if __name__ == "__main__":

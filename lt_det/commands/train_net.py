@@ -1,16 +1,18 @@
 """Train or evaluate a long-tailed detector.
 
-train_net.py --config-file lvis_v0.5/cascade_r101_tde [--num-gpus N] [KEY VALUE]
-train_net.py --config-file … --eval-only MODEL.WEIGHTS FILE
-train_net.py --config-file … --train-json FILE --train-images DIR --val-json FILE --val-images DIR
+lt-det train --config-file lvis_v0.5/cascade_r101_tde [--num-gpus N] [KEY VALUE]
+lt-det train --config-file … --eval-only MODEL.WEIGHTS FILE
+lt-det train --config-file … --train-json FILE --train-images DIR --val-json FILE --val-images DIR
 """
 
 import argparse
 
 from lt_det.detection.run import train_or_evaluate
 from lt_det.detection.setup import argument_parser
-from lt_det.engine import run
+from lt_det.engine import run as launch
 from lt_det.visualization.detections import draw_run
+
+from .command_line import parse, with_examples
 
 
 def main(args: argparse.Namespace) -> None:
@@ -18,5 +20,10 @@ def main(args: argparse.Namespace) -> None:
     draw_run(train_or_evaluate(args))
 
 
+def run(words: list[str] | None = None) -> None:
+    """Run the command, in as many processes as it says."""
+    launch(main, parse(with_examples(argument_parser(), __doc__), words))
+
+
 if __name__ == "__main__":
-    run(main, argument_parser().parse_args())
+    run()

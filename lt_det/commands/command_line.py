@@ -1,0 +1,82 @@
+"""What the commands' lines share: unknown flags get the nearest known one, errors are one line."""
+
+import argparse
+import difflib
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from lt_det.errors import UserError
+
+_UNKNOWN = re.compile(r"unrecognized arguments: (.*)")
+
+
+def parse(
+    parser: argparse.ArgumentParser, words: list[str] | None = None, *, intermixed: bool = False
+) -> argparse.Namespace:
+    """Parse a command line; an unknown flag ends the command, naming the nearest known one.
+
+    Args:
+        parser: of the command.
+        words: of the line; ``None`` are the process's.
+        intermixed: flags may stand between positional arguments.
+    """
+    given = sys.argv[1:] if words is None else words
+    plain_error = parser.error
+
+    def error(message: str) -> Any:
+        plain_error(message + _nearest(parser, message, given))
+
+    parser.error = error  # type: ignore[method-assign, assignment]
+    arguments = parser.parse_intermixed_args(given) if intermixed else parser.parse_args(given)
+    # Detectron2's KEY VALUE pairs swallow whatever follows the first of them, or an unknown flag.
+    for word in getattr(arguments, "opts", None) or []:
+        if isinstance(word, str) and word.startswith("--"):
+            error(f"unrecognized arguments: {word}")
+    return arguments
+
+
+def with_examples(parser: argparse.ArgumentParser, text: str) -> argparse.ArgumentParser:
+    """Put our own text and examples in the place of Detectron2's, so that help fits a screen."""
+    parser.description, parser.epilog = text, None
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    short = {
+        "opts": "KEY VALUE pairs of the config, at the end (docs/CONFIG.md)",
+        "resume": "go on from OUTPUT_DIR's last checkpoint",
+        "num_gpus": "on this machine",
+        "dist_url": "where machines meet: tcp://HOST:PORT",
+        "machine_rank": "number of this machine, from 0",
+    }
+    for action in parser._actions:
+        action.help = short.get(action.dest, action.help)
+    return parser
+
+
+def _nearest(parser: argparse.ArgumentParser, message: str, given: list[str]) -> str:
+    matched = _UNKNOWN.search(message)
+    unknown = matched[1].split() if matched else given
+    known = [flag for action in parser._actions for flag in action.option_strings]
+    for word in unknown:
+        flag = word.partition("=")[0]
+        # The beginning of a known one is that one, for argparse.
+        if flag.startswith("--") and not any(name.startswith(flag) for name in known):
+            near = difflib.get_close_matches(flag, known, n=1, cutoff=0.5)
+            return f"; did you mean {near[0]}?" if near else ""
+    return ""
+
+
+def run_alone(
+    main: Callable[[argparse.Namespace], Any],
+    parser: argparse.ArgumentParser,
+    words: list[str] | None = None,
+    *,
+    intermixed: bool = False,
+) -> None:
+    """Run a command of one process; a person's mistake is one line and exit code 2."""
+    args = parse(parser, words, intermixed=intermixed)
+    try:
+        main(args)
+    except UserError as error:
+        sys.stderr.write(f"error: {error.problem}\n")
+        sys.exit(2)
