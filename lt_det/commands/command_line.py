@@ -33,7 +33,9 @@ def parse(
     # Detectron2's KEY VALUE pairs swallow whatever follows the first of them, or an unknown flag.
     for word in getattr(arguments, "opts", None) or []:
         if isinstance(word, str) and word.startswith("--"):
-            error(f"unrecognized arguments: {word}")
+            known = any(flag.startswith(word.partition("=")[0]) for flag in _flags(parser))
+            place = " here: flags come before KEY VALUE pairs" if known else ""
+            error(f"unrecognized arguments: {word}{place}")
     return arguments
 
 
@@ -56,7 +58,7 @@ def with_examples(parser: argparse.ArgumentParser, text: str) -> argparse.Argume
 def _nearest(parser: argparse.ArgumentParser, message: str, given: list[str]) -> str:
     matched = _UNKNOWN.search(message)
     unknown = matched[1].split() if matched else given
-    known = [flag for action in parser._actions for flag in action.option_strings]
+    known = _flags(parser)
     for word in unknown:
         flag = word.partition("=")[0]
         # The beginning of a known one is that one, for argparse.
@@ -64,6 +66,10 @@ def _nearest(parser: argparse.ArgumentParser, message: str, given: list[str]) ->
             near = difflib.get_close_matches(flag, known, n=1, cutoff=0.5)
             return f"; did you mean {near[0]}?" if near else ""
     return ""
+
+
+def _flags(parser: argparse.ArgumentParser) -> list[str]:
+    return [flag for action in parser._actions for flag in action.option_strings]
 
 
 def run_alone(
