@@ -54,6 +54,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["lt_det", "lt_det.*"]),
+    package_data={"lt_det.visualization": ["templates/*.j2"]},
     cmdclass={"build_py": BuildWithConfigs},
     entry_points={"console_scripts": ["lt-det = lt_det.cli:main"]},
     # Detectron2 itself is not on the package index under its own name: after pip,
@@ -70,6 +71,9 @@ setup(
         "hotcoco==1.3.0",
         # Boxes, masks and labels on images; video; YOLO's and VOC's formats.
         "supervision>=0.27",
+        # Pages of figures; images that are there twice.
+        "jinja2",
+        "imagehash",
         # Precision, recall and F1; the digits of a first run.
         "scikit-learn",
         # Tests and intervals of differences between methods; scikit-learn brings it.

@@ -12,6 +12,7 @@ import sys
 SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "train": ("train_net", "train or evaluate a detector"),
     "train-cls": ("train_cls", "train or evaluate an image classifier"),
+    "check-data": ("check_data", "look at data before training on it"),
     "predict": ("predict", "detect or classify in images and videos"),
     "evaluate": ("evaluate", "score an LVIS or COCO results file"),
     "configs": ("configs", "list the packaged configs"),

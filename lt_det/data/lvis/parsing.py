@@ -118,6 +118,10 @@ def _parse(json_file: str) -> ParsedFile:
     return ParsedFile(data.get("images"), data.get("categories"), texts)
 
 
+# What LVIS's files say of categories, and COCO's do not.
+_OF_CATEGORIES = ("frequency", "image_count", "instance_count")
+
+
 def _categories(records: list[Any], json_file: str) -> list[Record]:
     checked, seen = [], set()
     for number, record in enumerate(records):
@@ -135,10 +139,13 @@ def _categories(records: list[Any], json_file: str) -> list[Record]:
         seen.add(own_id)
         if not isinstance(record.get("name"), str):
             raise DataError(f"{where}: has no name")
+        # What is null was not said: hotcoco writes every key it knows.
+        unsaid = [k for k in _OF_CATEGORIES if record.get(k, "") is None]
+        record = {key: value for key, value in record.items() if key not in unsaid}
         frequency = record.get("frequency", "r")
         if frequency not in ("r", "c", "f"):
             raise DataError(f"{where}: frequency {frequency!r:.60} is not 'r', 'c' or 'f'")
-        counts = {k: as_id(record[k]) for k in ("image_count", "instance_count") if k in record}
+        counts = {k: as_id(record[k]) for k in _OF_CATEGORIES[1:] if k in record}
         for key, count in counts.items():
             if count is None:
                 raise DataError(f"{where}: {key} is {record[key]!r:.60}")
@@ -197,10 +204,13 @@ def _verification(
     for own_id, image in images.items():
         lists: Record = {}
         for key in _LISTS:
-            given = _ids_of(image.get(key, []), f"{json_file}: image {own_id!r:.60}: {key}")
+            said = image.get(key)
+            given = _ids_of(
+                [] if said is None else said, f"{json_file}: image {own_id!r:.60}: {key}"
+            )
             lists[key] = [c for c in given if c in known]
             unknown += len(given) - len(lists[key])
-        if "neg_category_ids" not in image:
+        if image.get("neg_category_ids") is None:
             exhaustive += 1
             del lists["neg_category_ids"]
             lists["exhaustive"] = True

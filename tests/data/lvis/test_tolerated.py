@@ -170,3 +170,18 @@ def test_frequencies_count_every_training_set(tmp_path):
     dog, cat = with_frequencies(other, [one, other], rare_max=1, common_max=2).categories
     assert (dog["image_count"], dog["instance_count"], dog["frequency"]) == (1, 1, "r")
     assert (cat["image_count"], cat["instance_count"], cat["frequency"]) == (3, 3, "f")
+
+
+def test_null_is_not_said(tmp_path):
+    """hotcoco writes every key it knows: null is no frequency, no count and no list."""
+    data = valid()
+    for category in data["categories"]:
+        category.update(dict.fromkeys(("frequency", "image_count", "instance_count")))
+    for image in data["images"]:
+        image.update(dict.fromkeys(("neg_category_ids", "not_exhaustive_category_ids")))
+    found = read(data, tmp_path)
+    assert not found.has_frequency
+    assert not {"frequency", "image_count"} & set(found.categories[0])
+    assert all(image["exhaustive"] for image in found.images.values())
+    derived = with_frequencies(found, [found]).categories[0]
+    assert derived["frequency"] == "r"

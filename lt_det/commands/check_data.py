@@ -1,0 +1,111 @@
+"""Look at data before training: counts, sizes, doubles, what is odd, and what it suggests.
+
+lt-det check-data --train-json train.json --train-images train/ --val-json val.json
+                  --val-images val/ --output check
+lt-det check-data --data photos.zip --imbalance 100 --output check
+lt-det check-data --from yolo --train-json labels/train --train-images images/train --output check
+
+Writes check.json and check.html into DIR; ends with 2 where a training would refuse the data.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from detectron2.config import CfgNode
+
+from lt_det.classification.setup import argument_parser as classification_parser
+from lt_det.classification.setup import load_config as load_classification_config
+from lt_det.data.lvis.annotation_set import AnnotationSet
+from lt_det.detection.setup import argument_parser as detection_parser
+from lt_det.detection.setup import fit_to_data, load_config
+from lt_det.errors import ConfigError
+from lt_det.files import save_json
+from lt_det.inspection.classification_check import check_image_data
+from lt_det.inspection.conversion import FORMATS, convert
+from lt_det.inspection.detection_check import check_detection_data
+from lt_det.inspection.findings import Findings
+from lt_det.model_zoo import config_file
+from lt_det.visualization.page import write_page
+
+from .command_line import run_alone
+
+_SPLITS = ("train", "val")
+_ANY_FOLDER = "classification/folder_lt/resnet32_xe"
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    made = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for split, use in zip(_SPLITS, ("training", "validation"), strict=True):
+        made.add_argument(f"--{split}-json", default="", metavar="FILE", help=f"{use} annotations")
+        made.add_argument(f"--{split}-images", default="", metavar="DIR", help="their images")
+    made.add_argument("--data", default="", metavar="PATH", help="folder or zip, a folder a class")
+    made.add_argument("--imbalance", type=float, metavar="R", help="cut --data's training to it")
+    made.add_argument("--from", dest="kind", choices=FORMATS, help="what --train-json names")
+    made.add_argument("--config-file", default="", metavar="FILE", help="of the training to come")
+    made.add_argument("--output", type=Path, required=True, metavar="DIR")
+    made.add_argument("--quick", action="store_true", help="do not decode the images")
+    made.add_argument("opts", nargs="*", metavar="KEY VALUE", help="of the config")
+    return made
+
+
+def main(args: argparse.Namespace) -> None:
+    """Look, print, write. Raises ConfigError or DataError for a line that names nothing."""
+    if bool(args.data) == bool(args.train_json) and not args.config_file:
+        raise ConfigError("name the data: --train-json FILE --train-images DIR, or --data PATH")
+    findings = _images(args) if args.data or _is_classification(args) else _annotations(args)
+    args.output.mkdir(parents=True, exist_ok=True)
+    save_json(findings.to_record(), args.output / "check.json", indent=1)
+    write_page(findings.page(), args.output / "check.html")
+    print(findings.text())
+    print(f"\n{args.output}: check.html, check.json")
+    if findings.refused:
+        sys.stderr.write(f"error: {findings.refused}\n")
+        sys.exit(2)
+
+
+def _is_classification(args: argparse.Namespace) -> bool:
+    return "classification" in Path(args.config_file).parts
+
+
+def _images(args: argparse.Namespace) -> Findings:
+    words = ["--config-file", args.config_file or config_file(_ANY_FOLDER)]
+    words += ["--data", args.data] if args.data else []
+    words += [] if args.imbalance is None else ["--imbalance", str(args.imbalance)]
+    cfg = load_classification_config(classification_parser().parse_args([*words, *args.opts]))
+    return check_image_data(cfg, compare_images=not args.quick)
+
+
+def _annotations(args: argparse.Namespace) -> Findings:
+    words = []
+    for split in _SPLITS:
+        json_file, images = getattr(args, f"{split}_json"), getattr(args, f"{split}_images")
+        if json_file and args.kind:
+            json_file = convert(json_file, images, args.kind, args.output / f"{split}.json")
+        if json_file:
+            words += [f"--{split}-json", json_file, f"--{split}-images", images]
+    given = detection_parser().parse_args(words)
+    cfg = load_config(args.config_file, args.opts, given)
+    return check_detection_data(cfg, fit=_fit(args), compare_images=not args.quick)
+
+
+def _fit(args: argparse.Namespace):  # type: ignore[no-untyped-def]
+    """Of the config that will be trained; without one, masks are nobody's business yet."""
+
+    def fit(cfg: CfgNode, reference: AnnotationSet) -> None:
+        if args.config_file:
+            fit_to_data(cfg, reference, [reference])
+
+    return fit
+
+
+def run(words: list[str] | None = None) -> None:
+    """Run the command; flags may stand between KEY VALUE pairs."""
+    run_alone(main, parser(), words, intermixed=True)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,103 @@
+"""A look at labelled images, as a training would read them."""
+
+from typing import Any
+
+import numpy as np
+from detectron2.config import CfgNode
+from PIL import Image
+
+from lt_det.classification.datasets import cut
+from lt_det.classification.image_sets import read_image_sets
+from lt_det.core import shot_groups
+from lt_det.data.classification import ImageSet
+from lt_det.errors import UserError
+
+from .charts import counts_chart, histogram
+from .duplicates import across_parts, prints_of, same_pictures
+from .findings import Findings
+from .tail import advice, group_figures, imbalance
+
+_GROUPS = ("many", "medium", "few")
+_SMALLEST = 8
+
+
+def check_image_data(cfg: CfgNode, *, compare_images: bool = True) -> Findings:
+    """Look at the training and test images of a config.
+
+    Args:
+        cfg: its DATASETS.CLASSIFICATION names them, as in a training.
+        compare_images: decode every image to find those that are there twice, and broken ones.
+    """
+    options = cfg.DATASETS.CLASSIFICATION
+    findings = Findings(options.PATH or options.NAME)
+    try:
+        sets = read_image_sets(cfg, training=True)
+        sets["train"].check_classes()
+        train = cut(sets["train"], options.IMBALANCE, options.SUBSET_SEED)
+    except UserError as error:
+        findings.refused = error.problem
+        return findings
+    test = sets.get(cfg.TEST.CLASSIFICATION.SPLIT)
+    parts: dict[str, ImageSet] = {"train": train}
+    if test is not None and test is not sets["train"]:
+        parts["test"] = test
+    _describe(findings, parts, options)
+    if compare_images:
+        _compare_images(findings, parts)
+    return findings
+
+
+def _describe(findings: Findings, parts: dict[str, ImageSet], options: Any) -> None:
+    train, test = parts["train"], parts.get("test")
+    names, counts = list(train.class_names), train.counts().tolist()
+    test_counts = test.counts().tolist() if test else [0] * len(names)
+    masks = shot_groups(counts, many=options.MANY, few=options.FEW)
+    groups = [next(g for g in _GROUPS if masks[g][index]) for index in range(len(names))]
+    findings.facts = {"classes": len(names), "training images": len(train)}
+    if test:
+        findings.facts["test images"] = len(test)
+    findings.facts["imbalance (images, most frequent over rarest)"] = round(imbalance(counts), 1)
+    findings.groups = group_figures(_GROUPS, groups, counts, test_counts)
+    findings.advice = advice(
+        counts, findings.groups if test else [], detection=False, num_images=len(train)
+    )
+    order = np.argsort(-np.asarray(counts), kind="stable").tolist()
+    findings.class_columns = [
+        "class",
+        "group",
+        "training images",
+        *(["test images"] if test else []),
+    ]
+    findings.classes = [
+        [names[i], groups[i], counts[i], *([test_counts[i]] if test else [])] for i in order
+    ]
+    shown = test_counts if test else None
+    findings.figures = [counts_chart(names, groups, counts, shown, "images")]
+
+
+def _compare_images(findings: Findings, parts: dict[str, ImageSet]) -> None:
+    prints, sides = [], []
+    for part, image_set in parts.items():
+        small: list[str] = []
+
+        def decode(
+            index: int, part_set: ImageSet = image_set, part_small: list[str] = small
+        ) -> Any:
+            image: Image.Image = part_set.image(index)
+            sides.append(max(image.size))
+            if min(image.size) < _SMALLEST:
+                part_small.append(part_set.image_name(index))
+            return image
+
+        names = [image_set.image_name(index) for index in range(len(image_set))]
+        seen, errors = prints_of(names, decode, part)
+        prints += seen
+        if errors:
+            findings.oddities[f"{part}: image cannot be decoded"] = (len(errors), errors[:5])
+        if small:
+            what = f"{part}: a side below {_SMALLEST} pixels"
+            findings.oddities[what] = (len(small), sorted(small)[:5])
+    findings.duplicates = same_pictures(prints)
+    findings.leaks = across_parts(findings.duplicates)
+    if sides and len(set(sides)) > 1:
+        findings.figures.append(histogram(sides, "longer side in pixels", logarithmic=True))

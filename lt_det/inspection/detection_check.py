@@ -1,0 +1,129 @@
+"""A look at annotation files and their images, as a training would read them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import hotcoco
+import numpy as np
+from detectron2.config import CfgNode
+from PIL import Image
+
+import lt_det.detection  # noqa: F401  (registers the modules)
+from lt_det.data.classification.image_set import FileSource
+from lt_det.data.lvis.annotation_set import AnnotationSet
+from lt_det.data.lvis.catalog import register_from_config, registered_set
+from lt_det.errors import UserError, one_line
+
+from .charts import counts_chart, histogram
+from .detection_data import SetFigures, set_figures
+from .duplicates import across_parts, prints_of, same_pictures
+from .findings import Findings
+from .tail import advice, group_figures, imbalance
+
+_GROUPS = {"f": "frequent", "c": "common", "r": "rare"}
+
+
+def check_detection_data(
+    cfg: CfgNode, *, fit: Callable[[CfgNode, AnnotationSet], None], compare_images: bool = True
+) -> Findings:
+    """Look at the training and test sets of a config.
+
+    Args:
+        cfg: its DATASETS name them, as in a training.
+        fit: what a training checks of the data beside reading them; raises DataError.
+        compare_images: decode every image to find those that are there twice.
+    """
+    custom = cfg.DATASETS.CUSTOM
+    files = [file for file in (custom.TRAIN_JSON, custom.VAL_JSON) if file]
+    findings = Findings(" and ".join(files) or ", ".join(cfg.DATASETS.TRAIN))
+    for file in files:
+        findings.tool_notes += _health(file)
+    try:
+        reference = register_from_config(cfg, training=True)
+        fit(cfg, reference)
+    except UserError as error:
+        findings.refused = error.problem
+        return findings
+    sets = {"train": registered_set(cfg.DATASETS.TRAIN[0])}
+    if cfg.DATASETS.TEST:
+        sets["validation"] = registered_set(cfg.DATASETS.TEST[0])
+    figures = {part: set_figures(annotation_set) for part, annotation_set in sets.items()}
+    _describe(findings, sets["train"], figures)
+    if compare_images:
+        _compare_images(findings, sets)
+    return findings
+
+
+def _health(file: str) -> list[str]:
+    """Return what hotcoco's health check says of a file; nothing of one that it cannot read."""
+    try:
+        health: dict[str, Any] = hotcoco.COCO(file).healthcheck()
+    except Exception as error:
+        return [f"{file}: not read by hotcoco: {one_line(error)}"]
+    notes = [*health.get("errors", []), *health.get("warnings", [])]
+    return [f"{file}: {note['message']}" for note in notes]
+
+
+def _describe(findings: Findings, reference: AnnotationSet, figures: dict[str, SetFigures]) -> None:
+    train, val = figures["train"], figures.get("validation")
+    names = reference.class_names
+    groups = [_GROUPS[category["frequency"]] for category in reference.categories]
+    val_counts = val.instance_counts if val else [0] * len(names)
+    findings.facts = _facts(reference, train, val)
+    findings.groups = group_figures(list(_GROUPS.values()), groups, train.image_counts, val_counts)
+    findings.advice = advice(
+        train.image_counts,
+        findings.groups if val else [],
+        detection=True,
+        num_images=train.num_images,
+    )
+    order = np.argsort(-np.asarray(train.image_counts), kind="stable").tolist()
+    findings.class_columns = ["class", "group", "training images", "training instances"]
+    findings.class_columns += ["validation images", "validation instances"] if val else []
+    for index in order:
+        row = [names[index], groups[index], train.image_counts[index], train.instance_counts[index]]
+        row += [val.image_counts[index], val.instance_counts[index]] if val else []
+        findings.classes.append(row)
+    for part, measured in figures.items():
+        for what, entry in measured.suspicious.items():
+            findings.oddities[f"{part}: {what}"] = entry
+    shown = val.instance_counts if val else None
+    findings.figures = [
+        counts_chart(names, groups, train.image_counts, shown, "instances"),
+        histogram(train.sizes, "√(box area / image area), training", logarithmic=True),
+        histogram(train.per_image, "instances in an image, training"),
+    ]
+
+
+def _facts(reference: AnnotationSet, train: SetFigures, val: SetFigures | None) -> dict[str, Any]:
+    facts: dict[str, Any] = {"categories": reference.num_classes}
+    for part, measured in (("training", train), ("validation", val)):
+        if measured is None:
+            continue
+        facts[f"{part} images"] = measured.num_images
+        facts[f"{part} images without an instance"] = len(measured.empty_images)
+        facts[f"{part} instances"] = len(measured.sizes)
+        facts[f"{part} instances without a mask"] = measured.without_mask
+        facts[f"{part} crowd regions"] = measured.crowds
+    empty = sum(count == 0 for count in train.image_counts)
+    facts["categories without a training image"] = empty
+    facts["imbalance (images, most frequent over rarest)"] = round(imbalance(train.image_counts), 1)
+    if len(train.sizes):
+        facts["median √(box area / image area)"] = round(float(np.median(train.sizes)), 3)
+    return facts
+
+
+def _compare_images(findings: Findings, sets: dict[str, AnnotationSet]) -> None:
+    prints = []
+    for part, annotation_set in sets.items():
+        source = FileSource(annotation_set.paths)
+
+        def decode(index: int, source: FileSource = source) -> Image.Image:
+            return source.image(index)
+
+        seen, errors = prints_of(annotation_set.paths, decode, part)
+        prints += seen
+        if errors:
+            findings.oddities[f"{part}: image cannot be decoded"] = (len(errors), errors[:5])
+    findings.duplicates = same_pictures(prints)
+    findings.leaks = across_parts(findings.duplicates)
