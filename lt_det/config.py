@@ -82,6 +82,9 @@ def _add_classifier(cfg: CN) -> None:
     cfg.MODEL.LT.LOSS.NAME = "cross_entropy"
     # What that loss takes, by the name of its parameter.
     cfg.MODEL.LT.LOSS.OPTIONS = CN(new_allowed=True)
+    # Of sigmoid losses in a detector: the probability of every class in the beginning, by the bias
+    # of a linear classifier; 0: ½.
+    cfg.MODEL.LT.LOSS.PRIOR_PROB = 0.0
 
     cfg.MODEL.LT.HEAD_DIRECTION = CN()
     # μ in d ← μ d + mean(x): 1 − 0.1 · lr/10 in the published detector (lr 0.02).

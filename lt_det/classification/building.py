@@ -6,6 +6,7 @@ import torch
 from detectron2.config import CfgNode
 from torch import Tensor
 
+from lt_det.core.losses import ImageCounts
 from lt_det.engine.checkpoints.safe_load import load_tensors
 from lt_det.engine.losses import loss_of
 from lt_det.errors import ConfigError, WeightsError
@@ -38,7 +39,8 @@ def build_model(cfg: CfgNode, class_counts: Tensor) -> ImageClassifier:
     # A seed gives the same network whatever the method builds besides: a teacher, say.
     with torch.random.fork_rng(devices=[]):
         method = build_method(cfg, class_counts)
-    loss = loss_of(cfg, class_counts.tolist)
+    images = ImageCounts(class_counts.cpu(), int(class_counts.sum()))
+    loss = loss_of(cfg, class_counts.tolist, image_counts=lambda: images)
     model = ImageClassifier(cfg, method=method, loss=loss).to(cfg.MODEL.DEVICE)
     if starts_from_teacher:
         assert isinstance(method, XERM)

@@ -190,6 +190,7 @@ class ImageClassifier(nn.Module):
             classifier=self.classifier,
             head_direction=self.head_direction,
             test_counts=test_counts or {},
+            loss=self.loss,
         )
 
     def forward(self, batch: dict[str, Tensor]) -> Any:

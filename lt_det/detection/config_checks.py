@@ -4,11 +4,15 @@ from detectron2.config import CfgNode
 
 from lt_det.config import LINEAR
 from lt_det.core import NORMALIZATIONS
+from lt_det.core.losses import LOSSES
+from lt_det.core.post_hoc import BackgroundExempt
 from lt_det.engine import check_choice, check_common_keys
+from lt_det.engine.post_hoc import model_post_hoc
 from lt_det.errors import ConfigError
 
 from .data.mapper import MAPPERS
 from .data.samplers import TRAINING_SAMPLERS
+from .evaluation.row_info import post_hoc_rows
 from .modeling.roi_heads import lt_roi_heads
 from .unused_keys import check_unused_keys
 
@@ -42,13 +46,7 @@ def _check_post_hoc(cfg: CfgNode) -> None:
     wanted = cfg.MODEL.LT.TDE.ENABLED or any(cfg.TEST.TDE_ALPHAS) or len(cfg.TEST.POST_HOC) > 0
     if wanted and not lt_roi_heads(heads):
         raise ConfigError(f"MODEL.ROI_HEADS.NAME: TDE needs {_LT_HEADS}")
-    normalized = cfg.MODEL.LT.CLASSIFIER.NAME != LINEAR
-    if cfg.MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE and (normalized or wanted):
-        raise ConfigError(
-            "MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE: background exemption and TDE need softmax "
-            "probabilities; with a sigmoid loss set MODEL.LT.CLASSIFIER.NAME linear "
-            "and MODEL.LT.TDE.ENABLED False"
-        )
+    _check_readings(cfg)
     if cfg.MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE and cfg.MODEL.LT.LOSS.NAME != "cross_entropy":
         raise ConfigError(
             "MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE: Detectron2's own loss, which takes the place of "
@@ -56,6 +54,22 @@ def _check_post_hoc(cfg: CfgNode) -> None:
         )
     if cfg.MODEL.LT.MASK.TDE and cfg.MODEL.LT.MASK.NORMALIZATION == LINEAR:
         raise ConfigError("MODEL.LT.MASK.TDE: a linear mask predictor tracks no head direction")
+
+
+def _check_readings(cfg: CfgNode) -> None:
+    """Refuse rows that need softmax's background of a loss that is not read by softmax."""
+    name = "MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE"
+    if not cfg.MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE:
+        if LOSSES.get(cfg.MODEL.LT.LOSS.NAME).is_softmax:
+            return
+        name = f"MODEL.LT.LOSS.NAME {cfg.MODEL.LT.LOSS.NAME}"
+    for method in (model_post_hoc(cfg, has_background=True), *post_hoc_rows(cfg)):
+        if isinstance(method, BackgroundExempt) or method.needs_softmax:
+            raise ConfigError(
+                f"{name}: background exemption and fracal need softmax's background, which it has "
+                f"not; {method.label.lstrip('-, ')} asks for it: MODEL.LT.TDE.BACKGROUND_EXEMPT "
+                "False, or tde(alpha=…, exempt=False) in TEST.POST_HOC"
+            )
 
 
 def _check_xerm(cfg: CfgNode) -> None:

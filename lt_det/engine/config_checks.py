@@ -6,7 +6,7 @@ from detectron2.config import CfgNode
 
 from lt_det.config import LINEAR
 from lt_det.core.layers import CLASSIFIERS
-from lt_det.core.losses import LOSSES
+from lt_det.core.losses import LOSSES, RESERVED
 from lt_det.errors import ConfigError
 
 from .classifiers import check_classifier
@@ -59,8 +59,6 @@ def check_choice(cfg: CfgNode, key: str, known: Iterable[str]) -> None:
 def _check_loss(cfg: CfgNode) -> None:
     loss = cfg.MODEL.LT.LOSS
     try:
-        LOSSES.check_options(
-            loss.NAME, dict(loss.OPTIONS), reserved=("class_counts", "background_index")
-        )
+        LOSSES.check_options(loss.NAME, dict(loss.OPTIONS), reserved=RESERVED)
     except ValueError as error:
         raise ConfigError(f"MODEL.LT.LOSS: {error}") from error

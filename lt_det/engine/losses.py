@@ -4,7 +4,14 @@ from collections.abc import Callable, Sequence
 
 from detectron2.config import CfgNode
 
-from lt_det.core.losses import LOSSES, ConstantWeightXERMLoss, Loss, XERMLoss, build_loss
+from lt_det.core.losses import (
+    LOSSES,
+    ConstantWeightXERMLoss,
+    ImageCounts,
+    Loss,
+    XERMLoss,
+    build_loss,
+)
 from lt_det.errors import ConfigError
 
 _DEFAULT = "cross_entropy"
@@ -14,6 +21,7 @@ def loss_of(
     cfg: CfgNode,
     class_counts: Callable[[], Sequence[int] | None],
     background_index: int | None = None,
+    image_counts: Callable[[], ImageCounts | None] = lambda: None,
 ) -> Loss:
     """Build the loss of MODEL.LT.LOSS, or xERM's where MODEL.LT.XERM is enabled.
 
@@ -22,6 +30,8 @@ def loss_of(
         class_counts: gives (C,) training instances (images) per foreground class, or ``None``
             where nothing is trained on; asked of a loss that uses them alone.
         background_index: column of background; ``None`` where there is none.
+        image_counts: gives the training images that hold each class; asked of a loss that uses them
+            alone.
 
     Raises:
         ConfigError: an unknown loss or option, or xERM beside another loss.
@@ -36,9 +46,23 @@ def loss_of(
     try:
         loss = LOSSES.get(options.NAME)
         counts = class_counts() if loss.uses_class_counts else None
-        return build_loss(options.NAME, counts, background_index, **options.OPTIONS)
+        return build_loss(
+            options.NAME,
+            counts,
+            background_index,
+            image_counts=image_counts() if loss.uses_image_counts else None,
+            num_columns=_num_columns(cfg, background_index),
+            **options.OPTIONS,
+        )
     except (TypeError, ValueError) as error:  # of a loss of one's own, too
         raise ConfigError(f"MODEL.LT.LOSS: {error}") from error
+
+
+def _num_columns(cfg: CfgNode, background_index: int | None) -> int:
+    """Return C + 1 of a detector, C of a classifier."""
+    if background_index is not None:
+        return background_index + 1
+    return max(int(cfg.MODEL.CLASSIFICATION.NUM_CLASSES), 0)
 
 
 def _xerm(cfg: CfgNode, background_index: int | None) -> Loss:

@@ -1,10 +1,13 @@
 """Classification losses, one a file; importing this package fills :data:`LOSSES`."""
 
 from .balanced_softmax import BalancedSoftmaxLoss, balanced_softmax_loss
-from .base import LOSSES, CrossEntropyLoss, Loss, build_loss, reduced
+from .base import LOSSES, RESERVED, CrossEntropyLoss, Loss, build_loss, reduced
 from .bbn import cumulative_share
 from .centroids import centroid_loss
 from .class_balanced import ClassBalancedLoss, class_balanced_weights
+from .effective_class_margin import EffectiveClassMarginLoss, class_margins
+from .equalization import EqualizationLoss, equalization_loss
+from .equalization_v2 import EqualizationLossV2, gradient_weights
 from .focal import FocalLoss, focal_loss
 from .label_aware_smoothing import LabelAwareSmoothingLoss, label_aware_smoothing
 from .lade import LADELoss, lade_loss
@@ -18,33 +21,46 @@ from .lfme import (
 from .reweighted import ReweightedLoss, inverse_prior_weights
 from .ride import diversity_temperatures, expert_divergence
 from .sade import inverse_softmax_loss, reversed_prior
+from .seesaw import SeesawLoss, seesaw_loss
+from .sigmoid import ImageCounts, SigmoidLoss, binary_cross_entropy
 from .softmax_equalization import SoftmaxEqualizationLoss, softmax_equalization_loss
 from .xerm import ConstantWeightXERMLoss, XERMLoss, constant_weight_loss, xerm_loss, xerm_weights
 
 __all__ = [
     "LOSSES",
+    "RESERVED",
     "BalancedSoftmaxLoss",
     "ClassBalancedLoss",
     "ConstantWeightXERMLoss",
     "CrossEntropyLoss",
+    "EffectiveClassMarginLoss",
+    "EqualizationLoss",
+    "EqualizationLossV2",
     "FocalLoss",
+    "ImageCounts",
     "LADELoss",
     "LDAMLoss",
     "LabelAwareSmoothingLoss",
     "Loss",
     "ReweightedLoss",
+    "SeesawLoss",
+    "SigmoidLoss",
     "SoftmaxEqualizationLoss",
     "XERMLoss",
     "balanced_softmax_loss",
+    "binary_cross_entropy",
     "build_loss",
     "centroid_loss",
     "class_balanced_weights",
+    "class_margins",
     "constant_weight_loss",
     "cumulative_share",
     "diversity_temperatures",
+    "equalization_loss",
     "expert_divergence",
     "expert_weight",
     "focal_loss",
+    "gradient_weights",
     "group_distillation_loss",
     "instance_weights",
     "inverse_prior_weights",
@@ -55,6 +71,7 @@ __all__ = [
     "ldam_margins",
     "reduced",
     "reversed_prior",
+    "seesaw_loss",
     "softmax_equalization_loss",
     "starting_weights",
     "xerm_loss",

@@ -38,11 +38,22 @@ class Loss(nn.Module):
 
     Attributes:
         uses_class_counts: whether ``class_counts`` are made for it; the class says.
+        uses_image_counts: whether ``image_counts`` are, an
+            :class:`~lt_det.core.losses.sigmoid.ImageCounts`; the class says.
+        needs_num_columns: whether it is told ``num_columns``, of what it counts; the class says.
+        is_softmax: whether softmax over the columns reads the logits; methods that know softmax
+            alone refuse a loss that is read otherwise.
+        keeps_background_apart: whether the logits beyond the foreground classes' are of an
+            objectness, which TDE leaves as it is.
         extra_inputs: names of what :meth:`forward` takes beside logits and labels, and what the
             training provides: a teacher's logits, say.
     """
 
     uses_class_counts: bool = True
+    uses_image_counts: bool = False
+    needs_num_columns: bool = False
+    is_softmax: bool = True
+    keeps_background_apart: bool = False
     extra_inputs: tuple[str, ...] = ()
 
     def __init__(
@@ -90,10 +101,17 @@ class Loss(nn.Module):
 LOSSES: NameTable[type[Loss]] = NameTable("loss")
 
 
+# What the builder gives a loss: no options of a person's.
+RESERVED = ("class_counts", "background_index", "image_counts", "num_columns")
+
+
 def build_loss(
     name: str,
     class_counts: Counts | None = None,
     background_index: int | None = None,
+    *,
+    image_counts: Any = None,
+    num_columns: int = 0,
     **options: Any,
 ) -> Loss:
     """Build the loss of a name.
@@ -102,15 +120,22 @@ def build_loss(
         name: in :data:`LOSSES`.
         class_counts: (C,) training samples per foreground class; ``None`` in an evaluation.
         background_index: column of background; ``None`` where there is none.
+        image_counts: :class:`~lt_det.core.losses.sigmoid.ImageCounts`, for losses that use them.
+        num_columns: of the labels, for losses that count.
         options: the loss's own.
 
     Raises:
         ValueError: an unknown name, or an option that the loss does not take or refuses.
     """
-    LOSSES.check_options(name, options, reserved=("class_counts", "background_index"))
+    LOSSES.check_options(name, options, reserved=RESERVED)
     counts = None if class_counts is None else torch.as_tensor(class_counts)
     loss = LOSSES.get(name)
-    return loss(class_counts=counts, background_index=background_index, **options)
+    given: dict[str, Any] = {"class_counts": counts, "background_index": background_index}
+    if loss.uses_image_counts:
+        given["image_counts"] = image_counts
+    if loss.needs_num_columns:
+        given["num_columns"] = num_columns
+    return loss(**given, **options)
 
 
 def reduced(losses: Tensor, reduction: str, weights: Tensor | None = None) -> Tensor:

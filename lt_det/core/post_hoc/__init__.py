@@ -15,7 +15,9 @@ from .base import (
     PostHocContext,
     PostHocMethod,
 )
+from .fracal import Fracal, fracal_log_probs, fractal_dimension
 from .logit_adjustment import LogitAdjustment, adjust_logits
+from .norcal import NorCal, norcal_log_probs
 from .parsing import Combined, parse_post_hoc
 from .tau_norm import TauNorm, tau_normalized_weight
 from .tde import TDE
@@ -26,14 +28,19 @@ __all__ = [
     "BackgroundExempt",
     "ClassifierOutputs",
     "Combined",
+    "Fracal",
     "LogitAdjustment",
     "NoPostHoc",
+    "NorCal",
     "PostHocContext",
     "PostHocMethod",
     "TauNorm",
     "adjust_logits",
     "background_exempt_log_probs",
     "background_exempt_probs",
+    "fracal_log_probs",
+    "fractal_dimension",
+    "norcal_log_probs",
     "parse_post_hoc",
     "tau_normalized_weight",
 ]

@@ -100,8 +100,13 @@ class BackgroundExempt(PostHocMethod):
         return background_exempt_probs(outputs.te_logits, ranked, _background(context))
 
     def check(self, context: PostHocContext) -> None:
-        """Check the method; there must be background, too."""
+        """Check the method; there must be background, and softmax's probability of it."""
         _background(context)
+        if not context.is_softmax:
+            raise ValueError(
+                f"{self.method.name}: background exemption keeps softmax's background, which "
+                f"{type(context.loss).__name__} has not: write {_spelled(self.method)}"
+            )
         self.method.check(context)
 
     @property
@@ -113,6 +118,11 @@ class BackgroundExempt(PostHocMethod):
     def reads_class_counts(self) -> bool:
         """As the method."""
         return self.method.reads_class_counts
+
+    @property
+    def reads_fractal_dimensions(self) -> bool:
+        """As the method."""
+        return self.method.reads_fractal_dimensions
 
     @property
     def uses_counterfactual(self) -> bool:
@@ -128,6 +138,12 @@ class BackgroundExempt(PostHocMethod):
     def label(self) -> str:
         """The method's, with a word more."""
         return f"{self.method.label} with exemption"
+
+
+def _spelled(method: PostHocMethod) -> str:
+    """Write the call of a method without exemption."""
+    words = [f"{name}={value!r}" for name, value in method.params.items()]
+    return f"{method.name}({', '.join([*words, 'exempt=False'])})"
 
 
 def _background(context: PostHocContext) -> int:

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from lt_det.core.layers.head_direction import HeadDirection
 from lt_det.core.long_tail import log_prior
+from lt_det.core.losses.base import Loss
 from lt_det.core.name_table import NameTable
 
 
@@ -65,6 +66,9 @@ class PostHocContext:
         image_counts: training images per foreground class, likewise.
         classifier: the trained layer, features → logits.
         head_direction: that it tracked, or ``None``.
+        fractal_dimensions: (C,) of the places of each class's training boxes, where they are known.
+        loss: that trained the classifier, where it reads its logits in a way of its own; ``None``
+            is softmax.
         test_counts: test samples per foreground class of each test distribution, by its name, for
             methods that are told which one it is; empty where they are not known.
     """
@@ -75,6 +79,21 @@ class PostHocContext:
     classifier: nn.Module | None = None
     head_direction: HeadDirection | None = None
     test_counts: Mapping[str, Tensor] = field(default_factory=dict)
+    fractal_dimensions: Tensor | None = None
+    loss: Loss | None = None
+
+    @property
+    def is_softmax(self) -> bool:
+        """Whether softmax over the columns reads the logits, as of all losses but a few."""
+        return self.loss is None or self.loss.is_softmax
+
+    def probs(self, logits: Tensor) -> Tensor:
+        """Read logits (N, C) as the loss that trained them does: softmax's, or its own."""
+        return logits.softmax(dim=-1) if self.loss is None else self.loss.probs(logits)
+
+    def log_probs(self, logits: Tensor) -> Tensor:
+        """Return the logarithm of :meth:`probs`."""
+        return logits.log_softmax(dim=-1) if self.loss is None else self.loss.log_probs(logits)
 
     @cached_property
     def _log_priors(self) -> dict[Any, Tensor]:
@@ -108,24 +127,31 @@ class PostHocMethod(ABC):
             and nothing else is said.
         uses_features: whether it reads features, and so comes first in a combination.
         needs_class_counts: whether it reads the context's counts.
+        needs_softmax: whether it can read softmax classifiers alone.
+        changes_probs: whether it changes probabilities, not logits, where softmax does not read
+            them; it comes last in a combination then.
+        needs_fractal_dimensions: whether it reads those of the context.
     """
 
     registered_name: ClassVar[str] = ""
     exempt_by_default: ClassVar[bool] = False
     uses_features: ClassVar[bool] = False
     needs_class_counts: ClassVar[bool] = False
+    needs_softmax: ClassVar[bool] = False
+    needs_fractal_dimensions: ClassVar[bool] = False
+    changes_probs: ClassVar[bool] = False
 
     @abstractmethod
     def logits(self, outputs: ClassifierOutputs, context: PostHocContext) -> Tensor:
-        """Return logits (N, C) whose softmax are the method's probabilities."""
+        """Return logits (N, C), to be read as the classifier's own are: by softmax, of most."""
 
     def __call__(self, outputs: ClassifierOutputs, context: PostHocContext) -> Tensor:
         """Return log-probabilities (N, C)."""
-        return self.logits(outputs, context).log_softmax(dim=-1)
+        return context.log_probs(self.logits(outputs, context))
 
     def probs(self, outputs: ClassifierOutputs, context: PostHocContext) -> Tensor:
         """Return probabilities (N, C): one softmax, as inference without a method has."""
-        return self.logits(outputs, context).softmax(dim=-1)
+        return context.probs(self.logits(outputs, context))
 
     def check(self, context: PostHocContext) -> None:
         """Check, before any inference, that the method can read this classifier.
@@ -137,6 +163,11 @@ class PostHocMethod(ABC):
             raise ValueError(f"{self.name}: the training instances per class are not known")
         if self.uses_counterfactual and context.head_direction is None:
             raise ValueError(f"{self.name}: a linear classifier tracks no head direction")
+        if self.needs_softmax and not context.is_softmax:
+            raise ValueError(
+                f"{self.name}: needs softmax probabilities, which {type(context.loss).__name__} "
+                "does not train"
+            )
 
     def check_tracked(self, context: PostHocContext) -> None:
         """Check that the head direction, where the method reads it, is that of a training.
@@ -159,6 +190,11 @@ class PostHocMethod(ABC):
     def reads_class_counts(self) -> bool:
         """Whether the method reads the context's counts."""
         return self.needs_class_counts
+
+    @property
+    def reads_fractal_dimensions(self) -> bool:
+        """Whether the method reads the fractal dimensions of the classes' places."""
+        return self.needs_fractal_dimensions
 
     @property
     def uses_counterfactual(self) -> bool:

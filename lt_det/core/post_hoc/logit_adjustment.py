@@ -70,7 +70,9 @@ class LogitAdjustment(PostHocMethod):
         te_logits, background = outputs.te_logits, context.background_index
         prior = context.log_prior(te_logits)
         if background is not None:
-            prior = torch.cat([prior[:background], prior.new_zeros(1), prior[background:]])
+            # Beside the classes' columns there is background's, or the two of an objectness.
+            others = prior.new_zeros(te_logits.shape[-1] - len(prior))
+            prior = torch.cat([prior[:background], others, prior[background:]])
         adjusted = te_logits - self.tau * prior
         if not self.test:
             return adjusted

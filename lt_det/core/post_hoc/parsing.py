@@ -51,6 +51,12 @@ class Combined(PostHocMethod):
         for method in self.methods[1:]:
             if method.uses_counterfactual or method.uses_features:
                 raise ValueError(f"{method.name}: comes first in a combination")
+        for method in self.methods[:-1]:
+            if method.changes_probs and not context.is_softmax:
+                raise ValueError(
+                    f"{method.name}: comes last in a combination where softmax does not read the "
+                    "logits"
+                )
 
     @property
     def name(self) -> str:
@@ -61,6 +67,11 @@ class Combined(PostHocMethod):
     def reads_class_counts(self) -> bool:
         """Whether any of them does."""
         return any(method.reads_class_counts for method in self.methods)
+
+    @property
+    def reads_fractal_dimensions(self) -> bool:
+        """Whether any of them does."""
+        return any(method.reads_fractal_dimensions for method in self.methods)
 
     @property
     def uses_counterfactual(self) -> bool:

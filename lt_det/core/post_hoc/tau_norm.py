@@ -31,6 +31,8 @@ def tau_normalized_weight(weight: Tensor, power: float) -> Tensor:
 class TauNorm(PostHocMethod):
     """Logits of the features by :func:`tau_normalized_weight`, without a bias.
 
+    Background, which is no class of a long tail, keeps its logit as it is.
+
     Attributes:
         power: p.
     """
@@ -50,14 +52,18 @@ class TauNorm(PostHocMethod):
         if outputs.features is None:
             raise ValueError("tau_norm: reads features, so it comes first in a combination")
         weight = tau_normalized_weight(classifier.weight, self.power)
-        return torch.nn.functional.linear(outputs.features.to(weight.dtype), weight)
+        logits = torch.nn.functional.linear(outputs.features.to(weight.dtype), weight)
+        background = context.background_index
+        if background is not None:
+            logits[:, background] = outputs.te_logits[:, background].to(logits.dtype)
+        return logits
 
     def check(self, context: PostHocContext) -> None:
-        """Check that the classifier is linear, and has no background."""
+        """Check that the classifier is linear, its columns the classes' and background's."""
         if not isinstance(context.classifier, nn.Linear):
             raise ValueError("tau_norm: rescales a linear classifier's weights; this is another")
-        if context.background_index is not None:
-            raise ValueError("tau_norm: of classifiers without background")
+        if context.loss is not None and context.loss.keeps_background_apart:
+            raise ValueError(f"tau_norm: {type(context.loss).__name__} has an objectness")
         super().check(context)
 
     @property

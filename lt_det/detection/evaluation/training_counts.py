@@ -4,18 +4,21 @@ from collections.abc import Sequence
 
 import torch
 from detectron2.config import CfgNode
-from torch import nn
+from torch import Tensor, nn
 
-from lt_det.core.post_hoc import PostHocMethod
+from lt_det.core.post_hoc import PostHocMethod, fractal_dimension
+from lt_det.data.lvis.annotation_set import AnnotationSet
 from lt_det.data.lvis.catalog import (
+    read_training_sets,
     registered_set,
+    registered_training_sets,
     training_image_counts,
     training_instance_counts,
 )
 from lt_det.detection.modeling.box_predictor import LTFastRCNNOutputLayers
 from lt_det.detection.modeling.cascade_inference import Counts
 from lt_det.engine import read_record
-from lt_det.errors import ConfigError
+from lt_det.errors import ConfigError, DataError
 
 
 def training_counts(cfg: CfgNode, methods: Sequence[PostHocMethod]) -> Counts:
@@ -24,8 +27,11 @@ def training_counts(cfg: CfgNode, methods: Sequence[PostHocMethod]) -> Counts:
     They are the registered training sets' in a training; in an evaluation the checkpoint's record,
     else what the test file says of its categories.
     """
+    places = None
+    if any(method.reads_fractal_dimensions for method in methods):
+        places = fractal_dimensions_of(_training_sets(cfg))
     if not any(method.reads_class_counts for method in methods):
-        return Counts()
+        return Counts(fractal_dimensions=places)
     instances, images = training_instance_counts(cfg), training_image_counts(cfg)
     if instances is None and (record := read_record(cfg.MODEL.WEIGHTS)) is not None:
         instances, images = record.instance_counts, record.image_counts
@@ -35,8 +41,50 @@ def training_counts(cfg: CfgNode, methods: Sequence[PostHocMethod]) -> Counts:
             instances = [c["instance_count"] for c in categories]
             images = [c["image_count"] for c in categories]
     if instances is None or images is None:
-        return Counts()
-    return Counts(torch.tensor(instances), torch.tensor(images))
+        return Counts(fractal_dimensions=places)
+    return Counts(torch.tensor(instances), torch.tensor(images), places)
+
+
+def _training_sets(cfg: CfgNode) -> list[AnnotationSet]:
+    """Return the training sets, read anew in an evaluation, in the model's order of classes.
+
+    Raises:
+        ConfigError: they cannot be read.
+    """
+    registered = registered_training_sets(cfg)
+    if registered is not None:
+        return registered
+    try:
+        sets = read_training_sets(cfg)
+        if not sets:
+            raise DataError("DATASETS.TRAIN names none")
+        vocabulary = registered_set(cfg.DATASETS.TEST[0]).vocabulary
+        return [training_set.in_order_of(vocabulary) for training_set in sets]
+    except DataError as error:
+        raise ConfigError(
+            f"TEST.POST_HOC: fracal: needs the places of the training boxes: {error}"
+        ) from error
+
+
+def fractal_dimensions_of(sets: Sequence[AnnotationSet]) -> Tensor:
+    """Return the fractal dimension of the centres of each class's training boxes, (C,).
+
+    Args:
+        sets: with the same classes; crowds and what is not trained on do not count.
+    """
+    centres: list[list[tuple[float, float]]] = [[] for _ in range(sets[0].num_classes)]
+    for annotation_set in sets:
+        store = annotation_set.store
+        for position in range(len(store.image_ids)):
+            image = annotation_set.image(position)
+            trained = store.trained[store.starts[position] : store.starts[position + 1]]
+            for annotation, is_trained in zip(image["annotations"], trained, strict=True):
+                if is_trained:
+                    x, y, width, height = annotation["bbox"]
+                    place = ((x + width / 2) / image["width"], (y + height / 2) / image["height"])
+                    centres[annotation_set.class_of[annotation["category_id"]]].append(place)
+    points = [torch.tensor(of_class, dtype=torch.float64).reshape(-1, 2) for of_class in centres]
+    return torch.tensor([fractal_dimension(of_class) for of_class in points])
 
 
 def check_methods(model: nn.Module, methods: Sequence[PostHocMethod], counts: Counts) -> None:

@@ -5,6 +5,7 @@ Shape legend, besides Detectron2's (``fast_rcnn.py``):
     D: box-head features    pred_class_logits (R, C + 1), proposal deltas (R, 4) or (R, 4 C)
 """
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -12,14 +13,24 @@ from detectron2.config import CfgNode, configurable
 from detectron2.layers import ShapeSpec
 from detectron2.modeling.roi_heads.fast_rcnn import FastRCNNOutputLayers
 from detectron2.structures import Instances
-from torch import Tensor
+from torch import Tensor, nn
 
 from lt_det.config import LINEAR
 from lt_det.core import HeadDirection
 from lt_det.core.layers import build_classifier, has_counterfactual
-from lt_det.core.losses import CrossEntropyLoss, Loss
-from lt_det.core.post_hoc import ClassifierOutputs, NoPostHoc, PostHocContext, PostHocMethod
-from lt_det.data.lvis.catalog import training_instance_counts
+from lt_det.core.losses import CrossEntropyLoss, ImageCounts, Loss, SigmoidLoss
+from lt_det.core.post_hoc import (
+    BackgroundExempt,
+    ClassifierOutputs,
+    NoPostHoc,
+    PostHocContext,
+    PostHocMethod,
+)
+from lt_det.data.lvis.catalog import (
+    registered_training_sets,
+    training_image_counts,
+    training_instance_counts,
+)
 from lt_det.engine.classifiers import classifier_options_of
 from lt_det.engine.losses import loss_of
 from lt_det.engine.post_hoc import model_post_hoc
@@ -69,6 +80,7 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         direction_momentum: float = 0.9998,
         loss: Loss | None = None,
         post_hoc: PostHocMethod | None = None,
+        prior_prob: float = 0.0,
         **kwargs: Any,
     ) -> None:
         """
@@ -80,17 +92,24 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
             direction_momentum: μ.
             loss: cross-entropy if ``None``.
             post_hoc: none if ``None``.
+            prior_prob: what sigmoid(bias) of a linear classifier is in the beginning, that the
+                first steps are not all of negatives (Lin et al., ICCV 2017); 0 leaves it at ½.
             kwargs: those of Detectron2's FastRCNNOutputLayers.
 
         Raises:
-            ValueError: a sigmoid loss with anything but a linear classifier, cross-entropy and no
-                post-hoc method, which need softmax; or arguments that do not fit.
+            ValueError: Detectron2's sigmoid loss beside another loss, a post-hoc method that the
+                loss cannot be read by, or arguments that do not fit.
         """
         super().__init__(input_shape, **kwargs)
         self.loss = loss or CrossEntropyLoss(background_index=self.num_classes)
         self.post_hoc = post_hoc or NoPostHoc()
         if self.use_sigmoid_ce:
-            self._check_sigmoid(classifier)
+            if type(self.loss) is not CrossEntropyLoss:
+                raise ValueError(
+                    "MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE: Detectron2's loss takes the place of "
+                    f"{type(self.loss).__name__}; leave one of them out"
+                )
+            self.loss = DetectronSigmoidLoss(background_index=self.num_classes)
         in_features = self.cls_score.in_features
         num_outputs = self.loss.num_outputs(self.num_classes + 1)
         if classifier != LINEAR or num_outputs != self.num_classes + 1:
@@ -106,6 +125,10 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
                 "MODEL.LT.TDE.ENABLED needs a normalized classifier; "
                 f"MODEL.LT.CLASSIFIER.NAME is {classifier}"
             )
+        if isinstance(self.post_hoc, BackgroundExempt) and not self.loss.is_softmax:
+            self.post_hoc.check(self.context())
+        if prior_prob and isinstance(self.cls_score, nn.Linear):
+            nn.init.constant_(self.cls_score.bias, math.log(prior_prob / (1 - prior_prob)))
 
     @classmethod
     def from_config(cls, cfg: CfgNode, input_shape: ShapeSpec) -> dict[str, Any]:
@@ -116,27 +139,27 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
             "classifier": cfg.MODEL.LT.CLASSIFIER.NAME,
             "classifier_options": classifier_options_of(cfg),
             "direction_momentum": cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM,
-            "loss": loss_of(cfg, lambda: training_instance_counts(cfg), num_classes),
+            "loss": loss_of(
+                cfg,
+                lambda: training_instance_counts(cfg),
+                num_classes,
+                lambda: _image_counts(cfg),
+            ),
+            "prior_prob": cfg.MODEL.LT.LOSS.PRIOR_PROB,
             "post_hoc": model_post_hoc(cfg, has_background=True),
         }
 
-    def _check_sigmoid(self, classifier: str) -> None:
-        is_softmax_baseline = type(self.loss) is CrossEntropyLoss and isinstance(
-            self.post_hoc, NoPostHoc
-        )
-        if classifier != LINEAR or not is_softmax_baseline:
-            raise ValueError(
-                "MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE: TDE and background exemption need softmax "
-                "probabilities; use MODEL.LT.CLASSIFIER.NAME linear with sigmoid losses"
-            )
-
     def context(
-        self, class_counts: Tensor | None = None, image_counts: Tensor | None = None
+        self,
+        class_counts: Tensor | None = None,
+        image_counts: Tensor | None = None,
+        fractal_dimensions: Tensor | None = None,
     ) -> PostHocContext:
         """Return what post-hoc methods know of this predictor beside its outputs.
 
         Args:
             class_counts, image_counts: (C,) training instances and images, where they are known.
+            fractal_dimensions: (C,) of the places of training boxes, likewise.
         """
         return PostHocContext(
             background_index=self.num_classes,
@@ -144,6 +167,8 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
             image_counts=image_counts,
             classifier=self.cls_score,
             head_direction=self.head_direction,
+            fractal_dimensions=fractal_dimensions,
+            loss=self.loss,
         )
 
     def forward(self, x: Tensor) -> BoxPredictions:
@@ -166,9 +191,13 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
             labels = torch.cat([p.gt_classes for p in proposals])
             foreground = (labels >= 0) & (labels < self.num_classes)
             self.head_direction.update(predictions.features, foreground)
-        logits = predictions.te_logits[:, : self.num_classes + 1]
+        logits = predictions.te_logits
+        if self.loss.keeps_background_apart:
+            # What Detectron2 counts the accuracy of.
+            logits = self.loss.log_probs(logits.detach())
         losses: dict[str, Tensor] = super().losses((logits, predictions.proposal_deltas), proposals)
-        if type(self.loss) is CrossEntropyLoss or not proposals:
+        # These two are what Detectron2 has computed.
+        if type(self.loss) in (CrossEntropyLoss, DetectronSigmoidLoss) or not proposals:
             return losses
         loss = self.loss(
             predictions.te_logits,
@@ -192,9 +221,13 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         direction = self.head_direction.direction
 
         def counterfactual_logits() -> Tensor:
-            if predictions.counterfactual_logits is not None:
-                return predictions.counterfactual_logits
-            made: Tensor = self.cls_score.counterfactual_logits(predictions.features, direction)
+            made = predictions.counterfactual_logits
+            if made is None:
+                made = self.cls_score.counterfactual_logits(predictions.features, direction)
+            if self.loss.keeps_background_apart:
+                # An objectness of its own is as exempt as background can be.
+                made = made.clone()
+                made[:, self.num_classes :] = 0
             return made
 
         return ClassifierOutputs(predictions.te_logits, predictions.features, counterfactual_logits)
@@ -211,8 +244,6 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         self, predictions: BoxPredictions, proposals: list[Instances]
     ) -> list[Tensor]:
         """Return (R_i, C + 1) class probabilities of each image, by :attr:`post_hoc`."""
-        if self.use_sigmoid_ce:
-            return super().predict_probs(predictions[:2], proposals)
         probs = self.class_probs(self.outputs(predictions), self.post_hoc, self.context())
         return list(probs.split([len(p) for p in proposals]))
 
@@ -227,6 +258,24 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
     ) -> list[Tensor]:
         """As Detectron2's."""
         return super().predict_boxes_for_gt_classes(predictions[:2], proposals)
+
+
+class DetectronSigmoidLoss(SigmoidLoss):
+    """Reads the logits of Detectron2's own sigmoid and federated losses, which it computes itself.
+
+    Background's column takes no part in them, and is none in what is detected.
+    """
+
+    uses_class_counts = False
+
+
+def _image_counts(cfg: CfgNode) -> ImageCounts | None:
+    """Count the training images of each class; ``None`` where nothing is trained on."""
+    counts, sets = training_image_counts(cfg), registered_training_sets(cfg)
+    if counts is None or sets is None:
+        return None
+    images = sum(len(training_set.store.image_ids) for training_set in sets)
+    return ImageCounts(torch.tensor(counts), images)
 
 
 def build_box_predictor(

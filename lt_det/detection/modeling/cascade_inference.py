@@ -23,7 +23,7 @@ class Stage(NamedTuple):
         predictions: Detectron2's tuple, or :class:`~lt_det.detection.BoxPredictions`.
         proposals: an image each.
         outputs: what post-hoc methods read, made once for all of them; ``None`` where the predictor
-            is not lt_det's, or its loss a sigmoid one of Detectron2's.
+            is not lt_det's.
         context: what else they read; likewise.
     """
 
@@ -35,10 +35,16 @@ class Stage(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """Training instances and images per category, (C,) each, that post-hoc methods may ask for."""
+    """What post-hoc methods may ask for of the training set, (C,) each.
+
+    Attributes:
+        instances, images: that hold each category.
+        fractal_dimensions: of the places of its boxes.
+    """
 
     instances: Tensor | None = None
     images: Tensor | None = None
+    fractal_dimensions: Tensor | None = None
 
 
 NO_COUNTS = Counts()
@@ -71,9 +77,7 @@ def predict_stage(
 def post_hoc_contexts(roi_heads: Any, counts: Counts = NO_COUNTS) -> list[PostHocContext | None]:
     """Return what post-hoc methods know of each stage; ``None`` where they have no place."""
     return [
-        predictor.context(*counts)
-        if isinstance(predictor, LTFastRCNNOutputLayers) and not predictor.use_sigmoid_ce
-        else None
+        predictor.context(*counts) if isinstance(predictor, LTFastRCNNOutputLayers) else None
         for predictor in box_predictors(roi_heads)
     ]
 

@@ -62,6 +62,11 @@ class DetectionTeacher:
         self.method = method
         self.contexts = [predictor.context(class_counts) for predictor in self.predictors]
         for predictor in self.predictors:
+            if not predictor.loss.is_softmax:
+                raise ConfigError(
+                    "MODEL.LT.XERM.TEACHER_WEIGHTS: the teacher was trained by "
+                    f"{type(predictor.loss).__name__}; xERM learns from softmax probabilities"
+                )
             if method.uses_counterfactual and predictor.head_direction is None:
                 raise ConfigError(
                     "MODEL.LT.XERM.BALANCED: tde needs a teacher with a head direction, this one's "

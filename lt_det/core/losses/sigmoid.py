@@ -1,0 +1,81 @@
+"""Losses of binary classifiers, one a class: what they share."""
+
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from lt_det.core.layers.normalization import full_precision
+
+from .base import Loss, reduced
+
+
+class ImageCounts(NamedTuple):
+    """In how many training images the classes are.
+
+    Attributes:
+        counts: (C,) images that hold each foreground class, on the CPU.
+        num_images: of the training set.
+    """
+
+    counts: Tensor
+    num_images: int
+
+
+def binary_targets(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return 1 in the label's column and 0 in the others, (N, C) of logits' type."""
+    return F.one_hot(labels, logits.shape[1]).to(full_precision(logits).dtype)
+
+
+def binary_cross_entropy(
+    logits: Tensor, labels: Tensor, weights: Tensor | None = None, reduction: str = "mean"
+) -> Tensor:
+    """Compute Σ_c w_c BCE(z_c, [y = c]), a sample each, in float32 at least.
+
+    Args:
+        logits: (N, C).
+        labels: (N,) in [0, C).
+        weights: (N, C) or (C,); a column of weight 0 takes no part. 1 if ``None``.
+        reduction: ``"mean"`` is over the N samples, not over columns.
+
+    Raises:
+        ValueError: an unknown reduction.
+    """
+    targets = binary_targets(logits, labels)
+    losses = F.binary_cross_entropy_with_logits(full_precision(logits), targets, reduction="none")
+    if weights is not None:
+        losses = losses * weights
+    return reduced(losses.sum(dim=1), reduction)
+
+
+class SigmoidLoss(Loss):
+    """A loss of logits that are read column by column: p_c = sigmoid(z_c).
+
+    What background's column means, if anything, each loss says. Background exemption, which keeps
+    softmax's p_bg, has no meaning here.
+    """
+
+    is_softmax = False
+
+    def log_probs(self, logits: Tensor) -> Tensor:
+        """Return log sigmoid(z), (N, C): no distribution over the columns."""
+        return F.logsigmoid(full_precision(logits))
+
+    def probs(self, logits: Tensor) -> Tensor:
+        """Return sigmoid(z), (N, C)."""
+        return full_precision(logits).sigmoid()
+
+
+def foreground_given_background(logits: Tensor, background_index: int | None) -> Tensor:
+    """Return log(p_c (1 − p_bg)) for foreground columns and log p_bg, (N, C), p = sigmoid(z).
+
+    Tan et al., "Equalization Loss v2", CVPR 2021, section 4.1. Without background: log p.
+    """
+    logits = full_precision(logits)
+    log_probs = F.logsigmoid(logits)
+    if background_index is None:
+        return log_probs
+    background = logits[:, background_index : background_index + 1]
+    read = log_probs + F.logsigmoid(-background)
+    read[:, background_index] = log_probs[:, background_index]
+    return read
