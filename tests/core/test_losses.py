@@ -9,6 +9,7 @@ from lt_det.core.losses import (
     LOSSES,
     ConstantWeightXERMLoss,
     CrossEntropyLoss,
+    ImageCounts,
     Loss,
     XERMLoss,
     constant_weight_loss,
@@ -37,18 +38,27 @@ NEUTRAL = {
 # Their means are of weighted samples.
 WEIGHTED = ("class_balanced", "reweighted")
 WITHOUT_BACKGROUND = ("lade",)
+# Those that softmax does not read have tests of their own, too: test_detection_losses.py.
+SOFTMAX = [name for name in LOSSES if LOSSES.get(name).is_softmax]
 
 
 def built(name, counts=COUNTS, **options):
     """The loss for five columns, of which the last is background where it may be."""
     if name in WITHOUT_BACKGROUND:
         return build_loss(name, [*counts, 2], **options)
-    return build_loss(name, counts, background_index=4, **options)
+    images = ImageCounts(torch.tensor(counts), 100)
+    return build_loss(name, counts, 4, image_counts=images, num_columns=5, **options)
+
+
+def columns_of(loss, logits):
+    """Logits with the columns that the loss asks for."""
+    return torch.cat([logits, logits[:, : loss.num_outputs(5) - 5]], dim=1)
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_reduces_and_takes_no_sample(name, logits):
     loss = built(name).eval()
+    logits = columns_of(loss, logits)
     each = loss(logits, LABELS, reduction="none")
     assert each.shape == (5,)
     if name not in WEIGHTED:
@@ -61,7 +71,7 @@ def test_every_loss_reduces_and_takes_no_sample(name, logits):
     empty.backward()
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", SOFTMAX)
 @pytest.mark.parametrize("labels", [LABELS, torch.tensor([1]), torch.tensor([0, 0, 0])])
 def test_at_their_neutral_setting_they_are_cross_entropy(name, labels, logits):
     """In value and gradient, with classes that are not in the batch, too; read by softmax."""
@@ -81,15 +91,18 @@ def test_at_their_neutral_setting_they_are_cross_entropy(name, labels, logits):
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_class_without_a_sample_and_no_counts_at_all(name, logits):
     loss = built(name, counts=[50, 20, 0, 1])
+    logits = columns_of(loss, logits)
     value = loss(logits, LABELS)
     (gradient,) = torch.autograd.grad(value, logits)
     assert value.isfinite()
     assert gradient.isfinite().all()
     # An evaluation builds the loss to read its logits.
     background = None if name in WITHOUT_BACKGROUND else 4
-    without = build_loss(name, None, background)
-    torch.testing.assert_close(without.probs(logits), logits.softmax(1))
-    if LOSSES.get(name).uses_class_counts:
+    without = build_loss(name, None, background, num_columns=5)
+    torch.testing.assert_close(without.probs(logits), loss.probs(logits))
+    if loss.is_softmax:
+        torch.testing.assert_close(without.probs(logits), logits.softmax(1))
+    if loss.uses_class_counts or loss.uses_image_counts:
         with pytest.raises(ValueError, match="training samples per class are not known"):
             without(logits, LABELS)
 
@@ -97,7 +110,8 @@ def test_a_class_without_a_sample_and_no_counts_at_all(name, logits):
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_logits_are_computed_in_float32(name, dtype, logits):
-    loss, half = built(name).eval(), logits.detach().to(dtype)
+    loss = built(name).eval()
+    half = columns_of(loss, logits.detach()).to(dtype)
     value = loss(half, LABELS)
     assert value.dtype == torch.float32
     torch.testing.assert_close(value, loss(half.float(), LABELS))
