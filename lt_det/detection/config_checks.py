@@ -30,6 +30,9 @@ def check_config(cfg: CfgNode) -> None:
     check_choice(cfg, "DATASETS.ON_MISSING_MASK", ("error", "box_only"))
     check_choice(cfg, "INPUT.MAPPER", MAPPERS)
     check_choice(cfg, "DATALOADER.SAMPLER_TRAIN", TRAINING_SAMPLERS)
+    threshold = cfg.DATALOADER.REPEAT_THRESHOLD
+    if not threshold > 0:
+        raise ConfigError(f"DATALOADER.REPEAT_THRESHOLD: must be positive, got {threshold}")
     kept = cfg.TEST.DETECTIONS_PER_IMAGE
     if kept < 1 and kept != -1:
         raise ConfigError(

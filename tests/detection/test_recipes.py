@@ -11,6 +11,8 @@ import pytest
 
 from tests.recipes import CONFIGS, changed, differences, keys_set_by, load
 
+from . import sampler_recipes
+
 LEAVES = sorted(
     str(path.relative_to(CONFIGS))
     for path in CONFIGS.rglob("*.yaml")
@@ -187,6 +189,11 @@ OWN = {
 
 def recipe_of(name: str) -> dict[str, Any]:
     """Keys and values a config should have, by its folder and the parts of its name."""
+    name, sampling = sampler_recipes.split_sampler(name)
+    return {**_unsampled(name), **sampling}
+
+
+def _unsampled(name: str) -> dict[str, Any]:
     folder, leaf = name.removesuffix(".yaml").split("/")
     if folder == "synthetic":
         return _synthetic(leaf)
@@ -254,6 +261,7 @@ def _synthetic(leaf: str) -> dict[str, Any]:
 def test_the_tree_has_what_is_promised():
     promised = {"synthetic/cascade_small_tde_masks", *(f"custom/{leaf}" for leaf in OWN)}
     promised |= {f"synthetic/cascade_small_{method}" for method in METHODS}
+    promised |= sampler_recipes.LEAVES
     for version in LVIS:
         promised |= {f"{version}/mask_rcnn_r50_{method}" for method in ("baseline", "tde")}
         for network in ("r50", "r101", "x101_64x4d"):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from detectron2.structures import BoxMode
+from numpy.typing import NDArray
 from pycocotools import mask as mask_api
 from torch.utils.data import Dataset
 
@@ -118,13 +119,43 @@ class TrainingDicts(Dataset[dict[str, Any]]):
         header = self._sets[index].store.header(in_set)
         return bool(header["width"] > header["height"])
 
+    @property
+    def num_classes(self) -> int:
+        """C, without background."""
+        return self._sets[0].num_classes
+
+    @property
+    def class_names(self) -> list[str]:
+        """C names, by class index."""
+        return self._sets[0].class_names
+
+    def instance_classes(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return each instance that is trained on: its image's position here, its class index.
+
+        Crowds are not among them, nor what covers nothing of its image or was left out in reading.
+        """
+        positions, classes = [], []
+        for index, annotation_set in enumerate(self._sets):
+            store = annotation_set.store
+            here = np.flatnonzero(self._kept[:, 0] == index)
+            position_of = np.full(len(store.image_ids), -1, dtype=np.int64)
+            position_of[self._kept[here, 1]] = here
+            of_annotations = np.repeat(position_of, np.diff(store.starts))
+            used = store.trained & (of_annotations >= 0)
+            positions.append(of_annotations[used])
+            classes.append(annotation_set.classes[used].astype(np.int64))
+        return np.concatenate(positions), np.concatenate(classes)
+
+    def image_classes(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return positions and class indices as :meth:`instance_classes`, each pair once."""
+        positions, classes = self.instance_classes()
+        pairs = np.unique(positions * self.num_classes + classes)
+        return pairs // self.num_classes, pairs % self.num_classes
+
     def categories(self) -> list[dict[str, Any]]:
         """Return each image's classes alone, as Detectron2's repeat-factor sampler reads them."""
-        shared = [{"category_id": c} for c in range(self._sets[0].num_classes)]
-        dicts = []
-        for index, position in self._kept.tolist():
-            annotation_set = self._sets[index]
-            first, last = annotation_set.store.starts[position : position + 2]
-            classes = set(annotation_set.classes[first:last].tolist())
-            dicts.append({"annotations": [shared[c] for c in classes]})
+        shared = [{"category_id": c} for c in range(self.num_classes)]
+        dicts: list[dict[str, Any]] = [{"annotations": []} for _ in range(len(self))]
+        for position, index in zip(*(a.tolist() for a in self.image_classes()), strict=True):
+            dicts[position]["annotations"].append(shared[index])
         return dicts

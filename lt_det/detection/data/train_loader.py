@@ -6,6 +6,7 @@ seeded; batches are planned before anything is read, so that any of them can com
 """
 
 import itertools
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,7 +20,9 @@ from lt_det.engine import check_shared_evenly
 from lt_det.engine.seeding import derived_seed, seeded
 
 from .mapper import CheckedMapper, Mapper, mapper_of
-from .samplers import training_stream
+from .samplers import describe_epoch, training_stream
+
+logger = logging.getLogger(__name__)
 
 # (number in the stream, position in the data set)
 Request = tuple[int, int]
@@ -136,8 +139,12 @@ def build_training_loader(
     """
     check_shared_evenly(cfg)
     seed = cfg.SEED if cfg.SEED >= 0 else comm.shared_random_seed()
+    stream = training_stream(cfg, dicts, seed)
+    if stream.repeats is not None:
+        said = describe_epoch(stream.repeats, dicts, cfg.SOLVER.IMS_PER_BATCH)
+        logger.info("%s: %s", cfg.DATALOADER.SAMPLER_TRAIN, said)
     plan = ResumableBatchSampler(
-        lambda: training_stream(cfg, dicts, seed),
+        stream.start,
         dicts.is_wide if cfg.DATALOADER.ASPECT_RATIO_GROUPING else None,
         cfg.SOLVER.IMS_PER_BATCH,
     )
