@@ -41,7 +41,7 @@ def main(args: argparse.Namespace) -> None:
 
 
 def _is_part(name: str) -> bool:
-    parts = ("datasets", "methods", "recipes")
+    parts = ("datasets", "methods", "recipes", "losses", "samplers")
     return Path(name).name.startswith("Base-") or any(p in Path(name).parts for p in parts)
 
 

@@ -191,7 +191,6 @@ def test_what_a_classifier_lacks(made, linear):
         (TDE(1.0), of_linear, "tde: a linear classifier tracks no head direction"),
         (LogitAdjustment(), untracked, "logit_adjustment: the training instances per class"),
         (TauNorm(), made[1], "tau_norm: rescales a linear classifier's weights"),
-        (TauNorm(), PostHocContext(4, classifier=nn.Linear(2, 5)), "without background"),
         (BackgroundExempt(TDE(1.0)), of_linear, "there is no background class"),
     ]:
         with pytest.raises(ValueError, match=message):

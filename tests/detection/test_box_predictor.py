@@ -11,6 +11,7 @@ from detectron2.structures import Boxes, Instances
 from detectron2.utils.events import EventStorage
 
 from lt_det.core import background_exempt_log_probs
+from lt_det.core.losses import FocalLoss
 from lt_det.core.post_hoc import NoPostHoc
 from lt_det.detection import LTFastRCNNOutputLayers, build_box_predictor
 from lt_det.engine.post_hoc import tde_method
@@ -175,9 +176,13 @@ def test_class_specific_boxes():
     assert own.shape == (4, 4)
 
 
-def test_sigmoid_loss_is_refused():
-    with pytest.raises(ValueError, match="USE_SIGMOID_CE"):
+def test_detectron2s_sigmoid_loss_has_no_background_to_exempt():
+    with pytest.raises(
+        ValueError, match=r"DetectronSigmoidLoss has not: write tde\(alpha=1.5, exe"
+    ):
         make(use_sigmoid_ce=True)
+    with pytest.raises(ValueError, match=r"USE_SIGMOID_CE: .* FocalLoss; leave one of them out"):
+        make(use_sigmoid_ce=True, loss=FocalLoss(background_index=C), post_hoc=NoPostHoc())
 
 
 def test_heads_that_do_not_divide_the_features_are_refused():

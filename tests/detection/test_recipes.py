@@ -11,12 +11,13 @@ import pytest
 
 from tests.recipes import CONFIGS, changed, differences, keys_set_by, load
 
-from . import sampler_recipes
+from . import loss_recipes, sampler_recipes
 
 LEAVES = sorted(
     str(path.relative_to(CONFIGS))
     for path in CONFIGS.rglob("*.yaml")
-    if not path.name.startswith("Base-") and "classification" not in path.parts
+    if not path.name.startswith("Base-")
+    and not {"classification", "losses", "samplers"} & set(path.parts)
 )
 
 # What all detectors share: FPN with lt_det's heads, their family's K, τ, γ, μ, and Detectron2's own
@@ -165,7 +166,7 @@ SMALL_ROIS = {
     "MODEL.RPN.POST_NMS_TOPK_TEST": 60,
     "MODEL.ROI_HEADS.BATCH_SIZE_PER_IMAGE": 32,
 }
-OWN = {
+OWN: dict[str, Any] = {
     "cascade_r50_tde": {
         **SCALES,
         "MODEL.ROI_HEADS.NUM_CLASSES": -1,
@@ -186,14 +187,17 @@ OWN = {
     },
 }  # fmt: skip
 
+OWN["cascade_lite0_baseline"] = OWN["cascade_lite0_tde"]
+
 
 def recipe_of(name: str) -> dict[str, Any]:
     """Keys and values a config should have, by its folder and the parts of its name."""
     name, sampling = sampler_recipes.split_sampler(name)
-    return {**_unsampled(name), **sampling}
+    name, loss = loss_recipes.split_loss(name)
+    return {**_recipe_of_base(name), **loss, **sampling}
 
 
-def _unsampled(name: str) -> dict[str, Any]:
+def _recipe_of_base(name: str) -> dict[str, Any]:
     folder, leaf = name.removesuffix(".yaml").split("/")
     if folder == "synthetic":
         return _synthetic(leaf)
@@ -261,7 +265,7 @@ def _synthetic(leaf: str) -> dict[str, Any]:
 def test_the_tree_has_what_is_promised():
     promised = {"synthetic/cascade_small_tde_masks", *(f"custom/{leaf}" for leaf in OWN)}
     promised |= {f"synthetic/cascade_small_{method}" for method in METHODS}
-    promised |= sampler_recipes.LEAVES
+    promised |= sampler_recipes.LEAVES | loss_recipes.LEAVES
     for version in LVIS:
         promised |= {f"{version}/mask_rcnn_r50_{method}" for method in ("baseline", "tde")}
         for network in ("r50", "r101", "x101_64x4d"):

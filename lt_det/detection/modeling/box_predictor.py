@@ -145,6 +145,8 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
                 num_classes,
                 lambda: _image_counts(cfg),
             ),
+            # Of fewer classes than it is to sample, the federated loss takes all.
+            "fed_loss_num_classes": min(cfg.MODEL.ROI_BOX_HEAD.FED_LOSS_NUM_CLASSES, num_classes),
             "prior_prob": cfg.MODEL.LT.LOSS.PRIOR_PROB,
             "post_hoc": model_post_hoc(cfg, has_background=True),
         }
