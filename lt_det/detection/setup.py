@@ -92,7 +92,6 @@ def setup(args: argparse.Namespace) -> CfgNode:
         cfg.SOLVER.AMP.ENABLED = False
     record = None
     if args.eval_only:
-        without_federated_sampling(cfg)
         record = read_record(weights_to_load(cfg.OUTPUT_DIR, cfg.MODEL.WEIGHTS, resume=args.resume))
     reference = register_from_config(
         cfg, training=not args.eval_only, vocabulary=record.vocabulary if record else None
@@ -101,11 +100,6 @@ def setup(args: argparse.Namespace) -> CfgNode:
     _say_what_has_no_masks(cfg)
     cfg.freeze()
     return cfg
-
-
-def without_federated_sampling(cfg: CfgNode) -> None:
-    """Switch off what the federated loss asks of the training set, which no inference needs."""
-    cfg.MODEL.ROI_BOX_HEAD.USE_FED_LOSS = False
 
 
 def _check_weights(cfg: CfgNode, args: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ def read_trained_config(
 ) -> CfgNode:
     """Read the config a checkpoint was trained by: ``config.yaml`` beside it, unless named.
 
-    Its own teacher is switched off: a trained student needs none; so is the federated sampling.
+    Its own teacher is switched off: a trained student needs none.
 
     Raises:
         ConfigError: there is none.
@@ -29,8 +29,6 @@ def read_trained_config(
     cfg = default_config(classification=classification)
     merge_config(cfg, str(file), [])
     cfg.MODEL.LT.XERM.ENABLED = False
-    # What it asks of the training set is for training alone.
-    cfg.MODEL.ROI_BOX_HEAD.USE_FED_LOSS = False
     return cfg
 
 

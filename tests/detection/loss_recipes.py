@@ -33,7 +33,7 @@ LOSSES: dict[str, dict[str, Any]] = {
         **COSINE,
         "MODEL.LT.LOSS.NAME": "effective_class_margin",
         "SOLVER.CLIP_GRADIENTS.ENABLED": True,
-        "SOLVER.CLIP_GRADIENTS.CLIP_TYPE": "full_model",
+        "SOLVER.CLIP_GRADIENTS.CLIP_TYPE": "norm",
         "SOLVER.CLIP_GRADIENTS.CLIP_VALUE": 5.0,
     },
     "seesaw": {

@@ -33,8 +33,9 @@ def counted(monkeypatch):
         return counts[: cfg.MODEL.ROI_HEADS.NUM_CLASSES]
 
     monkeypatch.setattr(box_predictor, "training_instance_counts", cut)
+    monkeypatch.setattr(box_predictor, "knows_image_counts", lambda cfg: True)
     monkeypatch.setattr(
-        box_predictor, "_image_counts", lambda cfg: ImageCounts(torch.tensor(cut(cfg)), 1000)
+        box_predictor, "image_counts_of", lambda cfg: ImageCounts(torch.tensor(cut(cfg)), 1000)
     )
     of_names = {"lvis_v0.5_train": 1230, "lvis_v1_train": 1203}
     monkeypatch.setattr(

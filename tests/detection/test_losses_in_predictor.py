@@ -13,7 +13,7 @@ from lt_det.core import build_loss
 from lt_det.core.post_hoc import parse_post_hoc
 from lt_det.detection.config_checks import check_config
 from lt_det.detection.evaluation.training_counts import fractal_dimensions_of
-from lt_det.detection.modeling.box_predictor import DetectronSigmoidLoss
+from lt_det.detection.modeling.sigmoid import DetectronSigmoidLoss
 from lt_det.errors import ConfigError
 
 from ..data.helpers import valid, write

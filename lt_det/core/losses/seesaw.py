@@ -110,7 +110,7 @@ class SeesawLoss(Loss):
         num_classes = len(self.seen)
         if self.background_index is None:
             return seesaw_loss(logits, labels, self.seen, self.p, self.q, reduction=reduction)
-        classes, objectness = logits.split([num_classes, _OBJECTNESS], dim=1)
+        classes, objectness = logits[:, :num_classes], logits[:, num_classes:]
         is_background = labels == self.background_index
         # No index by a mask: a device would be waited for to know how many there are.
         known = labels.clamp(max=num_classes - 1)

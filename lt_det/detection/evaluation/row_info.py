@@ -56,6 +56,8 @@ def _model_name(cfg: CfgNode) -> tuple[str, str]:
     classifier, loss = cfg.MODEL.LT.CLASSIFIER.NAME, cfg.MODEL.LT.LOSS.NAME
     name = _TE_NAMES.get(classifier, classifier)
     slug = "baseline" if classifier == LINEAR else classifier
+    if cfg.MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE:
+        loss = "federated" if cfg.MODEL.ROI_BOX_HEAD.USE_FED_LOSS else "sigmoid"
     if loss == "cross_entropy":
         return name, slug
     return (loss if classifier == LINEAR else f"{name}, {loss}"), f"{slug}_{_as_slug(loss)}"

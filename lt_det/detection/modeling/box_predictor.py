@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from lt_det.config import LINEAR
 from lt_det.core import HeadDirection
 from lt_det.core.layers import build_classifier, has_counterfactual
-from lt_det.core.losses import CrossEntropyLoss, ImageCounts, Loss, SigmoidLoss
+from lt_det.core.losses import CrossEntropyLoss, Loss
 from lt_det.core.post_hoc import (
     BackgroundExempt,
     ClassifierOutputs,
@@ -26,14 +26,12 @@ from lt_det.core.post_hoc import (
     PostHocContext,
     PostHocMethod,
 )
-from lt_det.data.lvis.catalog import (
-    registered_training_sets,
-    training_image_counts,
-    training_instance_counts,
-)
+from lt_det.data.lvis.catalog import training_instance_counts
 from lt_det.engine.classifiers import classifier_options_of
 from lt_det.engine.losses import loss_of
 from lt_det.engine.post_hoc import model_post_hoc
+
+from .sigmoid import DetectronSigmoidLoss, image_counts_of
 
 # Fields of proposals that carry what a loss takes beside logits and labels: this, and its name.
 EXTRA_INPUT = "loss_input_"
@@ -143,8 +141,9 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
                 cfg,
                 lambda: training_instance_counts(cfg),
                 num_classes,
-                lambda: _image_counts(cfg),
+                lambda: image_counts_of(cfg),
             ),
+            "use_fed_loss": cfg.MODEL.ROI_BOX_HEAD.USE_FED_LOSS and _knowsimage_counts_of(cfg),
             # Of fewer classes than it is to sample, the federated loss takes all.
             "fed_loss_num_classes": min(cfg.MODEL.ROI_BOX_HEAD.FED_LOSS_NUM_CLASSES, num_classes),
             "prior_prob": cfg.MODEL.LT.LOSS.PRIOR_PROB,
@@ -260,24 +259,6 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
     ) -> list[Tensor]:
         """As Detectron2's."""
         return super().predict_boxes_for_gt_classes(predictions[:2], proposals)
-
-
-class DetectronSigmoidLoss(SigmoidLoss):
-    """Reads the logits of Detectron2's own sigmoid and federated losses, which it computes itself.
-
-    Background's column takes no part in them, and is none in what is detected.
-    """
-
-    uses_class_counts = False
-
-
-def _image_counts(cfg: CfgNode) -> ImageCounts | None:
-    """Count the training images of each class; ``None`` where nothing is trained on."""
-    counts, sets = training_image_counts(cfg), registered_training_sets(cfg)
-    if counts is None or sets is None:
-        return None
-    images = sum(len(training_set.store.image_ids) for training_set in sets)
-    return ImageCounts(torch.tensor(counts), images)
 
 
 def build_box_predictor(
