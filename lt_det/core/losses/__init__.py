@@ -20,14 +20,23 @@ from .ride import diversity_temperatures, expert_divergence
 from .sade import inverse_softmax_loss, reversed_prior
 from .softmax_equalization import SoftmaxEqualizationLoss, softmax_equalization_loss
 from .xerm import ConstantWeightXERMLoss, XERMLoss, constant_weight_loss, xerm_loss, xerm_weights
+from .xerm_background import (
+    BackgroundLabelXERMLoss,
+    ForegroundColumnsBackgroundLabelXERMLoss,
+    ForegroundColumnsXERMLoss,
+    foreground_columns_xerm_loss,
+)
 
 __all__ = [
     "LOSSES",
+    "BackgroundLabelXERMLoss",
     "BalancedSoftmaxLoss",
     "ClassBalancedLoss",
     "ConstantWeightXERMLoss",
     "CrossEntropyLoss",
     "FocalLoss",
+    "ForegroundColumnsBackgroundLabelXERMLoss",
+    "ForegroundColumnsXERMLoss",
     "LADELoss",
     "LDAMLoss",
     "LabelAwareSmoothingLoss",
@@ -45,6 +54,7 @@ __all__ = [
     "expert_divergence",
     "expert_weight",
     "focal_loss",
+    "foreground_columns_xerm_loss",
     "group_distillation_loss",
     "instance_weights",
     "inverse_prior_weights",
