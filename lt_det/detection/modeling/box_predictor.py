@@ -5,7 +5,7 @@ Shape legend, besides Detectron2's (``fast_rcnn.py``):
     D: box-head features    pred_class_logits (R, C + 1), proposal deltas (R, 4) or (R, 4 C)
 """
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from detectron2.config import CfgNode, configurable
@@ -23,6 +23,9 @@ from lt_det.data.lvis.catalog import training_instance_counts
 from lt_det.engine.classifiers import classifier_options_of
 from lt_det.engine.losses import loss_of
 from lt_det.engine.post_hoc import model_post_hoc
+
+if TYPE_CHECKING:
+    from .self_teacher import SelfTeacher
 
 # Fields of proposals that carry what a loss takes beside logits and labels: this, and its name.
 EXTRA_INPUT = "loss_input_"
@@ -57,7 +60,10 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         head_direction: d, of a classifier that has a counterfactual; else ``None``. At zero (never
             updated), TDE is TE.
         post_hoc: how class probabilities are made at inference; takes no part in training.
+        self_teacher: gives the loss this predictor's own logits for a teacher's; no module.
     """
+
+    self_teacher: "SelfTeacher | None" = None
 
     @configurable
     def __init__(
@@ -173,12 +179,17 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         loss = self.loss(
             predictions.te_logits,
             torch.cat([p.gt_classes for p in proposals]),
-            **self._extra_inputs(proposals),
+            **self._extra_inputs(predictions, proposals),
         )
         return {**losses, "loss_cls": loss * self.loss_weight.get("loss_cls", 1.0)}
 
-    def _extra_inputs(self, proposals: list[Instances]) -> dict[str, Tensor]:
+    def _extra_inputs(
+        self, predictions: BoxPredictions, proposals: list[Instances]
+    ) -> dict[str, Tensor]:
         """Return what the loss takes besides, where the proposals carry it."""
+        if self.self_teacher is not None:
+            te_logits, balanced_logits = self.self_teacher.logits(predictions)
+            return {"te_logits": te_logits, "balanced_logits": balanced_logits}
         return {
             name: torch.cat([p.get(EXTRA_INPUT + name) for p in proposals])
             for name in self.loss.extra_inputs
