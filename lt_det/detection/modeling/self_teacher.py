@@ -24,10 +24,12 @@ def balanced_reading(
         context: of the predictor.
 
     Returns:
-        (te_logits, balanced_logits), each (R, C + 1), float32, background last.
+        (te_logits, balanced_logits), each (R, C + 1), float32, background last; the former without
+        gradient, the latter under the caller's ``no_grad``.
     """
-    outputs = predictor.outputs(predictions._replace(te_logits=predictions.te_logits.float()))
-    return outputs.te_logits, method.logits(outputs, context)
+    te_logits = predictions.te_logits.detach().float()
+    outputs = predictor.outputs(predictions._replace(te_logits=te_logits))
+    return te_logits, method.logits(outputs, context)
 
 
 class SelfTeacher:
