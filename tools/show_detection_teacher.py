@@ -21,12 +21,16 @@ from lt_det.detection.modeling.teacher import set_teacher
 from lt_det.detection.setup import argument_parser, setup
 from lt_det.detection.trainer import LTTrainer
 from lt_det.engine import LTCheckpointer, run
+from lt_det.errors import ConfigError
 from lt_det.files import save_json
 
 
 def main(args: argparse.Namespace) -> None:
     """Take RoIs from training images, augmented as in training."""
-    args.opts += ["MODEL.LT.XERM.INIT_FROM_TEACHER", "True"]
+    if args.images < 1:
+        raise ConfigError(f"--images: must be positive, got {args.images}")
+    args.eval_only = False
+    args.opts += ["MODEL.LT.XERM.ENABLED", "True", "MODEL.LT.XERM.INIT_FROM_TEACHER", "True"]
     cfg = setup(args)
     sets = [registered_set(name) for name in cfg.DATASETS.TRAIN]
     student = LTTrainer.build_model(cfg)
