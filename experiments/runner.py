@@ -28,11 +28,13 @@ class Run:
         name: what messages call it.
         folder: its OUTPUT_DIR, which the arguments name, too.
         arguments: of the tool.
+        result: file in the folder that it leaves at its end.
     """
 
     name: str
     folder: Path
     arguments: tuple[str, ...]
+    result: str = "results.json"
 
     @property
     def is_done(self) -> bool:
@@ -40,7 +42,7 @@ class Run:
         earlier = read_run_record(self.folder)
         if earlier is None or not earlier.get("finished"):
             return False
-        if not (self.folder / "results.json").is_file():
+        if not (self.folder / self.result).is_file():
             return False
         return not difference(earlier, make_record(self.arguments, self.folder))
 

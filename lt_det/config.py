@@ -192,8 +192,18 @@ def _add_xerm(cfg: CN) -> None:
     # The balanced teacher: "tde" (the head direction taken off, α = MODEL.LT.TDE.ALPHA), "pc"
     # (logits − log prior), "te" (as it was trained), or any call as in TEST.POST_HOC.
     cfg.MODEL.LT.XERM.BALANCED = "tde"
-    # Background RoIs learn from their label alone. Detection only.
-    cfg.MODEL.LT.XERM.FOREGROUND_ONLY = False
+    # What is learned of background, a name of lt_det.core.losses.LOSSES: "xerm" (the soft target of
+    # all RoIs, over all columns), "xerm_background_label" (background RoIs by their label alone),
+    # "xerm_foreground_columns" (weights, target and student of foreground RoIs over the foreground
+    # columns, object or background by label), "xerm_foreground_columns_background_label" (both).
+    # Images have no background: "xerm" alone in classification.
+    cfg.MODEL.LT.XERM.LOSS = "xerm"
+    # w_ba grows linearly from 0: up to 1 over this fraction of the training, above over so many
+    # iterations; 0: it is whole from the start.
+    cfg.MODEL.LT.XERM.RAMP = 0.0
+    # Who teaches: "checkpoint" (TEACHER_WEIGHTS), or "self", the student's own logits in the same
+    # step, balanced by BALANCED, without gradient. Detection only.
+    cfg.MODEL.LT.XERM.TEACHER = "checkpoint"
     # The trained teacher, and its config; "": the config.yaml beside the weights.
     cfg.MODEL.LT.XERM.TEACHER_WEIGHTS = ""
     cfg.MODEL.LT.XERM.TEACHER_CONFIG = ""

@@ -134,10 +134,8 @@ def _check_xerm(cfg: CfgNode) -> None:
         raise ConfigError(
             f"MODEL.LT.XERM.CONSTANT_WEIGHT: must lie in [0, 1], or be -1; got {weight:g}"
         )
-    if cfg.MODEL.LT.XERM.FOREGROUND_ONLY:
-        raise ConfigError(
-            "MODEL.LT.XERM.FOREGROUND_ONLY: detection only; images have no background"
-        )
+    if cfg.MODEL.LT.XERM.TEACHER != "checkpoint":
+        raise ConfigError("MODEL.LT.XERM.TEACHER: detection only; classifiers have a checkpoint's")
 
 
 def _check_schedule(cfg: CfgNode, overrides: Sequence[str]) -> None:

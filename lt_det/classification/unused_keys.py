@@ -116,6 +116,7 @@ _RULES = (
         _under(
             "MODEL.LT.XERM",
             *("BALANCED", "BALANCED_WEIGHTS", "CONSTANT_WEIGHT", "INIT_FROM_TEACHER"),
+            *("LOSS", "RAMP"),
         ),
         lambda cfg: cfg.MODEL.LT.XERM.ENABLED,
         _NO_XERM,
@@ -142,7 +143,7 @@ _RULES = (
         as_given=True,
     ),
     _Rule(
-        ("MODEL.LT.XERM.EXPONENT",),
+        ("MODEL.LT.XERM.EXPONENT", "MODEL.LT.XERM.RAMP"),
         lambda cfg: cfg.MODEL.LT.XERM.CONSTANT_WEIGHT < 0,
         "where MODEL.LT.XERM.CONSTANT_WEIGHT is the weight",
         as_given=True,

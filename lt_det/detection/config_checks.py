@@ -8,12 +8,14 @@ from lt_det.core.losses import LOSSES
 from lt_det.core.post_hoc import BackgroundExempt
 from lt_det.engine import check_choice, check_common_keys
 from lt_det.engine.post_hoc import model_post_hoc
+from lt_det.engine.teachers import balanced_method
 from lt_det.errors import ConfigError
 
 from .data.mapper import MAPPERS
 from .data.samplers import TRAINING_SAMPLERS
 from .evaluation.row_info import post_hoc_rows
 from .modeling.roi_heads import lt_roi_heads
+from .modeling.teacher import CHECKPOINT, SELF
 from .unused_keys import check_unused_keys
 
 _LT_HEADS = "LTCascadeROIHeads, LTStandardROIHeads or a subclass of one, registered with Detectron2"
@@ -29,6 +31,7 @@ def check_config(cfg: CfgNode) -> None:
     check_choice(cfg, "MODEL.LT.MASK.NORMALIZATION", (LINEAR, *NORMALIZATIONS))
     check_choice(cfg, "DATASETS.ON_MISSING_MASK", ("error", "box_only"))
     check_choice(cfg, "INPUT.MAPPER", MAPPERS)
+    check_choice(cfg, "MODEL.LT.XERM.TEACHER", (CHECKPOINT, SELF))
     check_choice(cfg, "DATALOADER.SAMPLER_TRAIN", TRAINING_SAMPLERS)
     threshold = cfg.DATALOADER.REPEAT_THRESHOLD
     if not threshold > 0:
@@ -88,6 +91,24 @@ def _check_xerm(cfg: CfgNode) -> None:
         raise ConfigError(
             "MODEL.LT.TDE.ENABLED: xERM's student is tested without TDE (the teacher's α is "
             "MODEL.LT.TDE.ALPHA all the same); set it to False"
+        )
+    if cfg.MODEL.LT.XERM.TEACHER == SELF:
+        _check_self_taught(cfg)
+
+
+def _check_self_taught(cfg: CfgNode) -> None:
+    xerm = cfg.MODEL.LT.XERM
+    for key in ("TEACHER_WEIGHTS", "TEACHER_CONFIG", "INIT_FROM_TEACHER"):
+        if xerm[key]:
+            raise ConfigError(
+                f"MODEL.LT.XERM.{key}: {xerm[key]}, but with MODEL.LT.XERM.TEACHER {SELF} there is "
+                "no teacher beside the student; leave one of them out"
+            )
+    method = balanced_method(cfg, has_background=True)
+    if method.uses_counterfactual and cfg.MODEL.LT.CLASSIFIER.NAME == LINEAR:
+        raise ConfigError(
+            f"MODEL.LT.XERM.BALANCED: {xerm.BALANCED}: a linear classifier tracks no head "
+            f"direction to teach itself by (MODEL.LT.XERM.TEACHER {SELF}); set it to pc"
         )
 
 

@@ -23,6 +23,7 @@ from lt_det.engine import (
 from lt_det.errors import ConfigError, DataError
 
 from .config_checks import check_config
+from .modeling.teacher import CHECKPOINT
 
 logger = logging.getLogger(__name__)
 
@@ -85,8 +86,14 @@ def setup(args: argparse.Namespace) -> CfgNode:
     import_extensions(args)
     cfg = load_config(args.config_file, args.opts, args)
     check_config(cfg)
-    _check_weights(cfg, args)
+    replaced = _check_weights(cfg, args)
     start_job(cfg, args)
+    if replaced:
+        logger.info(
+            "MODEL.LT.XERM.INIT_FROM_TEACHER: the student starts from its teacher's weights, %s, "
+            "not from MODEL.WEIGHTS %s",
+            *(cfg.MODEL.WEIGHTS, replaced),
+        )
     if cfg.SOLVER.AMP.ENABLED and cfg.MODEL.DEVICE == "cpu":
         logger.warning("SOLVER.AMP.ENABLED: mixed precision is Detectron2's on CUDA alone; off")
         cfg.SOLVER.AMP.ENABLED = False
@@ -102,13 +109,22 @@ def setup(args: argparse.Namespace) -> CfgNode:
     return cfg
 
 
-def _check_weights(cfg: CfgNode, args: argparse.Namespace) -> None:
-    if not args.eval_only:
-        if cfg.MODEL.LT.XERM.ENABLED:
-            check_teacher_given(cfg)
-        if cfg.MODEL.LT.XERM.ENABLED and cfg.MODEL.LT.XERM.INIT_FROM_TEACHER:
-            cfg.MODEL.WEIGHTS = cfg.MODEL.LT.XERM.TEACHER_WEIGHTS
+def _check_weights(cfg: CfgNode, args: argparse.Namespace) -> str:
+    """Return the config's MODEL.WEIGHTS where a teacher's take their place; else ""."""
+    xerm, weights = cfg.MODEL.LT.XERM, cfg.MODEL.WEIGHTS
+    learns = xerm.ENABLED and not args.eval_only
+    if learns and xerm.TEACHER == CHECKPOINT:
+        check_teacher_given(cfg)
+    starts_from_teacher = learns and xerm.INIT_FROM_TEACHER
+    if starts_from_teacher:
+        if weights and "MODEL.WEIGHTS" in args.opts[::2]:
+            raise ConfigError(
+                "MODEL.LT.XERM.INIT_FROM_TEACHER: the student starts from its teacher's weights, "
+                f"but MODEL.WEIGHTS names {weights}; leave one of them out"
+            )
+        cfg.MODEL.WEIGHTS = xerm.TEACHER_WEIGHTS
     check_weights_given(cfg, eval_only=args.eval_only, resume=args.resume)
+    return weights if starts_from_teacher and weights != cfg.MODEL.WEIGHTS else ""
 
 
 def fit_to_data(

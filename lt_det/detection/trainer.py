@@ -29,7 +29,7 @@ from .evaluation.row_info import post_hoc_rows, row_info
 from .evaluation.training_counts import check_methods, training_counts
 from .modeling.box_predictor import LTFastRCNNOutputLayers
 from .modeling.cascade_inference import NO_COUNTS, Counts, box_predictors
-from .modeling.teacher import load_teacher
+from .modeling.teacher import set_teacher
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +45,7 @@ class LTTrainer(LTTrainerBase):
             model = self._trainer.model
             detector: Any = model.module if hasattr(model, "module") else model
             sets = [registered_set(name) for name in cfg.DATASETS.TRAIN]
-            counts = torch.tensor(instance_counts(sets))
-            detector.roi_heads.set_teacher(load_teacher(cfg, counts, sets[0].class_names))
+            set_teacher(detector, cfg, torch.tensor(instance_counts(sets)), sets[0].class_names)
 
     @classmethod
     def build_train_loader(cls, cfg: CfgNode, mapper: Mapper | None = None) -> TrainingLoader:

@@ -6,11 +6,12 @@ from detectron2.config import CfgNode
 
 from lt_det.config import LINEAR
 from lt_det.core.layers import CLASSIFIERS
-from lt_det.core.losses import LOSSES, RESERVED
+from lt_det.core.losses import LOSSES, RESERVED, XERMLoss
 from lt_det.errors import ConfigError
 
 from .classifiers import check_classifier
 from .config_names import value_of
+from .losses import xerm_loss_of
 from .post_hoc import spelled_methods
 from .teachers import balanced_method
 
@@ -37,6 +38,7 @@ def check_common_keys(cfg: CfgNode, *, has_background: bool) -> None:
     if not 0 <= cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM <= 1:
         raise ConfigError("MODEL.LT.HEAD_DIRECTION.MOMENTUM: must lie in [0, 1]")
     _check_loss(cfg)
+    _check_xerm_loss(cfg, has_background=has_background)
     balanced_method(cfg, has_background=has_background)
     methods = spelled_methods(cfg, has_background=has_background)
     reads_direction = any(method.uses_counterfactual for method in methods)
@@ -54,6 +56,14 @@ def check_choice(cfg: CfgNode, key: str, known: Iterable[str]) -> None:
     value = value_of(cfg, key)
     if value not in known:
         raise ConfigError(f"{key}: unknown {value!r}; known: {', '.join(known)}")
+
+
+def _check_xerm_loss(cfg: CfgNode, *, has_background: bool) -> None:
+    known = [name for name in LOSSES if issubclass(LOSSES.get(name), XERMLoss)]
+    check_choice(cfg, "MODEL.LT.XERM.LOSS", known)
+    if cfg.MODEL.LT.XERM.get("CONSTANT_WEIGHT", -1.0) < 0:
+        # Whether there is background counts here, not where.
+        xerm_loss_of(cfg, background_index=0 if has_background else None)
 
 
 def _check_loss(cfg: CfgNode) -> None:

@@ -16,6 +16,7 @@ from .config_names import (
     classification_keys,
     leaf_keys,
     present_name,
+    present_value,
     value_of,
 )
 from .config_values import fitting, literal, merge_fitting_file
@@ -73,6 +74,7 @@ def merge_overrides(cfg: CfgNode, overrides: list[str]) -> None:
         key = present_name(given)
         if key != given:
             logger.info("%s is called %s now", given, key)
+            value = present_value(given, value)
         group = _open_group(cfg, key)
         if group is None and key not in known:
             raise ConfigError(_no_such_key(cfg, key))

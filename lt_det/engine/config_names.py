@@ -26,14 +26,37 @@ RENAMED = {
     "TEST.PICTURE_SCORE_THRESH": "TEST.DRAWN_SCORE_THRESH",
     "MODEL.LT.CLASSIFIER.NORMALIZATION": "MODEL.LT.CLASSIFIER.NAME",
 }
+# A switch that a value of another key says now: that key, and its value for either position.
+REPLACED = {
+    "MODEL.LT.XERM.FOREGROUND_ONLY": (
+        "MODEL.LT.XERM.LOSS",
+        {"False": "xerm", "True": "xerm_background_label"},
+    ),
+}
 
 
 def present_name(key: str) -> str:
     """Return the name that a key has now."""
+    if key in REPLACED:
+        return REPLACED[key][0]
     for old, new in RENAMED.items():
         if f"{key}.".startswith(f"{old}."):
             return new + key[len(old) :]
     return key
+
+
+def present_value(key: str, value: Any) -> Any:
+    """Return what stands for a value of a key now, where another key has taken its place.
+
+    Raises:
+        ConfigError: it is none that the key had.
+    """
+    if key not in REPLACED:
+        return value
+    values = REPLACED[key][1]
+    if str(value) not in values:
+        raise ConfigError(f"{key}: needs True or False, not {value!r}")
+    return values[str(value)]
 
 
 def rename_tree(tree: dict[str, Any]) -> None:
@@ -41,12 +64,15 @@ def rename_tree(tree: dict[str, Any]) -> None:
 
     lt_det's own files have these alone, so an old name is in a file of a person's own, which is
     based on ours: where both are there, it is the old name's value that counts.
+
+    Raises:
+        ConfigError: an old key's value that it never had.
     """
-    for old, new in RENAMED.items():
-        value = _pop(tree, old)
+    for old in (*RENAMED, *REPLACED):
+        value, new = _pop(tree, old), present_name(old)
         if value is not None:
             logger.info("%s is called %s now", old, new)
-            _put(tree, new, value)
+            _put(tree, new, present_value(old, value))
 
 
 def drop_other_track(tree: dict[str, Any], cfg: CfgNode) -> None:

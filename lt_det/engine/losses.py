@@ -1,5 +1,6 @@
 """The loss of a classifier, as a config names it."""
 
+import math
 from collections.abc import Callable, Sequence
 
 from detectron2.config import CfgNode
@@ -9,7 +10,6 @@ from lt_det.core.losses import (
     ConstantWeightXERMLoss,
     ImageCounts,
     Loss,
-    XERMLoss,
     build_loss,
 )
 from lt_det.errors import ConfigError
@@ -42,7 +42,7 @@ def loss_of(
             raise ConfigError(
                 f"MODEL.LT.LOSS.NAME: {options.NAME}: xERM (MODEL.LT.XERM.ENABLED) is a loss itself"
             )
-        return _xerm(cfg, background_index)
+        return xerm_loss_of(cfg, background_index)
     try:
         loss = LOSSES.get(options.NAME)
         counts = class_counts() if loss.uses_class_counts else None
@@ -65,9 +65,23 @@ def _num_columns(cfg: CfgNode, background_index: int | None) -> int:
     return max(int(cfg.MODEL.CLASSIFICATION.NUM_CLASSES), 0)
 
 
-def _xerm(cfg: CfgNode, background_index: int | None) -> Loss:
+def xerm_loss_of(cfg: CfgNode, background_index: int | None) -> Loss:
+    """Build the loss that MODEL.LT.XERM asks for; arguments as in :func:`loss_of`.
+
+    Raises:
+        ConfigError: a loss that does not fit, or a ramp that is none.
+    """
     xerm = cfg.MODEL.LT.XERM
+    if not 0 <= xerm.RAMP < math.inf:
+        raise ConfigError(
+            "MODEL.LT.XERM.RAMP: must be 0, a fraction of the training or a number of iterations, "
+            f"got {xerm.RAMP:g}"
+        )
     constant = xerm.get("CONSTANT_WEIGHT", -1.0)
     if constant >= 0:
         return ConstantWeightXERMLoss(constant, background_index=background_index)
-    return XERMLoss(xerm.EXPONENT, xerm.FOREGROUND_ONLY, background_index=background_index)
+    options = {"exponent": xerm.EXPONENT, "ramp": xerm.RAMP}
+    try:
+        return build_loss(xerm.LOSS, None, background_index, **options)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"MODEL.LT.XERM.LOSS: {xerm.LOSS}: {error}") from error

@@ -21,6 +21,7 @@ from .checkpoints.checkpointer import LTCheckpointer
 from .checkpoints.files import PeriodicCheckpointer
 from .checkpoints.model_record import ModelRecord
 from .evaluation import EvalHook
+from .loss_steps import StartsSteps
 from .metrics_log import EventLog, ResumableJSONWriter
 from .non_finite import FiniteGuard
 from .run_identity import RunIdentity, warn_of_earlier_run
@@ -72,7 +73,7 @@ class LTTrainerBase(DefaultTrainer):
                 identity,
             )
         self._evaluation = EvalHook(cfg.TEST.EVAL_PERIOD, self._evaluate, saver)
-        built = [StepSeed(cfg.SEED), identity, self._guard]
+        built = [StepSeed(cfg.SEED), identity, StartsSteps(), self._guard]
         for hook in theirs:
             if isinstance(hook, hooks.EvalHook):
                 built.append(self._evaluation)

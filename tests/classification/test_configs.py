@@ -101,7 +101,13 @@ def test_the_model_is_what_the_keys_say():
         (["MODEL.LT.CLASSIFIER.NAME", "softmax"], "CLASSIFIER.NAME: unknown 'softmax'"),
         (["MODEL.LT.XERM.BALANCED", "la"], "XERM.BALANCED: unknown 'la'; known: tde, pc"),
         (["MODEL.LT.XERM.CONSTANT_WEIGHT", 1.5], r"CONSTANT_WEIGHT: must lie in \[0, 1\]"),
-        (["MODEL.LT.XERM.FOREGROUND_ONLY", True], "FOREGROUND_ONLY: detection only"),
+        (
+            ["MODEL.LT.XERM.LOSS", "xerm_background_label"],
+            r"XERM\.LOSS: xerm_background_label: there is no background: detection only",
+        ),
+        (["MODEL.LT.XERM.LOSS", "focal"], "XERM.LOSS: unknown 'focal'; known: xerm, xerm_backgr"),
+        (["MODEL.LT.XERM.RAMP", -1.0], "XERM.RAMP: must be 0, a fraction of the training or"),
+        (["MODEL.LT.XERM.TEACHER", "self"], "XERM.TEACHER: detection only"),
         (
             ["DATASETS.CLASSIFICATION.NAME", "coco"],
             "CLASSIFICATION.NAME: unknown 'coco'; known: imagenet_lt",

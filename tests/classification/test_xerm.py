@@ -128,6 +128,18 @@ def test_student_cannot_start_from_another_kind_of_teacher(tmp_path):
         build_model(cfg, COUNTS)
 
 
+def test_a_ramped_student(tmp_path):
+    """At iteration 0 of a tenth of the training it learns from labels alone; half-way, by half."""
+    weights, _ = saved_teacher(tmp_path / "teacher")
+    cfg = student_config(weights, "digits_lt/resnet32_xerm_tde.yaml", "MODEL.LT.XERM.RAMP", 0.1)
+    loss = build_model(cfg, COUNTS).loss
+    scales = []
+    for iteration in (0, 5, 10, 99):
+        loss.start_step(iteration, 100)
+        scales.append(loss.balanced_scale)
+    assert scales == [0, 0.5, 1, 1]
+
+
 def test_constant_weight(tmp_path):
     weights, _ = saved_teacher(tmp_path / "teacher")
     cfg = student_config(

@@ -235,7 +235,9 @@ def _method(method: str) -> dict[str, Any]:
         "MODEL.LT.XERM.ENABLED": balanced is not None,
         "MODEL.LT.XERM.BALANCED": balanced or "tde",
         "MODEL.LT.XERM.EXPONENT": 1.5,
-        "MODEL.LT.XERM.FOREGROUND_ONLY": False,
+        "MODEL.LT.XERM.LOSS": "xerm",
+        "MODEL.LT.XERM.RAMP": 0.0,
+        "MODEL.LT.XERM.TEACHER": "checkpoint",
         "MODEL.LT.XERM.INIT_FROM_TEACHER": False,
     }
 

@@ -186,22 +186,6 @@ def test_pc_teacher_subtracts_the_prior_from_the_foreground_alone():
     assert torch.isfinite(teacher.contexts[0].log_prior(te)).all()
 
 
-def test_balanced_term_on_foreground_alone():
-    torch.manual_seed(3)
-    student, te, balanced = torch.randn(3, 8, 6)
-    labels = torch.tensor([0, 1, 2, 3, 4, 5, 5, 5])
-    balanced = balanced.log_softmax(1)
-    each = written_out(student, te, balanced, labels, 1.5)
-    ordinary = torch.nn.functional.cross_entropy(student, labels, reduction="none")
-    both = XERMLoss(1.5, background_index=5)(student, labels, "mean", te, balanced)
-    torch.testing.assert_close(both, each.mean())
-    loss = XERMLoss(1.5, foreground_only=True, background_index=5)
-    foreground = loss(student, labels, te_logits=te, balanced_logits=balanced)
-    torch.testing.assert_close(foreground, torch.cat([each[:5], ordinary[5:]]).mean())
-    cfg = small_config(CASCADE, *STUDENT, "MODEL.LT.XERM.FOREGROUND_ONLY", True)
-    assert all(p.loss.foreground_only for p in build_model(cfg).roi_heads.box_predictor)
-
-
 def test_no_roi_at_all():
     empty = torch.zeros(0, 6, requires_grad=True)
     labels = torch.zeros(0, dtype=torch.long)

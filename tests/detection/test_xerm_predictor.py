@@ -17,11 +17,11 @@ C, D = 5, 16
 
 
 @pytest.mark.parametrize("classifier", ["linear", "deconfound"])
-@pytest.mark.parametrize("foreground_only", [True, False])
-def test_loss_of_a_stage(classifier, foreground_only):
+@pytest.mark.parametrize("loss_name", ["xerm", "xerm_background_label"])
+def test_loss_of_a_stage(classifier, loss_name):
     cfg = small_config(
         *("Base-RCNN-FPN.yaml", "MODEL.LT.XERM.ENABLED", True, "MODEL.LT.XERM.EXPONENT", 0.75),
-        *("MODEL.LT.XERM.FOREGROUND_ONLY", foreground_only),
+        *("MODEL.LT.XERM.LOSS", loss_name),
         *("MODEL.LT.CLASSIFIER.NAME", classifier),
     )
     predictor = build_box_predictor(cfg, ShapeSpec(channels=D), loss_weight={"loss_cls": 0.5})
@@ -39,6 +39,6 @@ def test_loss_of_a_stage(classifier, foreground_only):
         loss = predictor.losses(predictions, [proposals])["loss_cls"]
     logits = predictions[0]
     each = xerm_loss(logits, te_logits, balanced_logits, labels, 0.75, reduction="none")
-    if foreground_only:
+    if loss_name == "xerm_background_label":
         each = torch.cat([each[:3], F.cross_entropy(logits, labels, reduction="none")[3:]])
     torch.testing.assert_close(loss, 0.5 * each.mean())

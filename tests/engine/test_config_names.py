@@ -7,7 +7,13 @@ import yaml
 
 from lt_det.config import default_config
 from lt_det.engine import merge_config, read_trained_config
-from lt_det.engine.config_names import RENAMED, leaf_keys, present_name, value_of
+from lt_det.engine.config_names import (
+    RENAMED,
+    leaf_keys,
+    present_name,
+    present_value,
+    value_of,
+)
 from lt_det.errors import ConfigError
 
 # config.yaml of a detector (xERM) and of a classifier (xERM), as trainings left them at 0.1.0.
@@ -39,7 +45,8 @@ def test_a_trained_config_of_before_loads_with_every_value_where_it_belongs(kind
             missing.append(key)
         elif key not in ("MODEL.LT.XERM.ENABLED", "MODEL.DEVICE"):
             value = yaml.safe_load(value) if isinstance(value, str) and value[:1] == "(" else value
-            assert plain(value_of(cfg, present_name(key))) == plain(value), key
+            expected = plain(present_value(key, value))
+            assert plain(value_of(cfg, present_name(key))) == expected, key
     # What a detector has no more was at its default, and is a classifier's.
     of_classifier = set(leaf_keys(default_config(classification=True)))
     assert {present_name(key) for key in missing} <= of_classifier
@@ -71,6 +78,34 @@ def test_one_s_own_file_with_old_names_on_ours(tmp_path, root, caplog):
     assert cfg.DATASETS.CLASSIFICATION.NAME == "digits_lt"
     assert cfg.MODEL.LT.CLASSIFIER.NAME == "cosine"
     assert "DATASETS.IMAGES is called DATASETS.CLASSIFICATION now" in caplog.text
+
+
+@pytest.mark.parametrize(("value", "loss"), [(True, "xerm_background_label"), (False, "xerm")])
+def test_a_switch_that_a_name_has_replaced(value, loss, tmp_path, root):
+    """A value of another key says it: on the command line, and in one's own file on ours."""
+    old = "MODEL.LT.XERM.FOREGROUND_ONLY"
+    cfg = merge_config(default_config(classification=False), "", [old, str(value)])
+    assert loss == cfg.MODEL.LT.XERM.LOSS
+    file = tmp_path / "mine.yaml"
+    base = root / "configs/synthetic/cascade_small_xerm.yaml"
+    file.write_text(
+        f"_BASE_: {base}\nMODEL: {{LT: {{XERM: {{FOREGROUND_ONLY: {value}, EXPONENT: 2}}}}}}\n"
+    )
+    cfg = merge_config(default_config(classification=False), str(file), [])
+    xerm = cfg.MODEL.LT.XERM
+    assert (loss, 2.0, True) == (xerm.LOSS, xerm.EXPONENT, xerm.ENABLED)
+
+
+@pytest.mark.parametrize("value", ["maybe", "1"])
+def test_a_switch_is_on_or_off(value, tmp_path):
+    message = r"MODEL\.LT\.XERM\.FOREGROUND_ONLY: needs True or False, not "
+    overrides = ["MODEL.LT.XERM.FOREGROUND_ONLY", value]
+    with pytest.raises(ConfigError, match=message):
+        merge_config(default_config(classification=False), "", overrides)
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"VERSION: 2\nMODEL: {{LT: {{XERM: {{FOREGROUND_ONLY: {value}}}}}}}\n")
+    with pytest.raises(ConfigError, match=rf"mine\.yaml: {message}"):
+        merge_config(default_config(classification=False), str(file), [])
 
 
 def test_groups_that_take_any_key():

@@ -120,3 +120,21 @@ def test_xerm(base, balanced, classifier, images, simulated):
     trainer = train(detector_config(images / "run", base, *overrides), trainer=counted(simulated))
     assert trainer.model.roi_heads.teacher_logits is not None
     assert_waits_for_the_guard_alone(trainer)
+
+
+@pytest.mark.parametrize(("balanced", "classifier"), [("tde", ()), ("pc", LINEAR)])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "xerm_background_label",
+        "xerm_foreground_columns",
+        "xerm_foreground_columns_background_label",
+    ],
+)
+def test_xerm_of_a_student_that_teaches_itself(loss, balanced, classifier, images, simulated):
+    xerm = ("MODEL.LT.XERM.ENABLED", True, "MODEL.LT.XERM.BALANCED", balanced)
+    variant = ("TEACHER", "self"), ("LOSS", loss), ("RAMP", 0.5)
+    keys = (part for key, value in variant for part in (f"MODEL.LT.XERM.{key}", value))
+    overrides = (*classifier, *xerm, *keys, "DATASETS.TEST", ())
+    cfg = detector_config(images / "run", CASCADE, *overrides)
+    assert_waits_for_the_guard_alone(train(cfg, trainer=counted(simulated)))

@@ -25,10 +25,17 @@ from .seesaw import SeesawLoss, seesaw_loss
 from .sigmoid import ImageCounts, SigmoidLoss, binary_cross_entropy
 from .softmax_equalization import SoftmaxEqualizationLoss, softmax_equalization_loss
 from .xerm import ConstantWeightXERMLoss, XERMLoss, constant_weight_loss, xerm_loss, xerm_weights
+from .xerm_background import (
+    BackgroundLabelXERMLoss,
+    ForegroundColumnsBackgroundLabelXERMLoss,
+    ForegroundColumnsXERMLoss,
+    foreground_columns_xerm_loss,
+)
 
 __all__ = [
     "LOSSES",
     "RESERVED",
+    "BackgroundLabelXERMLoss",
     "BalancedSoftmaxLoss",
     "ClassBalancedLoss",
     "ConstantWeightXERMLoss",
@@ -37,6 +44,8 @@ __all__ = [
     "EqualizationLoss",
     "EqualizationLossV2",
     "FocalLoss",
+    "ForegroundColumnsBackgroundLabelXERMLoss",
+    "ForegroundColumnsXERMLoss",
     "ImageCounts",
     "LADELoss",
     "LDAMLoss",
@@ -60,6 +69,7 @@ __all__ = [
     "expert_divergence",
     "expert_weight",
     "focal_loss",
+    "foreground_columns_xerm_loss",
     "gradient_weights",
     "group_distillation_loss",
     "instance_weights",

@@ -87,6 +87,14 @@ class Loss(nn.Module):
         have epochs.
         """
 
+    def start_step(self, iteration: int, max_iter: int) -> None:
+        """Hear that a training step begins, in detectors and image classifiers.
+
+        Args:
+            iteration: in [0, ``max_iter``); goes on where a run is resumed.
+            max_iter: of the whole training.
+        """
+
     def log_probs(self, logits: Tensor) -> Tensor:
         """Return the log-probabilities (N, C) that this loss trains the logits for: softmax's."""
         return logits.log_softmax(dim=-1)

@@ -1,5 +1,7 @@
 """xERM: learning from the imbalanced and the balanced domain, weighted per sample."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -42,6 +44,7 @@ def xerm_loss(
     labels: Tensor,
     exponent: float,
     reduction: str = "mean",
+    balanced_scale: float = 1.0,
 ) -> Tensor:
     """Compute w_imbalanced · CE(student, y) + w_balanced · CE(student, softmax(TDE teacher)).
 
@@ -52,6 +55,8 @@ def xerm_loss(
         student_logits: (N, C).
         te_logits, tde_logits, labels, exponent: as in :func:`xerm_weights`.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+        balanced_scale: in [0, 1]; w_balanced is multiplied by it, and w_imbalanced is the rest of
+            1: 0 is cross-entropy with the labels.
 
     Returns:
         a scalar, or (N,) for ``"none"``; 0 for the mean of no sample.
@@ -60,6 +65,9 @@ def xerm_loss(
         ValueError: unknown reduction.
     """
     w_balanced, w_imbalanced = xerm_weights(te_logits, tde_logits, labels, exponent)
+    if balanced_scale != 1:
+        w_balanced = balanced_scale * w_balanced
+        w_imbalanced = 1 - w_balanced
     student_logits = student_logits.float()
     target_probs = tde_logits.detach().float().softmax(dim=-1)
     loss = w_imbalanced * F.cross_entropy(student_logits, labels, reduction="none")
@@ -71,13 +79,20 @@ def xerm_loss(
 class XERMLoss(Loss):
     """xERM of a student with a teacher; without a teacher's logits, plain cross-entropy.
 
+    Variants override :meth:`sample_losses`; ``MODEL.LT.XERM.LOSS`` names them.
+
     Args:
         exponent: g.
-        foreground_only: background samples learn from their label alone.
+        ramp: w_balanced grows linearly from 0 over so much of the training, as :meth:`start_step`
+            tells it: up to 1 as a fraction of the whole, above in iterations; 0: it is whole from
+            the start.
         class_counts, background_index: as in :class:`~lt_det.core.losses.base.Loss`.
 
+    Attributes:
+        balanced_scale: what w_balanced is multiplied by now, in [0, 1].
+
     Raises:
-        ValueError: ``foreground_only`` where there is no background.
+        ValueError: a ramp that is negative or not finite.
     """
 
     uses_class_counts = False
@@ -86,15 +101,22 @@ class XERMLoss(Loss):
     def __init__(
         self,
         exponent: float = 1.5,
-        foreground_only: bool = False,
+        ramp: float = 0.0,
         class_counts: Tensor | None = None,
         background_index: int | None = None,
     ) -> None:
         super().__init__(class_counts, background_index)
-        if foreground_only and background_index is None:
-            raise ValueError("foreground_only: there is no background to leave out")
+        if not 0 <= ramp < math.inf:
+            raise ValueError(f"ramp must be 0, a fraction or a number of iterations, got {ramp:g}")
         self.exponent = exponent
-        self.foreground_only = foreground_only
+        self.ramp = ramp
+        self.balanced_scale = 0.0 if ramp else 1.0
+
+    def start_step(self, iteration: int, max_iter: int) -> None:
+        """Set :attr:`balanced_scale` to min(iteration / ramp, 1)."""
+        if self.ramp:
+            length = self.ramp * max_iter if self.ramp <= 1 else self.ramp
+            self.balanced_scale = min(iteration / length, 1.0)
 
     def forward(
         self,
@@ -114,11 +136,16 @@ class XERMLoss(Loss):
         """
         if te_logits is None or balanced_logits is None:
             return cross_entropy(logits, labels, reduction)
-        losses = xerm_loss(logits, te_logits, balanced_logits, labels, self.exponent, "none")
-        if self.foreground_only and self.background_index is not None:
-            from_labels = cross_entropy(logits, labels, "none")
-            losses = torch.where(labels == self.background_index, from_labels, losses)
-        return reduced(losses, reduction)
+        return reduced(self.sample_losses(logits, labels, te_logits, balanced_logits), reduction)
+
+    def sample_losses(
+        self, logits: Tensor, labels: Tensor, te_logits: Tensor, balanced_logits: Tensor
+    ) -> Tensor:
+        """Return (N,) :func:`xerm_loss`; arguments as in :meth:`forward`."""
+        return xerm_loss(
+            *(logits, te_logits, balanced_logits, labels, self.exponent, "none"),
+            balanced_scale=self.balanced_scale,
+        )
 
 
 @LOSSES.register("xerm_constant")

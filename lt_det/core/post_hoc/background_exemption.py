@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lt_det.core.foreground import foreground_columns, foreground_log_odds
 from lt_det.core.layers.normalization import full_precision
 
 from .base import ClassifierOutputs, PostHocContext, PostHocMethod
@@ -62,16 +63,8 @@ def _foreground_log_odds(
     if not 0 <= background_index < num_classes:
         raise ValueError(f"background_index {background_index} is not in [0, {num_classes})")
     te_logits, tde_logits = full_precision(te_logits), full_precision(tde_logits)
-    background = te_logits[..., background_index : background_index + 1]
-    of_foreground = _remove(te_logits, background_index).logsumexp(dim=-1, keepdim=True)
-    return of_foreground - background, _remove(tde_logits, background_index)
-
-
-def _remove(logits: Tensor, column: int) -> Tensor:
-    """Return all columns but one; a view where it is the last, as Detectron2's background is."""
-    if column == logits.shape[-1] - 1:
-        return logits[..., :column]
-    return torch.cat([logits[..., :column], logits[..., column + 1 :]], dim=-1)
+    log_odds = foreground_log_odds(te_logits, background_index)
+    return log_odds, foreground_columns(tde_logits, background_index)
 
 
 def _insert(foreground: Tensor, background: Tensor, column: int) -> Tensor:

@@ -6,7 +6,7 @@ Shape legend, besides Detectron2's (``fast_rcnn.py``):
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from detectron2.config import CfgNode, configurable
@@ -31,7 +31,10 @@ from lt_det.engine.classifiers import classifier_options_of
 from lt_det.engine.losses import loss_of
 from lt_det.engine.post_hoc import model_post_hoc
 
-from .sigmoid import DetectronSigmoidLoss, image_counts_of
+from .sigmoid import DetectronSigmoidLoss, image_counts_of, knows_image_counts
+
+if TYPE_CHECKING:
+    from .self_teacher import SelfTeacher
 
 # Fields of proposals that carry what a loss takes beside logits and labels: this, and its name.
 EXTRA_INPUT = "loss_input_"
@@ -66,7 +69,10 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         head_direction: d, of a classifier that has a counterfactual; else ``None``. At zero (never
             updated), TDE is TE.
         post_hoc: how class probabilities are made at inference; takes no part in training.
+        self_teacher: gives the loss this predictor's own logits for a teacher's; no module.
     """
+
+    self_teacher: "SelfTeacher | None" = None
 
     @configurable
     def __init__(
@@ -143,7 +149,7 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
                 num_classes,
                 lambda: image_counts_of(cfg),
             ),
-            "use_fed_loss": cfg.MODEL.ROI_BOX_HEAD.USE_FED_LOSS and _knowsimage_counts_of(cfg),
+            "use_fed_loss": cfg.MODEL.ROI_BOX_HEAD.USE_FED_LOSS and knows_image_counts(cfg),
             # Of fewer classes than it is to sample, the federated loss takes all.
             "fed_loss_num_classes": min(cfg.MODEL.ROI_BOX_HEAD.FED_LOSS_NUM_CLASSES, num_classes),
             "prior_prob": cfg.MODEL.LT.LOSS.PRIOR_PROB,
@@ -203,12 +209,17 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         loss = self.loss(
             predictions.te_logits,
             torch.cat([p.gt_classes for p in proposals]),
-            **self._extra_inputs(proposals),
+            **self._extra_inputs(predictions, proposals),
         )
         return {**losses, "loss_cls": loss * self.loss_weight.get("loss_cls", 1.0)}
 
-    def _extra_inputs(self, proposals: list[Instances]) -> dict[str, Tensor]:
+    def _extra_inputs(
+        self, predictions: BoxPredictions, proposals: list[Instances]
+    ) -> dict[str, Tensor]:
         """Return what the loss takes besides, where the proposals carry it."""
+        if self.self_teacher is not None:
+            te_logits, balanced_logits = self.self_teacher.logits(predictions)
+            return {"te_logits": te_logits, "balanced_logits": balanced_logits}
         return {
             name: torch.cat([p.get(EXTRA_INPUT + name) for p in proposals])
             for name in self.loss.extra_inputs

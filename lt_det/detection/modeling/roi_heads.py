@@ -18,12 +18,14 @@ from detectron2.modeling.roi_heads import (
 from detectron2.structures import ImageList, Instances
 from torch import Tensor
 
+from lt_det.core.post_hoc import PostHocMethod
 from lt_det.detection.data.partial_masks import with_masks
 
 from .box_predictor import build_box_predictor
-from .cascade_inference import box_detections, run_box_stages
+from .cascade_inference import box_detections, box_predictors, run_box_stages
 from .mask_head import LTMaskHead
 from .mask_inference import predict_masks
+from .self_teacher import SelfTeacher
 from .teacher import DetectionTeacher, TeacherLogits
 
 
@@ -39,6 +41,19 @@ class LTROIHeads(StandardROIHeads):
     def set_teacher(self, teacher: DetectionTeacher) -> None:
         """Learn from a teacher beside the labels, from now on."""
         self.teacher_logits = TeacherLogits(teacher)
+
+    def set_self_teacher(self, method: PostHocMethod, class_counts: Tensor | None = None) -> None:
+        """Learn from each stage's own logits beside the labels, from now on.
+
+        Args:
+            method: what balances them.
+            class_counts: (C,) training instances per category, for methods that ask for them.
+
+        Raises:
+            ConfigError: a method that cannot read the classifiers.
+        """
+        for predictor in box_predictors(self):
+            predictor.self_teacher = SelfTeacher(predictor, method, class_counts)
 
     def forward(
         self,

@@ -21,8 +21,12 @@ from lt_det.errors import ConfigError, DataError, WeightsError
 
 from .box_predictor import EXTRA_INPUT
 from .cascade_inference import box_predictors, predict_stage
+from .self_teacher import balanced_reading
 
 logger = logging.getLogger(__name__)
+
+# MODEL.LT.XERM.TEACHER: a trained model, or the student itself.
+CHECKPOINT, SELF = "checkpoint", "self"
 
 
 class StageProposals(NamedTuple):
@@ -92,8 +96,7 @@ class DetectionTeacher:
         """
         predictor = self.predictors[inputs.stage]
         predictions = predict_stage(self.model.roi_heads, *inputs)
-        outputs = predictor.outputs(predictions._replace(te_logits=predictions.te_logits.float()))
-        return outputs.te_logits, self.method.logits(outputs, self.contexts[inputs.stage])
+        return balanced_reading(predictor, predictions, self.method, self.contexts[inputs.stage])
 
 
 class TeacherLogits:
@@ -125,6 +128,31 @@ class TeacherLogits:
         for name, values in zip(("te_logits", "balanced_logits"), answers, strict=True):
             for of_image, part in zip(proposals, values.split(sizes), strict=True):
                 of_image.set(EXTRA_INPUT + name, part)
+
+
+def set_teacher(
+    student: GeneralizedRCNN, cfg: CfgNode, class_counts: Tensor, class_names: list[str]
+) -> None:
+    """Let a student learn from whom MODEL.LT.XERM.TEACHER names.
+
+    Args:
+        student: with RoI heads of lt_det's.
+        cfg: its own.
+        class_counts: (C,) training instances per category of its training sets.
+        class_names: C names.
+
+    Raises:
+        ConfigError, WeightsError: as :func:`load_teacher`; a classifier that cannot be balanced;
+            or a teacher whose weights the student cannot start from.
+    """
+    heads, xerm = student.roi_heads, cfg.MODEL.LT.XERM
+    if xerm.TEACHER == SELF:
+        heads.set_self_teacher(balanced_method(cfg, has_background=True), class_counts)
+        return
+    teacher = load_teacher(cfg, class_counts, class_names)
+    if xerm.INIT_FROM_TEACHER:
+        check_start(student, teacher, xerm.TEACHER_WEIGHTS)
+    heads.set_teacher(teacher)
 
 
 def load_teacher(
@@ -164,6 +192,26 @@ def load_teacher(
             raise WeightsError(f"{weights}: stage {stage}: {error}") from error
     logger.info("teacher: %s, balanced by %s", weights, method.label.lstrip("-, "))
     return teacher
+
+
+def check_start(student: GeneralizedRCNN, teacher: DetectionTeacher, weights: str) -> None:
+    """Refuse a student that starts from its teacher's weights and does not find all of its own.
+
+    Args:
+        student: whose tensors are needed.
+        teacher: as loaded.
+        weights: its checkpoint, for messages.
+
+    Raises:
+        WeightsError: names the tensor.
+    """
+    given = teacher.model.state_dict()
+    for key, tensor in student.state_dict().items():
+        if key not in given or given[key].shape != tensor.shape:
+            raise WeightsError(
+                f"{weights}: MODEL.LT.XERM.INIT_FROM_TEACHER: the student's {key} has shape "
+                f"{tuple(tensor.shape)}, the teacher has no such tensor"
+            )
 
 
 def _teacher_counts(cfg: CfgNode, teacher_cfg: CfgNode, class_counts: Tensor) -> Tensor:
