@@ -5,6 +5,7 @@ from typing import Any
 from detectron2.config import CfgNode as CN
 from detectron2.config import get_cfg
 
+from .config_embedded_sets import add_embedded_sets
 from .config_image_data import add_image_data
 from .config_image_tests import add_image_tests
 
@@ -139,16 +140,7 @@ def _add_datasets(cfg: CN) -> None:
     # lt_det.detection.data.mapper.MAPPERS, one's own included.
     cfg.INPUT.MAPPER = "LTDatasetMapper"
 
-    # The embedded set, "synthetic_lvis_train" and "synthetic_lvis_val", drawn on first use.
-    cfg.DATASETS.SYNTHETIC = CN()
-    cfg.DATASETS.SYNTHETIC.NUM_CATEGORIES = 60
-    cfg.DATASETS.SYNTHETIC.NUM_TRAIN = 400
-    cfg.DATASETS.SYNTHETIC.NUM_VAL = 200
-    cfg.DATASETS.SYNTHETIC.IMAGE_SIZE = 192
-    # Training images of the most frequent and of the rarest category; Zipf's law between them.
-    cfg.DATASETS.SYNTHETIC.MAX_COUNT = 200
-    cfg.DATASETS.SYNTHETIC.MIN_COUNT = 2
-    cfg.DATASETS.SYNTHETIC.SEED = 0
+    add_embedded_sets(cfg)
 
 
 def _add_test(cfg: CN) -> None:

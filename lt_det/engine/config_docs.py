@@ -46,7 +46,8 @@ def _comments() -> Iterator[tuple[str, str]]:
     keys = set(leaf_keys(config.default_config(classification=True)))
     comment: list[str] = []
     sources = "\n".join(
-        inspect.getsource(part) for part in (config, config_image_data, config_image_tests)
+        inspect.getsource(part)
+        for part in (config, config_embedded_sets, config_image_data, config_image_tests)
     )
     for line in sources.split("\n"):
         assigned = _ASSIGNED.match(line)

@@ -8,7 +8,7 @@ from detectron2.config import CfgNode
 from detectron2.data import DatasetCatalog, MetadataCatalog
 
 from lt_det.data.root import datasets_root
-from lt_det.data.synthetic import SyntheticParameters, make_synthetic_set
+from lt_det.data.synthetic import EMBEDDED_SETS, SyntheticParameters, make_synthetic_set
 from lt_det.errors import DataError
 
 from .adapters import catalog_set
@@ -23,7 +23,6 @@ from .vocabulary import Vocabulary
 _SETS: dict[str, AnnotationSet] = {}
 
 CUSTOM_TRAIN, CUSTOM_VAL = "custom_train", "custom_val"
-SYNTHETIC_PREFIX = "synthetic_lvis_"
 
 
 def register_annotations(name: str, annotation_set: AnnotationSet) -> None:
@@ -69,7 +68,7 @@ def _fill_in_image_counts(name: str) -> None:
 
 
 def _is_registered_by_others(name: str) -> bool:
-    if name in LVIS_SETS or name.startswith(SYNTHETIC_PREFIX) or name in (CUSTOM_TRAIN, CUSTOM_VAL):
+    if name in LVIS_SETS or embedded_prefix(name) or name in (CUSTOM_TRAIN, CUSTOM_VAL):
         return False
     function = DatasetCatalog.data.get(name)
     ours = isinstance(function, partial) and function.func is to_detectron2_dicts
@@ -189,14 +188,21 @@ def _read(name: str, cfg: CfgNode, check_images: bool = True) -> AnnotationSet:
     return annotation_set
 
 
+def embedded_prefix(name: str) -> str:
+    """Return the beginning of an embedded set's name; empty of any other."""
+    return next((prefix for prefix in EMBEDDED_SETS if name.startswith(prefix)), "")
+
+
 def _locate(name: str, cfg: CfgNode) -> tuple[Any, Any]:
     custom = cfg.DATASETS.CUSTOM
     if name == CUSTOM_TRAIN:
         return _custom(custom.TRAIN_JSON, custom.TRAIN_IMAGES, "train")
     if name == CUSTOM_VAL:
         return _custom(custom.VAL_JSON, custom.VAL_IMAGES, "val")
-    if name.startswith(SYNTHETIC_PREFIX):
-        node = cfg.DATASETS.SYNTHETIC
+    prefix = embedded_prefix(name)
+    if prefix:
+        painter = EMBEDDED_SETS[prefix]
+        node = cfg.DATASETS[painter.config_section]
         parameters = SyntheticParameters(
             num_categories=node.NUM_CATEGORIES,
             num_train=node.NUM_TRAIN,
@@ -206,8 +212,8 @@ def _locate(name: str, cfg: CfgNode) -> tuple[Any, Any]:
             min_count=node.MIN_COUNT,
             seed=node.SEED,
         )
-        folder = make_synthetic_set(datasets_root() / "synthetic_lvis", parameters)
-        split = name.removeprefix(SYNTHETIC_PREFIX)
+        folder = make_synthetic_set(datasets_root() / prefix.rstrip("_"), parameters, painter)
+        split = name.removeprefix(prefix)
         return folder / f"{split}.json", folder / split
     if name in LVIS_SETS:
         json_file, image_root = (datasets_root() / part for part in LVIS_SETS[name])
@@ -217,7 +223,7 @@ def _locate(name: str, cfg: CfgNode) -> tuple[Any, Any]:
                 "DETECTRON2_DATASETS where it lies"
             )
         return json_file, image_root
-    known = [*LVIS_SETS, SYNTHETIC_PREFIX + "train", SYNTHETIC_PREFIX + "val"]
+    known = [*LVIS_SETS, *(p + split for p in EMBEDDED_SETS for split in ("train", "val"))]
     known += [CUSTOM_TRAIN, CUSTOM_VAL]
     near = difflib.get_close_matches(name, [*known, *DatasetCatalog.list()], n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""

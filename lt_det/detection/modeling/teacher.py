@@ -13,8 +13,9 @@ from detectron2.structures import ImageList, Instances
 from torch import Tensor
 
 from lt_det.core.post_hoc import PostHocMethod
-from lt_det.data.lvis.catalog import CUSTOM_TRAIN, SYNTHETIC_PREFIX, read_training_sets
+from lt_det.data.lvis.catalog import CUSTOM_TRAIN, embedded_prefix, read_training_sets
 from lt_det.data.lvis.class_counts import instance_counts
+from lt_det.data.synthetic import EMBEDDED_SETS
 from lt_det.engine import LTCheckpointer, read_record, read_trained_config
 from lt_det.engine.teachers import balanced_method
 from lt_det.errors import ConfigError, DataError, WeightsError
@@ -246,9 +247,9 @@ def _training_sets(cfg: CfgNode) -> tuple[Any, ...]:
     """Return what the counts of a config's training sets follow from."""
     names = tuple(cfg.DATASETS.TRAIN)
     file = os.path.realpath(cfg.DATASETS.CUSTOM.TRAIN_JSON) if CUSTOM_TRAIN in names else ""
-    drawn = any(name.startswith(SYNTHETIC_PREFIX) for name in names)
-    synthetic = tuple(cfg.DATASETS.SYNTHETIC.items()) if drawn else ()
-    return names, file, synthetic, cfg.DATASETS.ON_INVALID
+    drawn = {EMBEDDED_SETS[p].config_section for p in map(embedded_prefix, names) if p}
+    parameters = tuple(tuple(cfg.DATASETS[section].items()) for section in sorted(drawn))
+    return names, file, parameters, cfg.DATASETS.ON_INVALID
 
 
 def _check_fits(cfg: CfgNode, teacher_cfg: CfgNode, weights: str) -> None:
