@@ -38,11 +38,14 @@ class Loss(nn.Module):
 
     Attributes:
         uses_class_counts: whether ``class_counts`` are made for it; the class says.
+        takes_left_out: whether columns at :data:`~lt_det.core.losses.negatives.LEFT_OUT_LOGIT` add
+            nothing to it, so that MODEL.LT.LOSS.NEGATIVES can leave them out; the class says.
         extra_inputs: names of what :meth:`forward` takes beside logits and labels, and what the
             training provides: a teacher's logits, say.
     """
 
     uses_class_counts: bool = True
+    takes_left_out: bool = False
     extra_inputs: tuple[str, ...] = ()
 
     def __init__(
@@ -155,6 +158,7 @@ class CrossEntropyLoss(Loss):
     """Softmax cross-entropy: what every other loss is compared with."""
 
     uses_class_counts = False
+    takes_left_out = True
 
     def forward(self, logits: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
         """Compute :func:`cross_entropy`."""

@@ -20,9 +20,12 @@ from lt_det.core.layers import build_classifier, has_counterfactual
 from lt_det.core.losses import CrossEntropyLoss, Loss
 from lt_det.core.post_hoc import ClassifierOutputs, NoPostHoc, PostHocContext, PostHocMethod
 from lt_det.data.lvis.catalog import training_instance_counts
+from lt_det.data.lvis.negatives import ALL
 from lt_det.engine.classifiers import classifier_options_of
 from lt_det.engine.losses import loss_of
 from lt_det.engine.post_hoc import model_post_hoc
+
+from .negatives import training_logits
 
 # Fields of proposals that carry what a loss takes beside logits and labels: this, and its name.
 EXTRA_INPUT = "loss_input_"
@@ -68,6 +71,7 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         classifier_options: dict[str, Any] | None = None,
         direction_momentum: float = 0.9998,
         loss: Loss | None = None,
+        negatives: str = ALL,
         post_hoc: PostHocMethod | None = None,
         **kwargs: Any,
     ) -> None:
@@ -79,6 +83,7 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
             classifier_options: what the classifier takes.
             direction_momentum: μ.
             loss: cross-entropy if ``None``.
+            negatives: of :data:`~lt_det.data.lvis.negatives.NEGATIVES`.
             post_hoc: none if ``None``.
             kwargs: those of Detectron2's FastRCNNOutputLayers.
 
@@ -88,6 +93,7 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         """
         super().__init__(input_shape, **kwargs)
         self.loss = loss or CrossEntropyLoss(background_index=self.num_classes)
+        self.negatives = negatives
         self.post_hoc = post_hoc or NoPostHoc()
         if self.use_sigmoid_ce:
             self._check_sigmoid(classifier)
@@ -117,6 +123,7 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
             "classifier_options": classifier_options_of(cfg),
             "direction_momentum": cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM,
             "loss": loss_of(cfg, lambda: training_instance_counts(cfg), num_classes),
+            "negatives": cfg.MODEL.LT.LOSS.NEGATIVES,
             "post_hoc": model_post_hoc(cfg, has_background=True),
         }
 
@@ -166,12 +173,13 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
             labels = torch.cat([p.gt_classes for p in proposals])
             foreground = (labels >= 0) & (labels < self.num_classes)
             self.head_direction.update(predictions.features, foreground)
-        logits = predictions.te_logits[:, : self.num_classes + 1]
+        te_logits = training_logits(predictions.te_logits, proposals, self.loss, self.negatives)
+        logits = te_logits[:, : self.num_classes + 1]
         losses: dict[str, Tensor] = super().losses((logits, predictions.proposal_deltas), proposals)
         if type(self.loss) is CrossEntropyLoss or not proposals:
             return losses
         loss = self.loss(
-            predictions.te_logits,
+            te_logits,
             torch.cat([p.gt_classes for p in proposals]),
             **self._extra_inputs(proposals),
         )
