@@ -6,12 +6,13 @@ from detectron2.modeling import build_model
 from detectron2.utils.events import EventStorage
 
 from lt_det.core.post_hoc import NoPostHoc
+from lt_det.data.lvis.negatives import ALL
 from lt_det.detection.config_checks import check_config
 from lt_det.detection.modeling.cascade_inference import box_predictors
 from lt_det.engine.post_hoc import tde_method
 from lt_det.errors import ConfigError
 
-from .helpers import CONFIGS, batch, small_config
+from .helpers import CONFIGS, batch, say_left_out, small_config
 
 LEAVES = sorted(
     str(path.relative_to(CONFIGS))
@@ -27,6 +28,8 @@ def test_config_builds_and_trains_a_step(name):
     check_config(cfg)
     model = build_model(cfg)
     inputs = batch(cfg.MODEL.ROI_HEADS.NUM_CLASSES, images=1)
+    if cfg.MODEL.LT.LOSS.NEGATIVES != ALL:
+        say_left_out(inputs, cfg.MODEL.ROI_HEADS.NUM_CLASSES)
     with EventStorage():
         losses = model(inputs)
     sum(losses.values()).backward()

@@ -11,7 +11,7 @@ import pytest
 
 from tests.recipes import CONFIGS, changed, differences, keys_set_by, load
 
-from . import sampler_recipes
+from . import variant_recipes
 
 LEAVES = sorted(
     str(path.relative_to(CONFIGS))
@@ -51,6 +51,7 @@ SHARED: dict[str, Any] = {
     "MODEL.ROI_MASK_HEAD.NUM_CONV": 4,
     "MODEL.ROI_MASK_HEAD.POOLER_RESOLUTION": 14,
     "MODEL.ROI_MASK_HEAD.CLS_AGNOSTIC_MASK": False,
+    "MODEL.LT.LOSS.NEGATIVES": "all",
     "MODEL.LT.CLASSIFIER.NUM_HEADS": 2,
     "MODEL.LT.CLASSIFIER.TEMPERATURE": 16.0,
     "MODEL.LT.CLASSIFIER.WEIGHT_NORM_OFFSET": 1 / 32,
@@ -189,11 +190,11 @@ OWN = {
 
 def recipe_of(name: str) -> dict[str, Any]:
     """Keys and values a config should have, by its folder and the parts of its name."""
-    name, sampling = sampler_recipes.split_sampler(name)
-    return {**_unsampled(name), **sampling}
+    name, variant = variant_recipes.split_variant(name)
+    return {**_base_recipe(name), **variant}
 
 
-def _unsampled(name: str) -> dict[str, Any]:
+def _base_recipe(name: str) -> dict[str, Any]:
     folder, leaf = name.removesuffix(".yaml").split("/")
     if folder == "synthetic":
         return _synthetic(leaf)
@@ -261,7 +262,7 @@ def _synthetic(leaf: str) -> dict[str, Any]:
 def test_the_tree_has_what_is_promised():
     promised = {"synthetic/cascade_small_tde_masks", *(f"custom/{leaf}" for leaf in OWN)}
     promised |= {f"synthetic/cascade_small_{method}" for method in METHODS}
-    promised |= sampler_recipes.LEAVES
+    promised |= variant_recipes.LEAVES
     for version in LVIS:
         promised |= {f"{version}/mask_rcnn_r50_{method}" for method in ("baseline", "tde")}
         for network in ("r50", "r101", "x101_64x4d"):

@@ -26,9 +26,9 @@ def left_out_classes(
 ) -> NDArray[np.bool_]:
     """Return the classes that count as negatives of no region of an image.
 
-    Not exhaustively annotated are the categories that the image lists so, those of its crowds, and
-    those of annotations that were left out in reading. An image without ``neg_category_ids`` is
-    taken to be exhaustively annotated, as in evaluation.
+    Not exhaustively annotated are the categories that the image lists so, and those of annotations
+    that are not trained on: crowds, boxes that cover nothing, what was left out in reading. An
+    image without ``neg_category_ids`` is taken to be exhaustively annotated, as in evaluation.
 
     Args:
         annotation_set: of the image.
@@ -50,7 +50,7 @@ def left_out_classes(
         left_out[annotated] = False
         left_out[[class_of[i] for i in body["neg_category_ids"]]] = False
     left_out[[class_of[i] for i in body.get("not_exhaustive_category_ids", [])]] = True
-    left_out[annotated[store.crowd[first:last]]] = True
+    left_out[annotated[~store.trained[first:last]]] = True
     return left_out
 
 
