@@ -22,4 +22,6 @@ def without_negatives(logits: Tensor, labels: Tensor, left_out: Tensor) -> Tenso
     """
     of_others = left_out.scatter(1, labels[:, None], False)
     further = logits.shape[1] - left_out.shape[1]
-    return logits.masked_fill(F.pad(of_others, (0, further)), LEFT_OUT_LOGIT)
+    if further:
+        of_others = F.pad(of_others, (0, further))
+    return logits.masked_fill(of_others, LEFT_OUT_LOGIT)
