@@ -30,8 +30,9 @@ class ImageClasses:
         return self._length
 
     def to(self, *args: Any, **kwargs: Any) -> "ImageClasses":
-        """Return the same on a device, as :meth:`torch.Tensor.to`."""
-        return ImageClasses(self.values.to(*args, **kwargs), self._length)
+        """Return the same on a device, as :meth:`torch.Tensor.to`, without waiting for it."""
+        moved = self.values.to(*args, **{"non_blocking": True, **kwargs})
+        return ImageClasses(moved, self._length)
 
     def __getitem__(self, item: Any) -> "ImageClasses":
         device = item.device if isinstance(item, Tensor) else None
