@@ -86,6 +86,10 @@ def _add_classifier(cfg: CN) -> None:
     # Of sigmoid losses in a detector: the probability of every class in the beginning, by the bias
     # of a linear classifier; 0: ½.
     cfg.MODEL.LT.LOSS.PRIOR_PROB = 0.0
+    # Which categories an RoI counts as a negative of, beside its label's: "all"; "exhaustive", not
+    # those that its image does not annotate exhaustively; "verified", of these none but those
+    # annotated in the image or verified absent (neg_category_ids). A detector's alone.
+    cfg.MODEL.LT.LOSS.NEGATIVES = "all"
 
     cfg.MODEL.LT.HEAD_DIRECTION = CN()
     # μ in d ← μ d + mean(x): 1 − 0.1 · lr/10 in the published detector (lr 0.02).

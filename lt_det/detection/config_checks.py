@@ -6,6 +6,7 @@ from lt_det.config import LINEAR
 from lt_det.core import NORMALIZATIONS
 from lt_det.core.losses import LOSSES
 from lt_det.core.post_hoc import BackgroundExempt
+from lt_det.data.lvis.negatives import ALL, NEGATIVES
 from lt_det.engine import check_choice, check_common_keys
 from lt_det.engine.post_hoc import model_post_hoc
 from lt_det.engine.teachers import balanced_method
@@ -43,6 +44,7 @@ def check_config(cfg: CfgNode) -> None:
         )
     _check_post_hoc(cfg)
     _check_xerm(cfg)
+    _check_negatives(cfg)
     _check_heads(cfg)
     check_unused_keys(cfg)
 
@@ -109,6 +111,26 @@ def _check_self_taught(cfg: CfgNode) -> None:
         raise ConfigError(
             f"MODEL.LT.XERM.BALANCED: {xerm.BALANCED}: a linear classifier tracks no head "
             f"direction to teach itself by (MODEL.LT.XERM.TEACHER {SELF}); set it to pc"
+        )
+
+
+def _check_negatives(cfg: CfgNode) -> None:
+    key, loss = "MODEL.LT.LOSS.NEGATIVES", cfg.MODEL.LT.LOSS
+    check_choice(cfg, key, NEGATIVES)
+    if loss.NEGATIVES == ALL:
+        return
+    if not lt_roi_heads(cfg.MODEL.ROI_HEADS.NAME):
+        raise ConfigError(f"MODEL.ROI_HEADS.NAME: {key} {loss.NEGATIVES} needs {_LT_HEADS}")
+    if cfg.MODEL.LT.XERM.ENABLED:
+        raise ConfigError(
+            f"{key}: {loss.NEGATIVES}: xERM's student learns its teacher's probabilities of all "
+            "categories; set it to all"
+        )
+    able = [name for name in LOSSES if LOSSES.get(name).takes_left_out]
+    if loss.NAME not in able:
+        raise ConfigError(
+            f"{key}: {loss.NEGATIVES}: MODEL.LT.LOSS.NAME {loss.NAME} leaves out no columns; "
+            f"those that do: {', '.join(able)}"
         )
 
 

@@ -16,6 +16,7 @@ from lt_det.core.post_hoc import PostHocMethod
 from lt_det.data.lvis.catalog import registered_set
 from lt_det.data.lvis.class_counts import image_counts, instance_counts
 from lt_det.data.lvis.detectron2_dicts import TrainingDicts, to_detectron2_dicts
+from lt_det.data.lvis.negatives import check_negatives
 from lt_det.engine import LTTrainerBase, ModelRecord
 from lt_det.errors import DataError
 from lt_det.evaluation import results_table, write_results
@@ -62,6 +63,7 @@ class LTTrainer(LTTrainerBase):
         logger.info("training on %d images of %d", len(dicts), total)
         if not len(dicts):
             raise DataError(f"{sets[0].json_file}: no image has an instance to train on")
+        check_negatives(sets, cfg.MODEL.LT.LOSS.NEGATIVES)
         return build_training_loader(cfg, dicts, mapper)
 
     @classmethod

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from detectron2.config import CfgNode
 
-from lt_det import config, config_image_data, config_image_tests
+from lt_det import config, config_embedded_sets, config_image_data, config_image_tests
 
 from .config_names import RENAMED, classification_keys, leaf_keys, value_of
 

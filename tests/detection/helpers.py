@@ -8,6 +8,7 @@ from detectron2.structures import BitMasks, Boxes, Instances, PolygonMasks
 
 import lt_det.detection  # noqa: F401  (registers the modules)
 from lt_det.config import add_lt_config
+from lt_det.detection.data.negatives import set_left_out
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -64,6 +65,13 @@ def batch(num_classes: int, side: int = 96, images: int = 2, count: int = 3):
         }
         for _ in range(images)
     ]
+
+
+def say_left_out(inputs, num_classes: int):
+    """The inputs, an image of which leaves out a class by its number: 1, 2, …, never 0."""
+    for number, of_image in enumerate(inputs):
+        set_left_out(of_image, torch.arange(num_classes + 1) == 1 + number % (num_classes - 1))
+    return inputs
 
 
 @torch.no_grad()

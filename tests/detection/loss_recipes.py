@@ -47,6 +47,7 @@ LOSSES: dict[str, dict[str, Any]] = {
 CHANGED = {
     ("lvis_v1", "eql"): {"MODEL.LT.LOSS.OPTIONS.threshold": 0.0011},
     ("synthetic", "eql"): {"MODEL.LT.LOSS.OPTIONS.threshold": 0.0275},
+    ("glyph", "eql"): {"MODEL.LT.LOSS.OPTIONS.threshold": 0.01375},
     ("synthetic", "federated"): {"MODEL.ROI_BOX_HEAD.FED_LOSS_NUM_CLASSES": 20},
     ("custom", "federated"): {"MODEL.ROI_BOX_HEAD.FED_LOSS_NUM_CLASSES": 20},
 }
@@ -54,6 +55,7 @@ STEMS = {
     "lvis_v0.5": ("cascade_r50", "baseline"),
     "lvis_v1": ("cascade_r50", "baseline"),
     "synthetic": ("cascade_small", "baseline"),
+    "glyph": ("cascade_small", "baseline"),
     "custom": ("cascade_lite0", "tde"),
 }
 LEAVES = {f"{folder}/{stem}_{loss}" for folder, (stem, _) in STEMS.items() for loss in LOSSES}

@@ -8,13 +8,14 @@ from detectron2.utils.events import EventStorage
 
 from lt_det.core.losses import ImageCounts
 from lt_det.core.post_hoc import NoPostHoc
+from lt_det.data.lvis.negatives import ALL
 from lt_det.detection.config_checks import check_config
 from lt_det.detection.modeling import box_predictor
 from lt_det.detection.modeling.cascade_inference import box_predictors
 from lt_det.engine.post_hoc import tde_method
 from lt_det.errors import ConfigError
 
-from .helpers import CONFIGS, batch, small_config
+from .helpers import CONFIGS, batch, say_left_out, small_config
 
 LEAVES = sorted(
     str(path.relative_to(CONFIGS))
@@ -49,11 +50,13 @@ def counted(monkeypatch):
 
 @pytest.mark.parametrize("name", LEAVES)
 def test_config_builds_and_trains_a_step(name, counted):
-    own_classes = 9 if name.startswith(("synthetic", "custom")) else None
+    own_classes = 9 if name.startswith(("synthetic", "glyph", "custom")) else None
     cfg = small_config(name, "MODEL.TIMM.WEIGHTS", "", num_classes=own_classes)
     check_config(cfg)
     model = build_model(cfg)
     inputs = batch(cfg.MODEL.ROI_HEADS.NUM_CLASSES, images=1)
+    if cfg.MODEL.LT.LOSS.NEGATIVES != ALL:
+        say_left_out(inputs, cfg.MODEL.ROI_HEADS.NUM_CLASSES)
     with EventStorage():
         losses = model(inputs)
     sum(losses.values()).backward()

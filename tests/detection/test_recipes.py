@@ -11,7 +11,7 @@ import pytest
 
 from tests.recipes import CONFIGS, changed, differences, keys_set_by, load
 
-from . import loss_recipes, sampler_recipes
+from . import loss_recipes, variant_recipes
 
 LEAVES = sorted(
     str(path.relative_to(CONFIGS))
@@ -52,6 +52,7 @@ SHARED: dict[str, Any] = {
     "MODEL.ROI_MASK_HEAD.NUM_CONV": 4,
     "MODEL.ROI_MASK_HEAD.POOLER_RESOLUTION": 14,
     "MODEL.ROI_MASK_HEAD.CLS_AGNOSTIC_MASK": False,
+    "MODEL.LT.LOSS.NEGATIVES": "all",
     "MODEL.LT.CLASSIFIER.NUM_HEADS": 2,
     "MODEL.LT.CLASSIFIER.TEMPERATURE": 16.0,
     "MODEL.LT.CLASSIFIER.WEIGHT_NORM_OFFSET": 1 / 32,
@@ -166,6 +167,20 @@ SMALL_ROIS = {
     "MODEL.RPN.POST_NMS_TOPK_TEST": 60,
     "MODEL.ROI_HEADS.BATCH_SIZE_PER_IMAGE": 32,
 }
+# The embedded sets: their names, and a schedule of 700 iterations or, at convergence, 1,800.
+EMBEDDED = {
+    "synthetic": {
+        "DATASETS.TRAIN": ["synthetic_lvis_train"],
+        "DATASETS.TEST": ["synthetic_lvis_val"],
+        **{"SOLVER.STEPS": [500, 640], "SOLVER.MAX_ITER": 700, "SOLVER.CHECKPOINT_PERIOD": 350},
+    },
+    "glyph": {
+        "DATASETS.TRAIN": ["glyph_lvis_train"],
+        "DATASETS.TEST": ["glyph_lvis_val"],
+        **{"SOLVER.STEPS": [1300, 1650], "SOLVER.MAX_ITER": 1800},
+        "SOLVER.CHECKPOINT_PERIOD": 300,
+    },
+}
 OWN: dict[str, Any] = {
     "cascade_r50_tde": {
         **SCALES,
@@ -192,15 +207,15 @@ OWN["cascade_lite0_baseline"] = OWN["cascade_lite0_tde"]
 
 def recipe_of(name: str) -> dict[str, Any]:
     """Keys and values a config should have, by its folder and the parts of its name."""
-    name, sampling = sampler_recipes.split_sampler(name)
+    name, variant = variant_recipes.split_variant(name)
     name, loss = loss_recipes.split_loss(name)
-    return {**_recipe_of_base(name), **loss, **sampling}
+    return {**_base_recipe(name), **loss, **variant}
 
 
-def _recipe_of_base(name: str) -> dict[str, Any]:
+def _base_recipe(name: str) -> dict[str, Any]:
     folder, leaf = name.removesuffix(".yaml").split("/")
-    if folder == "synthetic":
-        return _synthetic(leaf)
+    if folder in EMBEDDED:
+        return {**_embedded(leaf), **EMBEDDED[folder]}
     kind = "mask_rcnn" if leaf.startswith("mask_rcnn") else "cascade"
     network, method = leaf.removeprefix(f"{kind}_").rsplit("_", 1)
     recipe = {**SHARED, **HEADS[kind], **NETWORKS[network], **_method(method)}
@@ -242,17 +257,14 @@ def _method(method: str) -> dict[str, Any]:
     }
 
 
-def _synthetic(leaf: str) -> dict[str, Any]:
+def _embedded(leaf: str) -> dict[str, Any]:
     method = leaf.removeprefix("cascade_small_").removesuffix("_masks")
     recipe = {
         **{**SHARED, **HEADS["cascade"], **NETWORKS["lite0"], **SMALL_ROIS, **_method(method)},
         **{"INPUT.MIN_SIZE_TRAIN": [192], "INPUT.MAX_SIZE_TRAIN": 192},
         **{"INPUT.MIN_SIZE_TEST": 192, "INPUT.MAX_SIZE_TEST": 192},
-        "DATASETS.TRAIN": ["synthetic_lvis_train"],
-        "DATASETS.TEST": ["synthetic_lvis_val"],
         "DATALOADER.NUM_WORKERS": 0,
         **{"SOLVER.IMS_PER_BATCH": 8, "SOLVER.BASE_LR": 0.01, "SOLVER.WARMUP_ITERS": 100},
-        **{"SOLVER.STEPS": [500, 640], "SOLVER.MAX_ITER": 700, "SOLVER.CHECKPOINT_PERIOD": 350},
         "TEST.DETECTIONS_PER_IMAGE": 100,
     }
     if method == "tde":
@@ -266,8 +278,8 @@ def _synthetic(leaf: str) -> dict[str, Any]:
 
 def test_the_tree_has_what_is_promised():
     promised = {"synthetic/cascade_small_tde_masks", *(f"custom/{leaf}" for leaf in OWN)}
-    promised |= {f"synthetic/cascade_small_{method}" for method in METHODS}
-    promised |= sampler_recipes.LEAVES | loss_recipes.LEAVES
+    promised |= {f"{folder}/cascade_small_{method}" for method in METHODS for folder in EMBEDDED}
+    promised |= variant_recipes.LEAVES | loss_recipes.LEAVES
     for version in LVIS:
         promised |= {f"{version}/mask_rcnn_r50_{method}" for method in ("baseline", "tde")}
         for network in ("r50", "r101", "x101_64x4d"):

@@ -44,7 +44,7 @@ def annotation_set(tmp_path):
     data["images"] = [{**image, "id": i, "file_name": f"{i}.jpg"} for i in range(1, 9)]
     data["categories"] = [{"id": i, "name": f"c{i}"} for i in (2, 3, 7, 9)]
     changes = {
-        "": {}, "crowd": {"iscrowd": 1}, "broken": {"bbox": [1.0, 1.0, -5.0, 3.0]},
+        "": {}, "crowd": {"iscrowd": 1}, "broken": {"bbox": [1.0, 1.0, "wide", 3.0]},
         "outside": {"bbox": [900.0, 10.0, 20.0, 20.0]},
     }  # fmt: skip
     data["annotations"] = [

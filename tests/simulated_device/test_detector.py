@@ -25,12 +25,14 @@ from .helpers import (
 
 MASKS = ("MODEL.LT.MASK.NORMALIZATION", "deconfound")
 TDE_MASKS = (*MASKS, "MODEL.LT.TDE.ENABLED", True, "MODEL.LT.MASK.TDE", True)
+NEGATIVES = ("MODEL.LT.LOSS.NEGATIVES", "verified")
 METHODS = {
     "linear": (STANDARD, LINEAR),
     "linear cascade": (CASCADE, LINEAR),
     "de-confound": (STANDARD, ()),
     "normalized masks": (CASCADE, MASKS),
     "TDE of masks": (STANDARD, TDE_MASKS),
+    "verified negatives": (CASCADE, NEGATIVES),
     "boxes": (CASCADE, ("MODEL.MASK_ON", False)),
     "bit masks": (STANDARD, ("INPUT.MASK_FORMAT", "bitmask", "SOLVER.ON_NON_FINITE", "skip")),
 }

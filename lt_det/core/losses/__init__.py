@@ -18,6 +18,7 @@ from .lfme import (
     instance_weights,
     starting_weights,
 )
+from .negatives import without_negatives
 from .reweighted import ReweightedLoss, inverse_prior_weights
 from .ride import diversity_temperatures, expert_divergence
 from .sade import inverse_softmax_loss, reversed_prior
@@ -84,6 +85,7 @@ __all__ = [
     "seesaw_loss",
     "softmax_equalization_loss",
     "starting_weights",
+    "without_negatives",
     "xerm_loss",
     "xerm_weights",
 ]

@@ -48,6 +48,8 @@ class BalancedSoftmaxLoss(Loss):
         class_counts, background_index: as in :class:`~lt_det.core.losses.base.Loss`.
     """
 
+    takes_left_out = True
+
     def __init__(
         self,
         tau: float = 1.0,

@@ -45,6 +45,8 @@ class Loss(nn.Module):
             alone refuse a loss that is read otherwise.
         keeps_background_apart: whether the logits beyond the foreground classes' are of an
             objectness, which TDE leaves as it is.
+        takes_left_out: whether columns at :data:`~lt_det.core.losses.negatives.LEFT_OUT_LOGIT` add
+            nothing to it, so that MODEL.LT.LOSS.NEGATIVES can leave them out; the class says.
         extra_inputs: names of what :meth:`forward` takes beside logits and labels, and what the
             training provides: a teacher's logits, say.
     """
@@ -54,6 +56,7 @@ class Loss(nn.Module):
     needs_num_columns: bool = False
     is_softmax: bool = True
     keeps_background_apart: bool = False
+    takes_left_out: bool = False
     extra_inputs: tuple[str, ...] = ()
 
     def __init__(
@@ -188,6 +191,7 @@ class CrossEntropyLoss(Loss):
     """Softmax cross-entropy: what every other loss is compared with."""
 
     uses_class_counts = False
+    takes_left_out = True
 
     def forward(self, logits: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
         """Compute :func:`cross_entropy`."""

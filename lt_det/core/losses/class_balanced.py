@@ -79,6 +79,8 @@ class ClassBalancedLoss(Loss):
             weight is 1.
     """
 
+    takes_left_out = True
+
     def __init__(
         self,
         beta: float = 0.9999,

@@ -49,6 +49,8 @@ class EqualizationLossV2(SigmoidLoss):
     """
 
     uses_class_counts = False
+    # What is left out would count as a gradient that was none.
+    takes_left_out = False
     needs_num_columns = True
     gradients: Tensor
 

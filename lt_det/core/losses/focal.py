@@ -55,6 +55,7 @@ class FocalLoss(Loss):
     """
 
     uses_class_counts = False
+    takes_left_out = True
 
     def __init__(
         self,

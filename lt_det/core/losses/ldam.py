@@ -84,6 +84,8 @@ class LDAMLoss(Loss):
             no margin, and the weight 1.
     """
 
+    takes_left_out = True
+
     def __init__(
         self,
         max_margin: float = 0.5,

@@ -37,6 +37,8 @@ class ReweightedLoss(Loss):
         class_counts, background_index: as in :class:`~lt_det.core.losses.base.Loss`.
     """
 
+    takes_left_out = True
+
     def __init__(
         self,
         rho: float = 1.2,

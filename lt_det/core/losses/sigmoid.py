@@ -56,6 +56,7 @@ class SigmoidLoss(Loss):
     """
 
     is_softmax = False
+    takes_left_out = True
 
     def log_probs(self, logits: Tensor) -> Tensor:
         """Return log sigmoid(z), (N, C): no distribution over the columns."""

@@ -55,6 +55,8 @@ class SoftmaxEqualizationLoss(Loss):
         ValueError: γ out of range.
     """
 
+    takes_left_out = True
+
     def __init__(
         self,
         threshold: float = 0.003,

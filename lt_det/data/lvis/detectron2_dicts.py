@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from lt_det.records import without_degenerate
 
+from .negatives import left_out_classes
 from .reader import AnnotationSet
 
 _LISTS = ("neg_category_ids", "not_exhaustive_category_ids")
@@ -112,6 +113,11 @@ class TrainingDicts(Dataset[dict[str, Any]]):
     def __getitem__(self, position: int) -> dict[str, Any]:
         index, in_set = self._kept[position].tolist()
         return detectron2_dict(self._sets[index], in_set)
+
+    def left_out_classes(self, position: int, negatives: str) -> NDArray[np.bool_]:
+        """Return :func:`~lt_det.data.lvis.negatives.left_out_classes` of an image, (C + 1,)."""
+        index, in_set = self._kept[position].tolist()
+        return left_out_classes(self._sets[index], in_set, negatives)
 
     def is_wide(self, position: int) -> bool:
         """Whether an image is wider than high; nothing but its header is read."""

@@ -16,10 +16,12 @@ from detectron2.utils import comm
 from torch.utils.data import DataLoader, Dataset
 
 from lt_det.data.lvis.detectron2_dicts import TrainingDicts
+from lt_det.data.lvis.negatives import ALL
 from lt_det.engine import check_shared_evenly
 from lt_det.engine.seeding import derived_seed, seeded
 
 from .mapper import CheckedMapper, Mapper, mapper_of
+from .negatives import set_left_out
 from .samplers import describe_epoch, training_stream
 
 logger = logging.getLogger(__name__)
@@ -77,6 +79,8 @@ class TrainingLoader:
         plan: of the batches.
         seed: of the augmentation.
         num_workers: processes that read; 0 reads in this one.
+        negatives: of :data:`~lt_det.data.lvis.negatives.NEGATIVES`; unless all are, the ground
+            truth of an image says which classes it leaves out.
     """
 
     def __init__(
@@ -86,8 +90,9 @@ class TrainingLoader:
         plan: ResumableBatchSampler,
         seed: int,
         num_workers: int,
+        negatives: str = ALL,
     ) -> None:
-        self._images = _Images(dicts, mapper, seed)
+        self._images = _Images(dicts, mapper, seed, negatives)
         self._plan, self._num_workers = plan, num_workers
 
     @property
@@ -112,8 +117,9 @@ class TrainingLoader:
 
 
 class _Images(Dataset[dict[str, Any]]):
-    def __init__(self, dicts: TrainingDicts, mapper: Mapper, seed: int) -> None:
+    def __init__(self, dicts: TrainingDicts, mapper: Mapper, seed: int, negatives: str) -> None:
         self._dicts, self._mapper, self._seed = dicts, CheckedMapper(mapper), seed
+        self._negatives = negatives
 
     def __len__(self) -> int:
         return len(self._dicts)
@@ -121,7 +127,11 @@ class _Images(Dataset[dict[str, Any]]):
     def __getitem__(self, request: Any) -> dict[str, Any]:
         number, position = request
         with seeded(derived_seed(self._seed, number)):
-            return self._mapper(self._dicts[position])
+            mapped = self._mapper(self._dicts[position])
+        if self._negatives != ALL:
+            left_out = self._dicts.left_out_classes(position, self._negatives)
+            set_left_out(mapped, torch.from_numpy(left_out))
+        return mapped
 
 
 def build_training_loader(
@@ -149,4 +159,5 @@ def build_training_loader(
         cfg.SOLVER.IMS_PER_BATCH,
     )
     mapper = mapper or mapper_of(cfg, is_train=True)
-    return TrainingLoader(dicts, mapper, plan, seed, cfg.DATALOADER.NUM_WORKERS)
+    negatives = cfg.MODEL.LT.LOSS.NEGATIVES
+    return TrainingLoader(dicts, mapper, plan, seed, cfg.DATALOADER.NUM_WORKERS, negatives)

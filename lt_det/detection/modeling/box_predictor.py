@@ -27,10 +27,12 @@ from lt_det.core.post_hoc import (
     PostHocMethod,
 )
 from lt_det.data.lvis.catalog import training_instance_counts
+from lt_det.data.lvis.negatives import ALL
 from lt_det.engine.classifiers import classifier_options_of
 from lt_det.engine.losses import loss_of
 from lt_det.engine.post_hoc import model_post_hoc
 
+from .negatives import training_logits
 from .sigmoid import DetectronSigmoidLoss, image_counts_of, knows_image_counts
 
 if TYPE_CHECKING:
@@ -83,6 +85,7 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         classifier_options: dict[str, Any] | None = None,
         direction_momentum: float = 0.9998,
         loss: Loss | None = None,
+        negatives: str = ALL,
         post_hoc: PostHocMethod | None = None,
         prior_prob: float = 0.0,
         **kwargs: Any,
@@ -95,6 +98,7 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
             classifier_options: what the classifier takes.
             direction_momentum: μ.
             loss: cross-entropy if ``None``.
+            negatives: of :data:`~lt_det.data.lvis.negatives.NEGATIVES`.
             post_hoc: none if ``None``.
             prior_prob: what sigmoid(bias) of a linear classifier is in the beginning, that the
                 first steps are not all of negatives (Lin et al., ICCV 2017); 0 leaves it at ½.
@@ -106,6 +110,7 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         """
         super().__init__(input_shape, **kwargs)
         self.loss = loss or CrossEntropyLoss(background_index=self.num_classes)
+        self.negatives = negatives
         self.post_hoc = post_hoc or NoPostHoc()
         if self.use_sigmoid_ce:
             if type(self.loss) is not CrossEntropyLoss:
@@ -153,6 +158,7 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
             # Of fewer classes than it is to sample, the federated loss takes all.
             "fed_loss_num_classes": min(cfg.MODEL.ROI_BOX_HEAD.FED_LOSS_NUM_CLASSES, num_classes),
             "prior_prob": cfg.MODEL.LT.LOSS.PRIOR_PROB,
+            "negatives": cfg.MODEL.LT.LOSS.NEGATIVES,
             "post_hoc": model_post_hoc(cfg, has_background=True),
         }
 
@@ -198,16 +204,16 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
             labels = torch.cat([p.gt_classes for p in proposals])
             foreground = (labels >= 0) & (labels < self.num_classes)
             self.head_direction.update(predictions.features, foreground)
-        logits = predictions.te_logits
-        if self.loss.keeps_background_apart:
-            # What Detectron2 counts the accuracy of.
-            logits = self.loss.log_probs(logits.detach())
+        te_logits = training_logits(predictions.te_logits, proposals, self.loss, self.negatives)
+        apart = self.loss.keeps_background_apart
+        # What Detectron2 counts the accuracy of.
+        logits = self.loss.log_probs(te_logits.detach()) if apart else te_logits
         losses: dict[str, Tensor] = super().losses((logits, predictions.proposal_deltas), proposals)
         # These two are what Detectron2 has computed.
         if type(self.loss) in (CrossEntropyLoss, DetectronSigmoidLoss) or not proposals:
             return losses
         loss = self.loss(
-            predictions.te_logits,
+            te_logits,
             torch.cat([p.gt_classes for p in proposals]),
             **self._extra_inputs(predictions, proposals),
         )

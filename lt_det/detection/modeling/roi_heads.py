@@ -25,6 +25,7 @@ from .box_predictor import build_box_predictor
 from .cascade_inference import box_detections, box_predictors, run_box_stages
 from .mask_head import LTMaskHead
 from .mask_inference import predict_masks
+from .negatives import attach_left_out
 from .self_teacher import SelfTeacher
 from .teacher import DetectionTeacher, TeacherLogits
 
@@ -67,6 +68,12 @@ class LTROIHeads(StandardROIHeads):
             return super().forward(images, features, proposals, targets)
         with self.teacher_logits.of(images):
             return super().forward(images, features, proposals, targets)
+
+    def label_and_sample_proposals(
+        self, proposals: list[Instances], targets: list[Instances]
+    ) -> list[Instances]:
+        """As Detectron2's; the proposals say what their image leaves out of the negatives."""
+        return attach_left_out(super().label_and_sample_proposals(proposals, targets), targets)
 
     def _forward_mask(self, features: dict[str, Tensor], instances: list[Instances]) -> Any:
         if self.training:
@@ -123,6 +130,11 @@ class LTCascadeROIHeads(LTROIHeads, CascadeROIHeads):
         if not self.training:
             return box_detections(run_box_stages(self, features, proposals))
         return super()._forward_box(features, proposals, targets)
+
+    def _match_and_label_boxes(
+        self, proposals: list[Instances], stage: int, targets: list[Instances]
+    ) -> list[Instances]:
+        return attach_left_out(super()._match_and_label_boxes(proposals, stage, targets), targets)
 
     def _run_stage(self, features: list[Tensor], proposals: list[Instances], stage: int) -> Any:
         if self.training and self.teacher_logits is not None:
