@@ -27,6 +27,7 @@ def classifier_options(cfg: CN) -> dict[str, Any]:
 def add_lt_config(cfg: CN) -> None:
     """Add a detector's keys and their defaults to a Detectron2 config, in place."""
     _add_classifier(cfg)
+    _add_loss(cfg)
     _add_datasets(cfg)
     _add_test(cfg)
     _add_timm_backbone(cfg)
@@ -77,20 +78,6 @@ def _add_classifier(cfg: CN) -> None:
     # p: power of the weight's norm in "tau_norm".
     cfg.MODEL.LT.CLASSIFIER.WEIGHT_NORM_POWER = 1.0
 
-    # The loss of the classifier, a name of lt_det.core.losses.LOSSES, one's own included; sigmoid
-    # losses of Detectron2 (MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE) take its place in a detector.
-    cfg.MODEL.LT.LOSS = CN()
-    cfg.MODEL.LT.LOSS.NAME = "cross_entropy"
-    # What that loss takes, by the name of its parameter.
-    cfg.MODEL.LT.LOSS.OPTIONS = CN(new_allowed=True)
-    # Of sigmoid losses in a detector: the probability of every class in the beginning, by the bias
-    # of a linear classifier; 0: ½.
-    cfg.MODEL.LT.LOSS.PRIOR_PROB = 0.0
-    # Which categories an RoI counts as a negative of, beside its label's: "all"; "exhaustive", not
-    # those that its image does not annotate exhaustively; "verified", of these none but those
-    # annotated in the image or verified absent (neg_category_ids). A detector's alone.
-    cfg.MODEL.LT.LOSS.NEGATIVES = "all"
-
     cfg.MODEL.LT.HEAD_DIRECTION = CN()
     # μ in d ← μ d + mean(x): 1 − 0.1 · lr/10 in the published detector (lr 0.02).
     cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM = 0.9998
@@ -110,6 +97,22 @@ def _add_classifier(cfg: CN) -> None:
     # TDE of the mask logits, too, at MODEL.LT.TDE.ALPHA in every row of results; the published
     # models use ordinary masks.
     cfg.MODEL.LT.MASK.TDE = False
+
+
+def _add_loss(cfg: CN) -> None:
+    # The loss of the classifier, a name of lt_det.core.losses.LOSSES, one's own included; sigmoid
+    # losses of Detectron2 (MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE) take its place in a detector.
+    cfg.MODEL.LT.LOSS = CN()
+    cfg.MODEL.LT.LOSS.NAME = "cross_entropy"
+    # What that loss takes, by the name of its parameter.
+    cfg.MODEL.LT.LOSS.OPTIONS = CN(new_allowed=True)
+    # Of sigmoid losses in a detector: the probability of every class in the beginning, by the bias
+    # of a linear classifier; 0: ½.
+    cfg.MODEL.LT.LOSS.PRIOR_PROB = 0.0
+    # Which categories an RoI counts as a negative of, beside its label's: "all"; "exhaustive", not
+    # those that its image does not annotate exhaustively; "verified", of these none but those
+    # annotated in the image or verified absent (neg_category_ids). A detector's alone.
+    cfg.MODEL.LT.LOSS.NEGATIVES = "all"
 
 
 def _add_datasets(cfg: CN) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.recipes import CONFIGS, changed, differences, keys_set_by, load
 
 from . import loss_recipes, variant_recipes
+from .embedded_recipes import EMBEDDED
 
 LEAVES = sorted(
     str(path.relative_to(CONFIGS))
@@ -166,20 +167,6 @@ SMALL_ROIS = {
     "MODEL.RPN.POST_NMS_TOPK_TRAIN": 100,
     "MODEL.RPN.POST_NMS_TOPK_TEST": 60,
     "MODEL.ROI_HEADS.BATCH_SIZE_PER_IMAGE": 32,
-}
-# The embedded sets: their names, and a schedule of 700 iterations or, at convergence, 1,800.
-EMBEDDED = {
-    "synthetic": {
-        "DATASETS.TRAIN": ["synthetic_lvis_train"],
-        "DATASETS.TEST": ["synthetic_lvis_val"],
-        **{"SOLVER.STEPS": [500, 640], "SOLVER.MAX_ITER": 700, "SOLVER.CHECKPOINT_PERIOD": 350},
-    },
-    "glyph": {
-        "DATASETS.TRAIN": ["glyph_lvis_train"],
-        "DATASETS.TEST": ["glyph_lvis_val"],
-        **{"SOLVER.STEPS": [1300, 1650], "SOLVER.MAX_ITER": 1800},
-        "SOLVER.CHECKPOINT_PERIOD": 300,
-    },
 }
 OWN: dict[str, Any] = {
     "cascade_r50_tde": {
