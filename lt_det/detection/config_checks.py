@@ -34,8 +34,8 @@ def check_config(cfg: CfgNode) -> None:
     check_choice(cfg, "INPUT.MAPPER", MAPPERS)
     check_choice(cfg, "MODEL.LT.XERM.TEACHER", (CHECKPOINT, SELF))
     check_choice(cfg, "DATALOADER.SAMPLER_TRAIN", TRAINING_SAMPLERS)
-    threshold = cfg.DATALOADER.REPEAT_THRESHOLD
-    if not threshold > 0:
+    threshold, sampler = cfg.DATALOADER.REPEAT_THRESHOLD, cfg.DATALOADER.SAMPLER_TRAIN
+    if "RepeatFactor" in sampler and not threshold > 0:
         raise ConfigError(f"DATALOADER.REPEAT_THRESHOLD: must be positive, got {threshold}")
     kept = cfg.TEST.DETECTIONS_PER_IMAGE
     if kept < 1 and kept != -1:

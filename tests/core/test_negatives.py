@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lt_det.core.losses import LOSSES, build_loss, without_negatives
+from lt_det.core.losses import LOSSES, ImageCounts, build_loss, without_negatives
 from lt_det.core.losses.negatives import LEFT_OUT_LOGIT
 
 C = 5  # foreground classes; column C is background
@@ -60,7 +60,8 @@ def test_binary_cross_entropy_has_no_term_of_the_left_out(samples):
 
 def loss_of(name):
     options = {"class_counts": COUNTS} if LOSSES.get(name).uses_class_counts else {}
-    return build_loss(name, background_index=C, **options)
+    images = ImageCounts(torch.tensor(COUNTS), 200)
+    return build_loss(name, background_index=C, image_counts=images, **options)
 
 
 @pytest.mark.parametrize("name", ABLE)

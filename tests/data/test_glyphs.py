@@ -70,7 +70,7 @@ def test_masks_are_filled_and_as_large_as_their_polygons(folder):
 
 
 def test_an_instance_hides_little_of_those_before_it():
-    """Of what an earlier one shows, the next one's box leaves seven tenths, unless no place does."""
+    """Of what an earlier one shows, the next one's box leaves seven tenths, where a place does."""
     kept = []
     for seed in range(8):
         rng = np.random.default_rng(seed)
