@@ -119,7 +119,8 @@ def test_what_has_a_use_is_let_be(options):
 
 
 def test_the_project_s_own_configs_have_no_such_key():
-    folders = [folder for folder in CONFIGS.iterdir() if folder.name != "classification"]
+    parts = ("classification", "losses")
+    folders = [folder for folder in CONFIGS.iterdir() if folder.name not in parts]
     files = [file for folder in folders if folder.is_dir() for file in folder.glob("[!B]*.yaml")]
     assert len(files) > 30
     for file in files:
