@@ -161,6 +161,13 @@ def _add_test(cfg: CN) -> None:
     cfg.TEST.TDE_BACKGROUND_EXEMPT = []
     # Report AP per category, too.
     cfg.TEST.PER_CATEGORY = False
+    # Boundary AP of masks, too (pip install lt_det[boundary]).
+    cfg.TEST.BOUNDARY_AP = False
+    # 95 % intervals of what the rows of one model differ by from the first: a paired bootstrap over
+    # the validation images; 0 resamples: none. Where it would take longer, there are none, either.
+    cfg.TEST.BOOTSTRAP = CN()
+    cfg.TEST.BOOTSTRAP.RESAMPLES = 200
+    cfg.TEST.BOOTSTRAP.MAX_MINUTES = 10.0
     # How many test images to draw detections on.
     cfg.TEST.NUM_DRAWN_IMAGES = 0
     # Score from which a detection is drawn.

@@ -19,12 +19,12 @@ from lt_det.data.lvis.detectron2_dicts import TrainingDicts, to_detectron2_dicts
 from lt_det.data.lvis.negatives import check_negatives
 from lt_det.engine import LTTrainerBase, ModelRecord
 from lt_det.errors import DataError
-from lt_det.evaluation import results_table, write_results
+from lt_det.evaluation import results_text, write_results
 
 from .data.mapper import CheckedMapper, Mapper, mapper_of
 from .data.train_loader import TrainingLoader, build_training_loader
 from .evaluation.directions import untracked_direction
-from .evaluation.evaluator import LTEvaluator
+from .evaluation.evaluator import Bootstrap, LTEvaluator
 from .evaluation.post_hoc_sweep import PostHocSweep
 from .evaluation.row_info import post_hoc_rows, row_info
 from .evaluation.training_counts import check_methods, training_counts
@@ -128,12 +128,14 @@ class LTTrainer(LTTrainerBase):
                 tasks,
                 Path(cfg.OUTPUT_DIR, "inference", name),
                 per_category=cfg.TEST.PER_CATEGORY,
+                boundary=cfg.TEST.BOUNDARY_AP,
+                bootstrap=Bootstrap(cfg.TEST.BOOTSTRAP.RESAMPLES, cfg.TEST.BOOTSTRAP.MAX_MINUTES),
             )
             rows += inference_on_dataset(tested, cls.build_test_loader(cfg, name), evaluator) or []
         if not comm.is_main_process() or not rows:
             return {}
         written = write_results(rows, cfg.OUTPUT_DIR)
-        logger.info("results, in percent (%s):\n%s", written, results_table(rows))
+        logger.info("results, in percent (%s):\n%s", written, results_text(rows))
         return _as_detectron2_results(rows)
 
 
@@ -165,7 +167,7 @@ def _as_detectron2_results(rows: list[dict[str, Any]]) -> OrderedDict[str, Any]:
     nested = OrderedDict()
     for row in rows:
         metrics = {
-            task: {k: v for k, v in row[task].items() if k != "per_category"}
+            task: {k: v for k, v in row[task].items() if not isinstance(v, dict)}
             for task in ("bbox", "segm")
             if task in row
         }

@@ -14,7 +14,7 @@ from .lvis.lvis_ap import (
 )
 from .lvis.reference import evaluate_lvis_fixed_reference, evaluate_lvis_reference
 from .lvis.results_file import read_results
-from .tables import results_table, write_results
+from .tables import differences_table, results_table, results_text, write_results
 
 __all__ = [
     "COCO_METRICS",
@@ -23,6 +23,7 @@ __all__ = [
     "Detections",
     "GroundTruth",
     "coco_ground_truth",
+    "differences_table",
     "evaluate_coco",
     "evaluate_coco_reference",
     "evaluate_lvis",
@@ -33,6 +34,7 @@ __all__ = [
     "normalize_ground_truth",
     "read_results",
     "results_table",
+    "results_text",
     "save_detections",
     "write_results",
     "zero_metrics",

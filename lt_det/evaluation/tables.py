@@ -14,20 +14,32 @@ from typing import Any
 Row = dict[str, Any]
 
 # Shown columns: (heading, task, figure).
+_FIXED, _WEIGHTED = "AP_fixed", "AP_instance_weighted"
 _COLUMNS = [
     *[(figure, "segm", figure) for figure in ("AP", "AP50", "AP75", "APr", "APc", "APf")],
+    *[("AP_fixed", "segm", _FIXED), ("by instances", "segm", _WEIGHTED)],
+    ("boundary AP", "boundary", "AP"),
     ("box AP", "bbox", "AP"),
     *[(f"box {figure}", "bbox", figure) for figure in ("AP50", "APr", "APc", "APf")],
+    *[("box AP_fixed", "bbox", _FIXED), ("box by instances", "bbox", _WEIGHTED)],
 ]
+_LEGEND = (
+    "AP_fixed: of the best 10,000 detections of each category, whatever an image has, so that "
+    "ranking across categories gains nothing; by instances: each category weighs its share of the "
+    "training instances."
+)
+# What is in a row's metrics beside figures.
+_NO_FIGURES = ("per_category", "minus_first")
 
 
 def results_table(rows: list[Row]) -> str:
-    """Lay out mask AP, AP50, AP75, APr, APc, APf and box metrics as Markdown, in percent.
+    """Lay out mask and box AP by group, AP_fixed and AP weighted by instances, in percent.
 
-    Columns no row has a figure for are left out (mask AP of a detector of boxes).
+    Columns no row has a figure for are left out (mask AP of a detector of boxes, boundary AP that
+    was not asked for).
     """
     several = len({row["dataset"] for row in rows}) > 1
-    columns = [c for c in _COLUMNS if any(c[1] in row for row in rows)]
+    columns = [c for c in _COLUMNS if any(c[2] in row.get(c[1], {}) for row in rows)]
     heading = ["", *(["data set"] if several else []), *(c[0] for c in columns)]
     lines = []
     for row in rows:
@@ -37,9 +49,43 @@ def results_table(rows: list[Row]) -> str:
     return markdown_table(heading, lines)
 
 
+def results_text(rows: list[Row]) -> str:
+    """Return :func:`results_table`, what its columns are, and :func:`differences_table`."""
+    has_fixed = any(_FIXED in row.get(task, {}) for row in rows for task in ("bbox", "segm"))
+    parts = [results_table(rows), _LEGEND if has_fixed else "", differences_table(rows)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def differences_table(rows: list[Row]) -> str:
+    """Lay out what rows with intervals differ by from their data set's first; empty without any.
+
+    Of mask AP where there are masks, else of boxes; "none" where the 95 % interval holds 0.
+    """
+    figures = ("AP", "AP50", "APr", "APc", "APf")
+    lines = []
+    for row in rows:
+        task = "segm" if "segm" in row else "bbox"
+        differences = row.get(task, {}).get("minus_first")
+        if differences:
+            lines.append([row["name"], *(_difference(differences[figure]) for figure in figures)])
+    if not lines:
+        return ""
+    first = f"minus {rows[0]['name']}"
+    return markdown_table([first, *figures], lines)
+
+
+def _difference(interval: dict[str, float]) -> str:
+    value, low, high = interval["value"], interval["low"], interval["high"]
+    if math.isnan(value):
+        return "–"
+    if math.isnan(low):
+        return f"{value:+.1f}"
+    return f"{value:+.1f} (none)" if low <= 0 <= high else f"{value:+.1f} [{low:.1f}, {high:.1f}]"
+
+
 def metrics_table(name: str, metrics: dict[str, Any]) -> str:
     """Return one evaluation's metrics as a Markdown table of a row."""
-    shown = {key: value for key, value in metrics.items() if key != "per_category"}
+    shown = {key: value for key, value in metrics.items() if key not in _NO_FIGURES}
     return markdown_table(["", *shown], [[name, *(_cell(value) for value in shown.values())]])
 
 
@@ -64,7 +110,7 @@ def write_results(rows: list[Row], folder: str | os.PathLike[str]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     json_file = folder / "results.json"
     json_file.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-    (folder / "results.md").write_text(results_table(rows) + "\n", encoding="utf-8")
+    (folder / "results.md").write_text(results_text(rows) + "\n", encoding="utf-8")
     with open(folder / "results.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(
@@ -72,10 +118,10 @@ def write_results(rows: list[Row], folder: str | os.PathLike[str]) -> Path:
         )
         for row in rows:
             head = [row[k] for k in ("name", "dataset", "alpha", "background_exempt")]
-            for task in ("bbox", "segm"):
+            for task in ("bbox", "segm", "boundary"):
                 for figure, value in row.get(task, {}).items():
-                    if figure != "per_category":
+                    if figure not in _NO_FIGURES:
                         writer.writerow([*head, task, figure, value])
-                    else:
+                    elif figure == "per_category":
                         writer.writerows([*head, task, f"AP/{c}", v] for c, v in value.items())
     return json_file

@@ -2,7 +2,7 @@
 
 import itertools
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +16,58 @@ from lt_det.data.lvis.catalog import registered_set
 from lt_det.evaluation import (
     Detections,
     GroundTruth,
-    evaluate_lvis,
     instance_weighted_ap,
     normalize_ground_truth,
     save_detections,
     zero_metrics,
 )
+from lt_det.evaluation.lvis.boundary_ap import evaluate_lvis_boundary
 from lt_det.evaluation.lvis.detections import FIELD_OF
+from lt_det.evaluation.lvis.row_metrics import (
+    affordable_resamples,
+    paired_differences,
+    row_metrics,
+)
 
 from .post_hoc_sweep import SweepAnswer
 
 logger = logging.getLogger(__name__)
 
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """How rows of one model are compared: resamples of the images, and how long that may take."""
+
+    resamples: int = 200
+    max_minutes: float = 10.0
+
+
+class RowComparison:
+    """Compares every row with the first, whose evaluations it keeps, one for each task.
+
+    Args:
+        bootstrap: how.
+        pairs: to be compared, of all tasks.
+    """
+
+    def __init__(self, bootstrap: Bootstrap, pairs: int) -> None:
+        self._bootstrap, self._pairs = bootstrap, pairs
+        self._first: dict[str, Any] = {}
+        self._resamples: int | None = None
+
+    def minus_first(self, task: str, evaluation: Any) -> dict[str, Any]:
+        """Return ``{"minus_first": …}``; nothing for the first row, or without a detection."""
+        if not self._bootstrap.resamples or evaluation is None:
+            return {}
+        first = self._first.setdefault(task, evaluation)
+        if first is evaluation:
+            return {}
+        if self._resamples is None:
+            limits = self._bootstrap.resamples, self._pairs, self._bootstrap.max_minutes
+            self._resamples = affordable_resamples(first, evaluation, *limits)
+        return {"minus_first": paired_differences(first, evaluation, self._resamples)}
 
 
 class LTEvaluator(DatasetEvaluator):
@@ -45,6 +84,8 @@ class LTEvaluator(DatasetEvaluator):
         tasks: ``("bbox",)`` or ``("bbox", "segm")``.
         folder: where detections go.
         per_category: report AP per category, too.
+        boundary: report boundary AP of masks, too.
+        bootstrap: of the rows' differences from the first; none if ``None``.
     """
 
     def __init__(
@@ -55,6 +96,8 @@ class LTEvaluator(DatasetEvaluator):
         folder: Path,
         *,
         per_category: bool = False,
+        boundary: bool = False,
+        bootstrap: Bootstrap | None = None,
     ) -> None:
         self._set = registered_set(dataset_name)
         self._dataset_name = dataset_name
@@ -62,6 +105,8 @@ class LTEvaluator(DatasetEvaluator):
         self._tasks = tasks
         self._folder = folder
         self._per_category = per_category
+        self._boundary = boundary
+        self._bootstrap = bootstrap or Bootstrap(0)
         self._category_ids = [category["id"] for category in self._set.categories]
         self._fields = tuple(FIELD_OF[task] for task in tasks)
         self._detections: list[list[Detections]] = []
@@ -126,8 +171,10 @@ class LTEvaluator(DatasetEvaluator):
             )
         # Indexed once for all rows and tasks.
         truth = GroundTruth(normalized)
+        comparison = RowComparison(self._bootstrap, len(self._tasks) * (len(self._rows) - 1))
         return [
-            self._row(row, results, truth) for row, results in zip(self._rows, merged, strict=True)
+            self._row(row, results, truth, comparison)
+            for row, results in zip(self._rows, merged, strict=True)
         ]
 
     def _file(self, head: Record) -> Path:
@@ -136,19 +183,33 @@ class LTEvaluator(DatasetEvaluator):
     def _none(self) -> Detections:
         return Detections.from_records([], self._fields)
 
-    def _row(self, head: Record, results: Detections, truth: GroundTruth) -> Record:
+    def _row(
+        self,
+        head: Record,
+        results: Detections,
+        truth: GroundTruth,
+        comparison: "RowComparison",
+    ) -> Record:
         row = {key: value for key, value in head.items() if key != "slug"}
         row["dataset"] = self._dataset_name
         row["detections"] = str(self._file(head))
         for task in self._tasks:
-            row[task] = self._metrics(results, truth, task, str(head["name"]))
+            row[task] = self._metrics(results, truth, task, str(head["name"]), comparison)
+        if self._boundary and "segm" in self._tasks and len(results):
+            row["boundary"] = evaluate_lvis_boundary(truth, results)
         return row
 
     def _metrics(
-        self, results: Detections, truth: GroundTruth, task: str, name: str
+        self,
+        results: Detections,
+        truth: GroundTruth,
+        task: str,
+        name: str,
+        comparison: "RowComparison",
     ) -> dict[str, Any]:
         if len(results):
-            metrics = evaluate_lvis(truth, results, task, per_category=True)
+            measured = row_metrics(truth, results, task)
+            metrics = {**measured.metrics, **comparison.minus_first(task, measured.evaluation)}
         else:
             logger.warning("%s: %s: no detection at all", self._dataset_name, name)
             there = truth.of_masks if task == "segm" else truth

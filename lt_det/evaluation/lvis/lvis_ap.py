@@ -210,6 +210,16 @@ def log_uncounted(iou_type: str, given: int, best: int, kept: int) -> None:
 def _metrics(
     truth: GroundTruth, checked: Detections, best: Detections, per_category: bool
 ) -> dict[str, Any]:
+    return metrics_of(lvis_evaluation(truth, checked, best), truth, per_category=per_category)
+
+
+def lvis_evaluation(
+    truth: GroundTruth, checked: Detections, best: Detections
+) -> hotcoco.COCOeval | None:
+    """Match and accumulate ``best``, those of ``checked`` within the limit.
+
+    ``truth`` and ``checked`` are of :func:`prepare`; ``None`` where no detection counts.
+    """
     kept = with_area(best)
     iou_type = "bbox" if kept.masks is None else "segm"
     log_uncounted(iou_type, len(checked), len(best), len(kept))
@@ -217,11 +227,21 @@ def _metrics(
     counted = np.isin(kept.category_ids, [c["id"] for c in categories])
     kept = kept if counted.all() else kept.take(np.flatnonzero(counted))
     if not len(kept):
-        return zero_metrics(truth.record, per_category=per_category)
+        return None
     evaluation = match(truth.of_present, kept, lvis_style=True)
     evaluation.accumulate()
     with contextlib.redirect_stdout(io.StringIO()):  # it prints a table of its own
         evaluation.summarize()
+    return evaluation
+
+
+def metrics_of(
+    evaluation: hotcoco.COCOeval | None, truth: GroundTruth, *, per_category: bool
+) -> dict[str, Any]:
+    """Return the metrics of :func:`evaluate_lvis`; zeros of an evaluation that is ``None``."""
+    if evaluation is None:
+        return zero_metrics(truth.record, per_category=per_category)
+    categories = truth.of_present.record["categories"]
     values = evaluation.get_results(per_class=per_category)
     metrics: dict[str, Any] = {key: percent(values[key]) for key in LVIS_METRICS}
     # IoU thresholds x recalls x categories (by id) x areas x limits; IoU 0.5 comes first.
