@@ -13,6 +13,7 @@ from detectron2.utils import comm
 from torch import nn
 
 from lt_det.core.post_hoc import PostHocMethod
+from lt_det.data.lvis.annotation_set import AnnotationSet
 from lt_det.data.lvis.catalog import registered_set
 from lt_det.data.lvis.class_counts import image_counts, instance_counts
 from lt_det.data.lvis.detectron2_dicts import TrainingDicts, to_detectron2_dicts
@@ -85,14 +86,7 @@ class LTTrainer(LTTrainerBase):
 
     def model_record(self) -> ModelRecord:
         """Return categories, and their counts over all training sets."""
-        sets = [registered_set(name) for name in self.cfg.DATASETS.TRAIN]
-        return ModelRecord(
-            sets[0].class_names,
-            [category["id"] for category in sets[0].categories],
-            instance_counts(sets),
-            image_counts(sets),
-            sets[0].json_file,
-        )
+        return record_of([registered_set(name) for name in self.cfg.DATASETS.TRAIN])
 
     def images_of(self, batch: list[dict[str, Any]]) -> list[str]:
         """Return image ids."""
@@ -137,6 +131,17 @@ class LTTrainer(LTTrainerBase):
         written = write_results(rows, cfg.OUTPUT_DIR)
         logger.info("results, in percent (%s):\n%s", written, results_text(rows))
         return _as_detectron2_results(rows)
+
+
+def record_of(sets: list[AnnotationSet]) -> ModelRecord:
+    """Return what checkpoints say of a model trained on these sets."""
+    return ModelRecord(
+        sets[0].class_names,
+        [category["id"] for category in sets[0].categories],
+        instance_counts(sets),
+        image_counts(sets),
+        sets[0].json_file,
+    )
 
 
 def answering(

@@ -3,13 +3,26 @@
 import logging
 from collections.abc import Sequence
 from itertools import product
+from pathlib import Path
 
 from detectron2.config import CfgNode
 
-from lt_det.core.post_hoc import TDE, BackgroundExempt, NoPostHoc, PostHocMethod, parse_post_hoc
+from lt_det.core.post_hoc import (
+    TDE,
+    BackgroundExempt,
+    NoPostHoc,
+    PostHocMethod,
+    asks_for_alpha,
+    parse_post_hoc,
+    with_alpha,
+)
 from lt_det.errors import ConfigError
 
+from .checkpoints.safe_load import load_tensors
 from .config_names import value_of
+
+# Its entry in a checkpoint.
+MEASURED_ALPHA = "measured_tde_alpha"
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +55,8 @@ def spelled_methods(
             method = parse_post_hoc(str(call), has_background=has_background)
         except ValueError as error:
             raise ConfigError(f"TEST.POST_HOC: {error}") from error
+        if asks_for_alpha(method):
+            method = with_alpha(method, measured_alpha(cfg.MODEL.WEIGHTS))
         if method in methods:
             raise ConfigError(f"TEST.POST_HOC: {call!r} is there twice")
         methods.append(method)
@@ -49,6 +64,22 @@ def spelled_methods(
         if len(value_of(cfg, key)):
             logger.info("TEST.POST_HOC takes the place of %s", key)
     return methods
+
+
+def measured_alpha(weights: str) -> float:
+    """Return the α that tools/track_direction.py has written beside the direction.
+
+    Raises:
+        ConfigError: the weights say none.
+    """
+    loaded = load_tensors(weights, mmap=True) if Path(weights).is_file() else {}
+    alpha = loaded.get(MEASURED_ALPHA) if isinstance(loaded, dict) else None
+    if alpha is None:
+        raise ConfigError(
+            f'TEST.POST_HOC: tde(alpha="auto"): {weights or "MODEL.WEIGHTS"} says no measured α: '
+            "tools/track_direction.py measures it on the training set"
+        )
+    return float(alpha)
 
 
 def swept_tde(cfg: CfgNode, *, has_background: bool) -> list[PostHocMethod]:

@@ -228,7 +228,7 @@ def test_classifiers_by_name(name):
     options = {"num_experts": 2} if name == "experts" else {}
     classifier = build_classifier(name, D, C, **options)
     assert classifier(torch.randn(2, D)).shape == (2, C)
-    assert has_counterfactual(classifier) == (name in NORMALIZATIONS)
+    assert has_counterfactual(classifier) == (name in (*NORMALIZATIONS, "linear_with_direction"))
     refused = "linear" if name == "experts" else name  # what each expert is
     with pytest.raises(ValueError, match=f"classifier '{refused}' takes no 'color'"):
         build_classifier(name, D, C, **options, color=1)

@@ -9,6 +9,7 @@ from .classifiers import CLASSIFIERS, build_classifier, has_counterfactual
 from .disalign import DisAlign
 from .experts import Experts
 from .head_direction import HeadDirection
+from .linear_with_direction import LinearWithDirection
 from .normalization import NORMALIZATIONS
 from .normalized_classifier import MultiHeadNormalizedClassifier, tde_logits
 from .oltr import MemoryClassifier
@@ -20,6 +21,7 @@ __all__ = [
     "DisAlign",
     "Experts",
     "HeadDirection",
+    "LinearWithDirection",
     "MemoryClassifier",
     "MultiHeadNormalizedClassifier",
     "ScaledLinear",

@@ -8,6 +8,7 @@ from torch import nn
 
 from lt_det.core.name_table import NameTable
 
+from .linear_with_direction import LinearWithDirection
 from .normalization import NORMALIZATIONS
 from .normalized_classifier import MultiHeadNormalizedClassifier
 
@@ -15,6 +16,7 @@ from .normalized_classifier import MultiHeadNormalizedClassifier
 CLASSIFIERS: NameTable[Callable[..., nn.Module]] = NameTable("classifier")
 
 CLASSIFIERS.register("linear")(nn.Linear)
+CLASSIFIERS.register("linear_with_direction")(LinearWithDirection)
 for _name in NORMALIZATIONS:
     CLASSIFIERS.register(_name)(partial(MultiHeadNormalizedClassifier, normalization=_name))
 

@@ -18,7 +18,7 @@ from .base import (
 from .fracal import Fracal, fracal_log_probs, fractal_dimension
 from .logit_adjustment import LogitAdjustment, adjust_logits
 from .norcal import NorCal, norcal_log_probs
-from .parsing import Combined, parse_post_hoc
+from .parsing import Combined, asks_for_alpha, parse_post_hoc, with_alpha
 from .tau_norm import TauNorm, tau_normalized_weight
 from .tde import TDE
 
@@ -36,6 +36,7 @@ __all__ = [
     "PostHocMethod",
     "TauNorm",
     "adjust_logits",
+    "asks_for_alpha",
     "background_exempt_log_probs",
     "background_exempt_probs",
     "fracal_log_probs",
@@ -43,4 +44,5 @@ __all__ = [
     "norcal_log_probs",
     "parse_post_hoc",
     "tau_normalized_weight",
+    "with_alpha",
 ]

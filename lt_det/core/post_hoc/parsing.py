@@ -6,13 +6,14 @@ parameters; ``exempt`` wraps any of them by background exemption.
 """
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
 
 from .background_exemption import BackgroundExempt
 from .base import POST_HOC_METHODS, ClassifierOutputs, PostHocContext, PostHocMethod
+from .tde import AUTO, TDE
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,22 @@ class Combined(PostHocMethod):
     def label(self) -> str:
         """The methods' labels."""
         return "".join(method.label for method in self.methods)
+
+
+def asks_for_alpha(method: PostHocMethod) -> bool:
+    """Say whether some TDE of a method has ``alpha="auto"``."""
+    return with_alpha(method, 0.0) != method
+
+
+def with_alpha(method: PostHocMethod, alpha: float) -> PostHocMethod:
+    """Return a method with a measured α in the place of every ``"auto"``."""
+    if isinstance(method, TDE):
+        return replace(method, alpha=alpha) if method.alpha == AUTO else method
+    if isinstance(method, BackgroundExempt):
+        return BackgroundExempt(with_alpha(method.method, alpha))
+    if isinstance(method, Combined):
+        return Combined(tuple(with_alpha(part, alpha) for part in method.methods))
+    return method
 
 
 def parse_post_hoc(text: str, *, has_background: bool) -> PostHocMethod:

@@ -11,6 +11,7 @@ from lt_det.engine.post_hoc import spelled_methods, swept_tde
 
 _TE_NAMES = {
     LINEAR: "Baseline",
+    "linear_with_direction": "Baseline",
     "deconfound": "De-confound",
     "cosine": "Cosine",
     "capsule": "Capsule",
