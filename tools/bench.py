@@ -31,7 +31,7 @@ def inference(folder: Path, full: bool) -> list[Row]:
     rows: list[Row] = []
     for model in ("cascade", "mask_rcnn"):
         measured = {}
-        for variant in ("detectron2", "linear", "te", "sweep"):
+        for variant in ("detectron2", "linear", "te", "sweep", "twelve"):
             file = folder / f"{model}_{variant}.npz"
             measured[variant] = in_its_own_process(
                 "inference", model=model, variant=variant, save=file, **shared
@@ -45,6 +45,11 @@ def inference(folder: Path, full: bool) -> list[Row]:
                 f"{model}: time, four α / one",
                 measured["sweep"]["seconds"] / measured["te"]["seconds"],
                 "≤ 1.2",
+            ),
+            (
+                f"{model}: time, twelve rows / one",
+                measured["twelve"]["whole"] / measured["te"]["whole"],
+                "≤ 1.3",
             ),
         ]
     return rows
@@ -109,6 +114,17 @@ def evaluation(folder: Path, full: bool) -> list[Row]:
     return rows
 
 
+def losses(folder: Path, full: bool) -> list[Row]:
+    """A training step by each loss beside plain cross-entropy."""
+    shared = {"size": "800x1067", "proposals": 1000} if full else {}
+    measured = in_its_own_process("losses", **shared)
+    plain = measured.pop("baseline")
+    return [
+        (f"training step, {name} / cross-entropy", taken / plain, "≤ 1.05")
+        for name, taken in measured.items()
+    ]
+
+
 def loading(folder: Path, full: bool) -> list[Row]:
     """From an annotation file to the first batch."""
     shared = {"folder": folder / "loading"}
@@ -144,7 +160,7 @@ def classification(folder: Path, full: bool, published: Path | None = None) -> l
 
 BENCHMARKS = {
     **{"inference": inference, "tde": tde, "evaluation": evaluation, "loading": loading},
-    "classification": classification,
+    **{"classification": classification, "losses": losses},
 }
 
 
