@@ -115,12 +115,12 @@ def evaluation(folder: Path, full: bool) -> list[Row]:
 
 
 def losses(folder: Path, full: bool) -> list[Row]:
-    """A training step by each loss beside plain cross-entropy."""
+    """Measure a training step by each loss beside plain cross-entropy."""
     shared = {"size": "800x1067", "proposals": 1000} if full else {}
     measured = in_its_own_process("losses", **shared)
-    plain = measured.pop("baseline")
+    cross_entropy = measured.pop("baseline")
     return [
-        (f"training step, {name} / cross-entropy", taken / plain, "≤ 1.05")
+        (f"training step, {name} / cross-entropy", taken / cross_entropy, "≤ 1.05")
         for name, taken in measured.items()
     ]
 
