@@ -15,6 +15,7 @@ SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "check-data": ("check_data", "look at data before training on it"),
     "predict": ("predict", "detect or classify in images and videos"),
     "evaluate": ("evaluate", "score an LVIS or COCO results file"),
+    "report": ("report", "show a finished run, or several, on one page"),
     "analyze": ("analyze", "say what a results file gets wrong"),
     "configs": ("configs", "list the packaged configs"),
     "convert-weights": ("convert_weights", "take over checkpoints of the published code"),

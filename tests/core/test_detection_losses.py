@@ -4,6 +4,8 @@ import math
 
 import pytest
 import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
 import torch.nn.functional as F
 
 from lt_det.core import build_loss
@@ -267,3 +269,30 @@ def test_no_foreground_at_all(name):
 def test_columns_that_were_not_counted():
     with pytest.raises(ValueError, match="4 columns, gradients of 5"):
         built("equalization_v2")(torch.randn(2, 4), torch.tensor([0, 1]))
+
+
+def _parts():
+    torch.manual_seed(7)
+    return torch.randn(6, 6), torch.tensor([0, 3, 4, 2, 4, 4]), [slice(0, 2), slice(2, 6)]
+
+
+def _worker(rank, rendezvous, results):
+    dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=2)
+    logits, labels, parts = _parts()
+    for name in ("equalization_v2", "seesaw"):
+        loss = built(name).train()
+        loss(logits[parts[rank], : loss.num_outputs(5)], labels[parts[rank]])
+        results[rank, name] = next(iter(loss.buffers())).clone()
+    dist.destroy_process_group()
+
+
+def test_two_processes_count_what_one_with_all_rois_counts(tmp_path):
+    results = mp.get_context("spawn").Manager().dict()
+    mp.spawn(_worker, args=(tmp_path / "rendezvous", results), nprocs=2)
+    logits, labels, _ = _parts()
+    for name in ("equalization_v2", "seesaw"):
+        loss = built(name).train()
+        loss(logits[:, : loss.num_outputs(5)], labels)
+        expected = next(iter(loss.buffers()))
+        for rank in (0, 1):
+            torch.testing.assert_close(results[rank, name], expected)
