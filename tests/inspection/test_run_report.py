@@ -17,8 +17,8 @@ GROUPS = ("many", "medium", "few")
 def detector_run(folder, ap, **changes):
     folder.mkdir(parents=True)
     metrics = dict.fromkeys(("AP", "AP50", "AP75", "APr", "APc", "APf", "AP_fixed"), ap)
-    compared = dict.fromkeys(("AP", "AP50", "APr", "APc", "APf"),
-                             {"value": 2.0, "low": 1.0, "high": 3.0})  # fmt: skip
+    interval = {"value": 2.0, "low": 1.0, "high": 3.0}
+    compared = {key: interval for key in ("AP", "AP50", "APr", "APc", "APf")}  # noqa: C420
     shared = {"dataset": "d", "alpha": None, "background_exempt": None}
     rows = [
         {"name": "<Baseline>", **shared, "segm": {**metrics, "per_category": {"1": 3.0, "2": ap}}},
