@@ -165,3 +165,14 @@ def test_every_method_can_be_exempt(call, logits):
         probs[:, :3] / probs[:, :3].sum(1, keepdim=True),
         plain[:, :3] / plain[:, :3].sum(1, keepdim=True),
     )
+
+
+@pytest.mark.parametrize("first", ["logit_adjustment(tau=1)", "norcal", "fracal"])
+def test_exemption_after_another_method_keeps_the_trained_background(first, logits):
+    both = method(f"{first} + norcal(gamma=0.3, exempt=True)")
+    probs = both.probs(ClassifierOutputs(logits), context())
+    torch.testing.assert_close(probs[:, 3], logits.softmax(1)[:, 3])
+    torch.testing.assert_close(both(ClassifierOutputs(logits), context()).exp(), probs)
+    plain = method(f"{first} + norcal(gamma=0.3)").probs(ClassifierOutputs(logits), context())
+    ranked = plain[:, :3] / plain[:, :3].sum(1, keepdim=True)
+    torch.testing.assert_close(probs[:, :3] / probs[:, :3].sum(1, keepdim=True), ranked)

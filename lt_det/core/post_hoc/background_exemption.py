@@ -82,15 +82,34 @@ class BackgroundExempt(PostHocMethod):
 
     method: PostHocMethod
 
-    def logits(self, outputs: ClassifierOutputs, context: PostHocContext) -> Tensor:
-        """Return log-probabilities, which softmax leaves as they are."""
-        ranked = self.method.logits(outputs, context)
-        return background_exempt_log_probs(outputs.te_logits, ranked, _background(context))
+    def logits(
+        self,
+        outputs: ClassifierOutputs,
+        context: PostHocContext,
+        trained: ClassifierOutputs | None = None,
+    ) -> Tensor:
+        """Return log-probabilities, which softmax leaves as they are.
 
-    def probs(self, outputs: ClassifierOutputs, context: PostHocContext) -> Tensor:
-        """Return probabilities (N, C)."""
+        Args:
+            outputs: what the method reads.
+            context: as ever.
+            trained: whose background is kept, where methods before this one have changed
+                ``outputs``; these if ``None``.
+        """
         ranked = self.method.logits(outputs, context)
-        return background_exempt_probs(outputs.te_logits, ranked, _background(context))
+        te_logits = (trained or outputs).te_logits
+        return background_exempt_log_probs(te_logits, ranked, _background(context))
+
+    def probs(
+        self,
+        outputs: ClassifierOutputs,
+        context: PostHocContext,
+        trained: ClassifierOutputs | None = None,
+    ) -> Tensor:
+        """Return probabilities (N, C); arguments as of :meth:`logits`."""
+        ranked = self.method.logits(outputs, context)
+        te_logits = (trained or outputs).te_logits
+        return background_exempt_probs(te_logits, ranked, _background(context))
 
     def check(self, context: PostHocContext) -> None:
         """Check the method; there must be background, and softmax's probability of it."""

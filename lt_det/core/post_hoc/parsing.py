@@ -34,16 +34,24 @@ class Combined(PostHocMethod):
         return outputs
 
     def logits(self, outputs: ClassifierOutputs, context: PostHocContext) -> Tensor:
-        """Return the last method's logits."""
-        return self.methods[-1].logits(self._before_last(outputs, context), context)
+        """Return the last method's logits; if it is exempt, with the trained background."""
+        last, before = self.methods[-1], self._before_last(outputs, context)
+        if isinstance(last, BackgroundExempt):
+            return last.logits(before, context, outputs)
+        return last.logits(before, context)
 
     def __call__(self, outputs: ClassifierOutputs, context: PostHocContext) -> Tensor:
         """Return the last method's log-probabilities."""
+        if isinstance(self.methods[-1], BackgroundExempt):
+            return self.logits(outputs, context)
         return self.methods[-1](self._before_last(outputs, context), context)
 
     def probs(self, outputs: ClassifierOutputs, context: PostHocContext) -> Tensor:
         """Return the last method's probabilities."""
-        return self.methods[-1].probs(self._before_last(outputs, context), context)
+        last, before = self.methods[-1], self._before_last(outputs, context)
+        if isinstance(last, BackgroundExempt):
+            return last.probs(before, context, outputs)
+        return last.probs(before, context)
 
     def check(self, context: PostHocContext) -> None:
         """Check each method; one that reads the head direction or features comes first."""
