@@ -12,7 +12,6 @@ import matplotlib
 import numpy as np
 from detectron2.config import CfgNode
 from detectron2.utils import comm
-from detectron2.utils.visualizer import GenericMask, Visualizer
 from numpy.typing import NDArray
 from pycocotools import mask as mask_api
 
@@ -23,6 +22,7 @@ from lt_det.data.lvis.detectron2_dicts import detectron2_dict
 from lt_det.errors import DataError
 from lt_det.evaluation import Detections, read_results
 
+from .annotate import draw_instances
 from .drawing import said_if_not_drawn
 
 matplotlib.use("Agg")
@@ -34,6 +34,8 @@ Record = dict[str, Any]
 
 # Small images are enlarged to this side, so that names can be read on them.
 _SHOWN_SIDE = 480
+# IoU from which a detection of the right category is right.
+_RIGHT = 0.5
 # Of a figure's inches for each image: width and height.
 _PANEL = 4.2, 4.6
 
@@ -111,13 +113,14 @@ def draw_detections(
         with said_if_not_drawn(f"{dataset_name}: image {own_id}"):
             record = detectron2_dict(annotation_set, position)
             image = _read(record)
-            panels = {"ground truth": _draw_truth(image, record, annotation_set.class_names)}
+            names, groups = annotation_set.class_names, _groups(annotation_set)
+            panels = {"ground truth": _draw_truth(image, record, names, groups)}
             for method, detections in results.items():
                 is_shown = (detections.image_ids == image_id) & (
                     detections.scores >= score_threshold
                 )
                 shown = detections.take(np.flatnonzero(is_shown))
-                panels[method] = _draw(image, shown, annotation_set)
+                panels[method] = _draw(image, shown, annotation_set, record)
             name = re.sub(r"[^\w.-]", "_", str(own_id))
             paths.append(_save(panels, folder / f"{dataset_name}_{name}.png"))
     return paths
@@ -150,28 +153,83 @@ def _read(record: Record) -> NDArray[np.uint8]:
     return image
 
 
-def _canvas(image: NDArray[np.uint8]) -> tuple[Visualizer, float]:
-    scale = max(1.0, _SHOWN_SIDE / max(image.shape[:2]))
-    enlarged = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    return Visualizer(enlarged), scale
-
-
-def _draw_truth(image: NDArray[np.uint8], record: Record, names: list[str]) -> NDArray[np.uint8]:
+def _draw_truth(
+    image: NDArray[np.uint8], record: Record, names: list[str], groups: list[str] | None = None
+) -> NDArray[np.uint8]:
+    """Return the image with its annotations; labels say the frequency group where it is known."""
     annotations = record["annotations"]
     crowd = {0: "", 1: " (crowd)"}
-    labels = [names[a["category_id"]] + crowd[a["iscrowd"]] for a in annotations]
+    classes = [a["category_id"] for a in annotations]
+    rows = zip(annotations, classes, strict=True)
+    labels = [names[c] + _group(groups, c) + crowd[a["iscrowd"]] for a, c in rows]
     boxes = np.array([a["bbox"] for a in annotations], dtype=float).reshape(-1, 4)
-    return _overlaid(image, boxes, [a.get("segmentation") for a in annotations], labels)
+    return _overlaid(image, boxes, [a.get("segmentation") for a in annotations], labels, classes)
 
 
 def _draw(
-    image: NDArray[np.uint8], detections: Detections, annotation_set: AnnotationSet
+    image: NDArray[np.uint8], detections: Detections, annotation_set: AnnotationSet, record: Record
 ) -> NDArray[np.uint8]:
+    """Return the image with detections, marked right or wrong, and what they have missed."""
     names, class_of = annotation_set.class_names, annotation_set.class_of
-    rows = zip(detections.category_ids.tolist(), detections.scores.tolist(), strict=True)
-    labels = [f"{names[class_of[c]]} {100 * score:.0f}%" for c, score in rows]
+    groups = _groups(annotation_set)
+    classes = [class_of[c] for c in detections.category_ids.tolist()]
     assert detections.boxes is not None
-    return _overlaid(image, detections.boxes, detections.masks or [None] * len(detections), labels)
+    truth = [a for a in record["annotations"] if not a["iscrowd"]]
+    right, missed = _matched(detections.boxes, classes, detections.scores, truth)
+    labels = [
+        f"{'✓' if is_right else '✗'} {names[c]} {100 * score:.0f}%{_group(groups, c)}"
+        for c, score, is_right in zip(classes, detections.scores.tolist(), right, strict=True)
+    ]
+    masks = list(detections.masks or [None] * len(detections))
+    boxes = np.concatenate(
+        [detections.boxes, np.array([a["bbox"] for a in missed], dtype=float).reshape(-1, 4)]
+    )
+    labels += [
+        f"missed: {names[a['category_id']]}{_group(groups, a['category_id'])}" for a in missed
+    ]
+    classes += [a["category_id"] for a in missed]
+    return _overlaid(image, boxes, [*masks, *([None] * len(missed))], labels, classes)
+
+
+def _groups(annotation_set: AnnotationSet) -> list[str] | None:
+    known = [category.get("frequency") for category in annotation_set.categories]
+    return None if None in known else [str(letter) for letter in known]
+
+
+def _group(groups: list[str] | None, class_index: int) -> str:
+    return f" ({groups[class_index]})" if groups else ""
+
+
+def _matched(
+    boxes: NDArray[np.float64],
+    classes: list[int],
+    scores: NDArray[np.float64],
+    truth: list[Record],
+) -> tuple[list[bool], list[Record]]:
+    """Match detections to annotations of their class at IoU 0.5, the best score first.
+
+    Args:
+        boxes: (N, 4) XYWH.
+        classes, scores: N.
+        truth: annotations with ``bbox`` XYWH and ``category_id``, the class index.
+
+    Returns:
+        whether each detection is right, and the annotations that none has found.
+    """
+    left = list(range(len(truth)))
+    of_truth = [a["bbox"] for a in truth]
+    crowd = [0] * len(truth)
+    overlaps = np.asarray(
+        mask_api.iou(boxes.tolist(), of_truth, crowd) if len(boxes) and truth else []
+    )
+    right = [False] * len(classes)
+    for index in np.argsort(-np.asarray(scores), kind="stable").tolist():
+        same = [t for t in left if truth[t]["category_id"] == classes[index]]
+        best = max(same, key=lambda t: overlaps[index, t], default=None)
+        if best is not None and overlaps[index, best] >= _RIGHT:
+            right[index] = True
+            left.remove(best)
+    return right, [truth[t] for t in left]
 
 
 def _overlaid(
@@ -179,37 +237,30 @@ def _overlaid(
     boxes: NDArray[np.float64],
     segmentations: list[Any],
     labels: list[str],
+    classes: list[int],
 ) -> NDArray[np.uint8]:
-    """Return the image with boxes (N, 4) XYWH, names, and a mask for those that have one."""
-    visualizer, scale = _canvas(image)
+    """Return the enlarged image with boxes (N, 4) XYWH, labels, and a mask where there is one."""
+    scale = max(1.0, _SHOWN_SIDE / max(image.shape[:2]))
+    enlarged = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     corners = scale * np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
-    outlines = [_outline(segmentation, visualizer, scale) for segmentation in segmentations]
-    # Detectron2 draws masks for all that it is given, or for none.
-    for masked in (True, False):
-        kept = [i for i, outline in enumerate(outlines) if (outline is not None) == masked]
-        if kept:
-            visualizer.overlay_instances(
-                boxes=corners[kept],
-                # Between two of these matplotlib would set mathematics.
-                labels=[labels[i].replace("$", r"\$") for i in kept],
-                masks=[outlines[i] for i in kept] if masked else None,
-            )
-    return np.asarray(visualizer.get_output().get_image())
+    size = enlarged.shape[:2]
+    masks = [_mask(segmentation, image.shape[:2], size) for segmentation in segmentations]
+    stacked = np.stack(masks) if masks else None
+    return draw_instances(enlarged, corners, np.array(classes, dtype=int), labels, stacked)
 
 
-def _outline(segmentation: Any, visualizer: Visualizer, scale: float) -> GenericMask | None:
-    """Return a mask as polygons on the canvas, which take less memory than its pixels."""
-    height, width = visualizer.output.height, visualizer.output.width
+def _mask(segmentation: Any, size: tuple[int, ...], shown: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return a mask of the shown size; empty of an annotation that has none."""
     if not segmentation:
-        return None
+        return np.zeros(shown, dtype=bool)
+    height, width = size
     if isinstance(segmentation, list):
-        polygons = [scale * np.asarray(polygon, dtype=float) for polygon in segmentation]
-        return GenericMask(polygons, height, width)
-    decoded = cv2.resize(
-        mask_api.decode(segmentation), (width, height), interpolation=cv2.INTER_NEAREST
-    )
-    outline = GenericMask(decoded, height, width)
-    return GenericMask(outline.polygons, height, width)
+        segmentation = mask_api.merge(mask_api.frPyObjects(segmentation, height, width))
+    elif isinstance(segmentation["counts"], list):
+        segmentation = mask_api.frPyObjects(segmentation, height, width)
+    decoded = np.ascontiguousarray(mask_api.decode(segmentation))
+    large = cv2.resize(decoded, (shown[1], shown[0]), interpolation=cv2.INTER_NEAREST)
+    return large.astype(bool)
 
 
 def _save(panels: dict[str, NDArray[np.uint8]], path: Path) -> Path:

@@ -220,3 +220,18 @@ def test_drawing_never_ends_a_classifier_s_run(tmp_path, caplog):
         draw_class_run(str(tmp_path))
     assert "predicted classes: not drawn: JSONDecodeError" in caplog.text
     assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["weight_norms.png"]
+
+
+def test_detections_are_matched_best_first():
+    """By hand: one right, one on the same annotation, one of another class, one annotation missed."""
+    truth = [
+        {"bbox": [10, 10, 20, 20], "category_id": 0},
+        {"bbox": [60, 60, 20, 20], "category_id": 1},
+        {"bbox": [10, 60, 20, 20], "category_id": 0},
+    ]
+    boxes = np.array([[10, 10, 20, 20], [11, 10, 20, 20], [60, 60, 20, 20]], dtype=float)
+    right, missed = module._matched(boxes, [0, 0, 0], np.array([0.5, 0.9, 0.8]), truth)
+    assert right == [False, True, False]
+    assert missed == truth[1:]
+    assert module._matched(boxes[:0], [], np.zeros(0), truth) == ([], truth)
+    assert module._matched(boxes, [0, 0, 0], np.ones(3), []) == ([False] * 3, [])
