@@ -184,10 +184,9 @@ def _draw(
     boxes = np.concatenate(
         [detections.boxes, np.array([a["bbox"] for a in missed], dtype=float).reshape(-1, 4)]
     )
-    labels += [
-        f"missed: {names[a['category_id']]}{_group(groups, a['category_id'])}" for a in missed
-    ]
-    classes += [a["category_id"] for a in missed]
+    not_found = [a["category_id"] for a in missed]
+    labels += [f"missed: {names[c]}{_group(groups, c)}" for c in not_found]
+    classes += not_found
     return _overlaid(image, boxes, [*masks, *([None] * len(missed))], labels, classes)
 
 
@@ -218,9 +217,9 @@ def _matched(
     """
     left = list(range(len(truth)))
     of_truth = [a["bbox"] for a in truth]
-    crowd = [0] * len(truth)
-    overlaps = np.asarray(
-        mask_api.iou(boxes.tolist(), of_truth, crowd) if len(boxes) and truth else []
+    both = len(boxes) and len(truth)
+    overlaps = (
+        mask_api.iou(boxes.tolist(), of_truth, [0] * len(truth)) if both else np.zeros((0, 0))
     )
     right = [False] * len(classes)
     for index in np.argsort(-np.asarray(scores), kind="stable").tolist():
