@@ -223,7 +223,7 @@ def test_drawing_never_ends_a_classifier_s_run(tmp_path, caplog):
 
 
 def test_detections_are_matched_best_first():
-    """One is right, one on the same annotation, one of another class; two annotations are missed."""
+    """One is right, one on the same annotation, one of another class; two are missed."""
     truth = [
         {"bbox": [10, 10, 20, 20], "category_id": 0},
         {"bbox": [60, 60, 20, 20], "category_id": 1},

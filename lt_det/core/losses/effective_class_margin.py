@@ -63,7 +63,8 @@ class EffectiveClassMarginLoss(SigmoidLoss):
     def forward(self, logits: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
         """Compute the loss of logits (N, C); arguments as in the base class."""
         shifted = 2 * logits.float() + self.margins(logits)
-        return binary_cross_entropy(shifted, labels, self.weights(logits), reduction)
+        weights = self.weights(logits)
+        return binary_cross_entropy(shifted, labels, weights, weights, reduction)
 
     def log_probs(self, logits: Tensor) -> Tensor:
         """Return log(p_c (1 − p_bg)), and log p_bg in background's column."""

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from .base import LOSSES, Counts
+from .base import LOSSES, Counts, reduced
 from .class_counts import PerClass
-from .sigmoid import ImageCounts, SigmoidLoss, binary_cross_entropy, binary_targets
+from .sigmoid import ImageCounts, SigmoidLoss, binary_cross_entropy
 
 
 def equalization_loss(
@@ -41,13 +41,16 @@ def equalization_loss(
 def _equalized(
     logits: Tensor, labels: Tensor, rare: Tensor, background_index: int | None, reduction: str
 ) -> Tensor:
-    targets = binary_targets(logits, labels)
-    weights = 1 - rare * (1 - targets)
-    if background_index is not None:
-        is_background = targets[:, background_index : background_index + 1]
-        weights = torch.maximum(weights, is_background)
-        weights[:, background_index] = 0
-    return binary_cross_entropy(logits, labels, weights, reduction)
+    counted = torch.ones_like(rare)
+    if background_index is None:
+        return binary_cross_entropy(logits, labels, counted, counted - rare, reduction)
+    counted[background_index] = 0
+    each = [
+        binary_cross_entropy(logits, labels, counted, negative, "none")
+        for negative in (counted * (1 - rare), counted)
+    ]
+    # Samples of background push rare classes, too.
+    return reduced(torch.where(labels == background_index, each[1], each[0]), reduction)
 
 
 @LOSSES.register("equalization")

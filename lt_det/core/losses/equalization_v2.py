@@ -4,8 +4,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from lt_det.core.layers.normalization import full_precision
+
 from .base import LOSSES
-from .sigmoid import SigmoidLoss, binary_cross_entropy, binary_targets, foreground_given_background
+from .sigmoid import SigmoidLoss, binary_cross_entropy, foreground_given_background
 
 # The ratio of a class that has had no gradient yet: as if it were balanced by far.
 _UNSEEN = 100.0
@@ -73,13 +75,14 @@ class EqualizationLossV2(SigmoidLoss):
         positive, negative = self.gradients
         return torch.where(negative > 0, positive / (negative + _SMALLEST), _UNSEEN)
 
-    def weights(self, targets: Tensor) -> Tensor:
-        """Return the weight of each sample's columns (N, C) by targets (N, C)."""
+    @property
+    def weights(self) -> tuple[Tensor, Tensor]:
+        """(columns,) weights of positive and negative gradients; background's are 1."""
         positive, negative = gradient_weights(self.ratio, self.gamma, self.mu, self.alpha)
-        weights = targets * positive + (1 - targets) * negative
         if self.background_index is not None:
-            weights[:, self.background_index] = 1
-        return weights
+            for of_sign in (positive, negative):
+                of_sign[self.background_index] = 1
+        return positive, negative
 
     def forward(self, logits: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
         """Compute the loss of logits (N, C); training adds this step's gradients to the sums."""
@@ -88,25 +91,26 @@ class EqualizationLossV2(SigmoidLoss):
                 f"equalization_v2: {logits.shape[1]} columns, gradients of "
                 f"{self.gradients.shape[1]} were counted"
             )
-        targets = binary_targets(logits, labels)
-        weights = self.weights(targets)
-        loss = binary_cross_entropy(logits, labels, weights, reduction)
+        positive, negative = self.weights
+        loss = binary_cross_entropy(logits, labels, positive, negative, reduction)
         if self.training:
-            self._accumulate(logits.detach(), targets, weights)
+            self._accumulate(logits.detach(), labels, positive, negative)
         return loss
 
     @torch.no_grad()
-    def _accumulate(self, logits: Tensor, targets: Tensor, weights: Tensor) -> None:
-        sizes = (self.probs_of_columns(logits) - targets).abs() * weights
-        sums = torch.stack([(sizes * targets).sum(0), (sizes * (1 - targets)).sum(0)])
+    def _accumulate(
+        self, logits: Tensor, labels: Tensor, positive: Tensor, negative: Tensor
+    ) -> None:
+        """Add |∇| of each column: w⁺ (1 − p) of its samples, w⁻ p of the others'."""
+        probs = full_precision(logits).sigmoid()
+        of_label = probs.gather(1, labels[:, None])[:, 0]
+        at_labels = torch.zeros(2, probs.shape[1], device=probs.device, dtype=probs.dtype)
+        at_labels[0].index_add_(0, labels, 1 - of_label)
+        at_labels[1].index_add_(0, labels, of_label)
+        sums = torch.stack([positive * at_labels[0], negative * (probs.sum(dim=0) - at_labels[1])])
         if dist.is_available() and dist.is_initialized():
             dist.all_reduce(sums)
         self.gradients += sums.to(self.gradients)
-
-    @staticmethod
-    def probs_of_columns(logits: Tensor) -> Tensor:
-        """Return sigmoid(z) of every column, background's included."""
-        return logits.float().sigmoid()
 
     def log_probs(self, logits: Tensor) -> Tensor:
         """Return log(p_c (1 − p_bg)), and log p_bg in background's column."""

@@ -22,30 +22,34 @@ class ImageCounts(NamedTuple):
     num_images: int
 
 
-def binary_targets(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return 1 in the label's column and 0 in the others, (N, C) of logits' type."""
-    return F.one_hot(labels, logits.shape[1]).to(full_precision(logits).dtype)
-
-
 def binary_cross_entropy(
-    logits: Tensor, labels: Tensor, weights: Tensor | None = None, reduction: str = "mean"
+    logits: Tensor, labels: Tensor, positive: Tensor, negative: Tensor, reduction: str = "mean"
 ) -> Tensor:
-    """Compute Σ_c w_c BCE(z_c, [y = c]), a sample each, in float32 at least.
+    """Compute Σ_c w_c BCE(z_c, [y = c]), w_c the positive weight at the label, else the negative.
+
+    In float32 at least, without a matrix of targets or weights: −log(1 − p) of every column by its
+    negative weight, and at the label the positive term in its place.
 
     Args:
         logits: (N, C).
         labels: (N,) in [0, C).
-        weights: (N, C) or (C,); a column of weight 0 takes no part. 1 if ``None``.
+        positive: (C,) weights of the labels' columns.
+        negative: (C,) weights of the others, or (N, C) of each sample's; 0: no part.
         reduction: ``"mean"`` is over the N samples, not over columns.
 
     Raises:
         ValueError: an unknown reduction.
     """
-    targets = binary_targets(logits, labels)
-    losses = F.binary_cross_entropy_with_logits(full_precision(logits), targets, reduction="none")
-    if weights is not None:
-        losses = losses * weights
-    return reduced(losses.sum(dim=1), reduction)
+    logits = full_precision(logits)
+    refused = F.softplus(logits)
+    if negative.ndim == 1:
+        losses, at_label = refused @ negative, negative[labels]
+    else:
+        losses = (refused * negative).sum(dim=1)
+        at_label = negative.gather(1, labels[:, None])[:, 0]
+    of_label = logits.gather(1, labels[:, None])[:, 0]
+    put_right = positive[labels] * F.softplus(-of_label) - at_label * F.softplus(of_label)
+    return reduced(losses + put_right, reduction)
 
 
 class SigmoidLoss(Loss):
