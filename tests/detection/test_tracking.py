@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 
 import pytest
 import torch
@@ -85,10 +86,10 @@ def test_a_linear_detector_gets_tde(root, tmp_path):
     """Train, track, evaluate with the α that was measured; its own row is what it was."""
     options = [*TINY[:-2], "SOLVER.MAX_ITER", "3", "TEST.NUM_DRAWN_IMAGES", "0"]
     config = ["--config-file", str(root / "configs/synthetic/cascade_small_baseline.yaml")]
-    tool = ["python", str(root / "tools/train_net.py")]
+    tool = [sys.executable, str(root / "tools/train_net.py")]
     run(tmp_path, [*tool, *config, *options, "OUTPUT_DIR", str(tmp_path / "trained")])
     weights = str(tmp_path / "trained" / "model_final.pth")
-    tracker = ["python", str(root / "tools/track_direction.py")]
+    tracker = [sys.executable, str(root / "tools/track_direction.py")]
     done = run(tmp_path, [*tracker, *config, *options, "MODEL.WEIGHTS", weights,
                           "OUTPUT_DIR", str(tmp_path / "tracked")])  # fmt: skip
     measured = json.loads((tmp_path / "tracked" / "direction.json").read_text())
