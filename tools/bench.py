@@ -104,6 +104,11 @@ def evaluation(folder: Path, full: bool) -> list[Row]:
         )
     ]
     rows.append(("LVIS AP: largest difference of a figure", difference, "≤ 1e-12"))
+    standard = in_its_own_process("evaluation", by="standard", **tenth)
+    without = (standard["fixed"] + standard["typed"]) / standard["alone"]
+    rows.append(("two rows: AP, AP_fixed, error types / AP alone", without, "≤ 3"))
+    whole = without + standard["paired"] / standard["alone"]
+    rows.append(("the same with 200 resamples' intervals / AP alone", whole, "≤ 3"))
     if full:
         whole = {"folder": folder / "whole"}
         whole["folder"].mkdir()

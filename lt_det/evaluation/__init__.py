@@ -5,13 +5,11 @@ from .lvis.detections import Detections, save_detections
 from .lvis.ground_truth import normalize_ground_truth
 from .lvis.instance_weighted_ap import instance_weighted_ap
 from .lvis.lvis_ap import (
-    GROUP_AP50,
-    LVIS_METRICS,
     GroundTruth,
     evaluate_lvis,
     evaluate_lvis_fixed,
-    zero_metrics,
 )
+from .lvis.metrics import GROUP_AP50, LVIS_METRICS, zero_metrics
 from .lvis.reference import evaluate_lvis_fixed_reference, evaluate_lvis_reference
 from .lvis.results_file import read_results
 from .tables import differences_table, results_table, results_text, write_results

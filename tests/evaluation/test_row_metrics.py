@@ -15,6 +15,7 @@ from lt_det.evaluation import (
     results_table,
     write_results,
 )
+from lt_det.evaluation.lvis.matching import match
 from lt_det.evaluation.lvis.row_metrics import (
     COMPARED,
     affordable_resamples,
@@ -95,6 +96,15 @@ def test_intervals_are_those_of_images_drawn_anew(parts):
         # A 95 % interval is about 3.92 standard deviations wide; 60 draws tell a deviation to 10 %.
         assert interval["high"] - interval["low"] == pytest.approx(3.92 * spread, rel=0.4)
         assert interval["low"] <= interval["value"] <= interval["high"]
+
+
+@pytest.mark.parametrize("task", ["bbox", "segm"])
+def test_matching_for_all_sizes_alone_changes_no_interval(parts, task):
+    """A quarter of the work; the same draws, the same figures to the bit."""
+    rows = measured(parts, task)
+    whole = [match(r.truth.of_present, r.counted, lvis_style=True) for r in rows]
+    intervals = paired_differences(*(r.evaluation for r in rows), 20)
+    assert intervals == paired_differences(*whole, 20)
 
 
 def test_a_row_against_itself_differs_by_nothing(parts):

@@ -24,6 +24,7 @@ from lt_det.evaluation import (
 from lt_det.evaluation.lvis.boundary_ap import evaluate_lvis_boundary
 from lt_det.evaluation.lvis.detections import FIELD_OF
 from lt_det.evaluation.lvis.row_metrics import (
+    RowMetrics,
     affordable_resamples,
     paired_differences,
     row_metrics,
@@ -57,10 +58,11 @@ class RowComparison:
         self._first: dict[str, Any] = {}
         self._resamples: int | None = None
 
-    def minus_first(self, task: str, evaluation: Any) -> dict[str, Any]:
+    def minus_first(self, task: str, row: RowMetrics) -> dict[str, Any]:
         """Return ``{"minus_first": …}``; nothing for the first row, or without a detection."""
-        if not self._bootstrap.resamples or evaluation is None:
+        if not self._bootstrap.resamples or not self._pairs or row.evaluation is None:
             return {}
+        evaluation = row.evaluation
         first = self._first.setdefault(task, evaluation)
         if first is evaluation:
             return {}
@@ -209,7 +211,7 @@ class LTEvaluator(DatasetEvaluator):
     ) -> dict[str, Any]:
         if len(results):
             measured = row_metrics(truth, results, task)
-            metrics = {**measured.metrics, **comparison.minus_first(task, measured.evaluation)}
+            metrics = {**measured.metrics, **comparison.minus_first(task, measured)}
         else:
             logger.warning("%s: %s: no detection at all", self._dataset_name, name)
             there = truth.of_masks if task == "segm" else truth

@@ -12,16 +12,13 @@ from lt_det.extras import require
 from .detection_limits import LVIS_PER_IMAGE, best_per_category, best_per_image, with_area
 from .detections import Detections
 from .lvis_ap import (
-    LVIS_METRICS,
     GroundTruth,
     Record,
     Results,
-    group_ap50,
     log_uncounted,
-    percent,
     prepare,
-    zero_metrics,
 )
+from .metrics import LVIS_METRICS, group_ap50, percent, zero_metrics
 
 # Width of the border, as a share of the image's diagonal (Cheng et al., 2021).
 DILATION = 0.02

@@ -13,8 +13,9 @@ from lt_det.records import as_area, as_flag, without_degenerate
 
 from .detections import Detections
 from .ground_truth import Record, instance_area
-from .lvis_ap import GroundTruth, Results, check_results, percent
+from .lvis_ap import GroundTruth, Results, check_results
 from .matching import match
+from .metrics import percent
 
 # As pycocotools prints them: the best 100 detections of a category in an image count, or 1, or 10.
 COCO_METRICS = (

@@ -3,7 +3,7 @@
 import contextlib
 import io
 import logging
-import math
+import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,22 +17,15 @@ from lt_det.errors import DataError
 
 from .detection_limits import LVIS_PER_IMAGE, best_per_category, best_per_image, with_area
 from .detections import FIELD_OF, Detections
-from .ground_truth import IGNORED_AREA, with_masks, with_negatives
+from .ground_truth import with_masks, with_negatives
 from .masks import checked_masks
 from .matching import match
+from .metrics import LVIS_METRICS, group_ap50, percent, zero_metrics
 
 logger = logging.getLogger(__name__)
 
 Record = dict[str, Any]
 Results = Detections | Sequence[Record]
-
-# The thirteen official metrics (lvis-api), in percent here.
-LVIS_METRICS = (
-    "AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf",
-    "AR@300", "ARs@300", "ARm@300", "ARl@300",
-)  # fmt: skip
-# AP50 of the frequency groups: the official code has the precisions, but does not print them.
-GROUP_AP50 = ("AP50r", "AP50c", "AP50f")
 
 
 class GroundTruth:
@@ -213,24 +206,32 @@ def _metrics(
     return metrics_of(lvis_evaluation(truth, checked, best), truth, per_category=per_category)
 
 
+def countable(truth: GroundTruth, best: Detections) -> Detections:
+    """Return the detections that have an area and a category that is annotated."""
+    kept = with_area(best)
+    categories = truth.of_present.record["categories"]
+    counted = np.isin(kept.category_ids, [c["id"] for c in categories])
+    return kept if counted.all() else kept.take(np.flatnonzero(counted))
+
+
 def lvis_evaluation(
-    truth: GroundTruth, checked: Detections, best: Detections
+    truth: GroundTruth, checked: Detections, best: Detections, *, by_size: bool = True
 ) -> hotcoco.COCOeval | None:
     """Match and accumulate ``best``, those of ``checked`` within the limit.
 
-    ``truth`` and ``checked`` are of :func:`prepare`; ``None`` where no detection counts.
+    ``truth`` and ``checked`` are of :func:`prepare`; ``None`` where no detection counts. Without
+    ``by_size`` there is nothing of small, medium and large instances.
     """
-    kept = with_area(best)
-    iou_type = "bbox" if kept.masks is None else "segm"
-    log_uncounted(iou_type, len(checked), len(best), len(kept))
-    categories = truth.of_present.record["categories"]
-    counted = np.isin(kept.category_ids, [c["id"] for c in categories])
-    kept = kept if counted.all() else kept.take(np.flatnonzero(counted))
+    iou_type = "bbox" if best.masks is None else "segm"
+    log_uncounted(iou_type, len(checked), len(best), len(with_area(best)))
+    kept = countable(truth, best)
     if not len(kept):
         return None
-    evaluation = match(truth.of_present, kept, lvis_style=True)
+    evaluation = match(truth.of_present, kept, lvis_style=True, by_size=by_size)
     evaluation.accumulate()
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints a table of its own
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        # It prints a table of its own, and says that there is nothing by size: that was asked for.
+        warnings.filterwarnings("ignore", "hotcoco: area range", UserWarning)
         evaluation.summarize()
     return evaluation
 
@@ -252,47 +253,3 @@ def metrics_of(
             c["id"]: percent(values.get(f"AP/{c['name']}", -1)) for c in truth.record["categories"]
         }
     return metrics
-
-
-def group_ap50(precision: np.ndarray, categories: list[Record]) -> dict[str, float]:
-    """Return mean precision at IoU 0.5 over each frequency group's categories, in percent.
-
-    Args:
-        precision: (recalls, categories by ascending id); −1 where there is no ground truth.
-        categories: with ``id`` and ``frequency``.
-    """
-    frequencies = [c["frequency"] for c in sorted(categories, key=lambda c: c["id"])]
-    metrics = {}
-    for name in GROUP_AP50:
-        of_group = precision[:, [f == name[-1] for f in frequencies]]
-        known = of_group[of_group > -1]
-        metrics[name] = 100 * float(known.mean()) if known.size else math.nan
-    return metrics
-
-
-def zero_metrics(ground_truth: Record, *, per_category: bool = False) -> dict[str, Any]:
-    """Return the metrics of a model that detects nothing: 0; NaN where nothing is to detect."""
-    counted = [a for a in ground_truth["annotations"] if a["area"] < IGNORED_AREA]
-    present = {a["category_id"] for a in counted}
-    groups = {c["frequency"] for c in ground_truth["categories"] if c["id"] in present}
-    areas = [a["area"] for a in counted]
-    sizes = {
-        "s": any(a <= 32**2 for a in areas),
-        "m": any(32**2 <= a <= 96**2 for a in areas),
-        "l": any(a >= 96**2 for a in areas),
-    }
-    metrics: dict[str, Any] = {}
-    for key in (*LVIS_METRICS, *GROUP_AP50):
-        letter = key[-1] if key in GROUP_AP50 else key[2:3]
-        exists = letter in groups if letter in "rcf" and letter else sizes.get(letter, bool(areas))
-        metrics[key] = 0.0 if exists else math.nan
-    if per_category:
-        metrics["per_category"] = {
-            c["id"]: 0.0 if c["id"] in present else math.nan for c in ground_truth["categories"]
-        }
-    return metrics
-
-
-def percent(value: float) -> float:
-    """Return hotcoco and the official code say −1 for a group with no ground truth."""
-    return math.nan if value < 0 else 100 * float(value)

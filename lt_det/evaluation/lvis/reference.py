@@ -9,7 +9,8 @@ from lt_det.extras import require
 
 from .detection_limits import LVIS_PER_IMAGE, best_per_category
 from .detections import Detections
-from .lvis_ap import LVIS_METRICS, GroundTruth, Record, Results, group_ap50, percent, prepare
+from .lvis_ap import GroundTruth, Record, Results, prepare
+from .metrics import LVIS_METRICS, group_ap50, percent
 
 _NO_LIMIT = -1
 
