@@ -90,6 +90,9 @@ def _add_classifier(cfg: CN) -> None:
     # Leave the foreground/background ratio as it was before TDE.
     cfg.MODEL.LT.TDE.BACKGROUND_EXEMPT = True
 
+    # How a detector's weights lie in memory: "channels_last" (faster on a CPU), "channels_first",
+    # or "auto": the former on a CPU, the latter elsewhere.
+    cfg.MODEL.LT.MEMORY_FORMAT = "auto"
     # The class predictor of LTMaskHead. K, τ, γ and μ are the box classifier's.
     cfg.MODEL.LT.MASK = CN()
     # N(x, w) as above, per pixel; "linear" is Detectron2's 1x1 convolution.

@@ -15,6 +15,7 @@ from lt_det.errors import ConfigError
 from .data.mapper import MAPPERS
 from .data.samplers import TRAINING_SAMPLERS
 from .evaluation.row_info import post_hoc_rows
+from .modeling.memory_format import MEMORY_FORMATS
 from .modeling.roi_heads import lt_roi_heads
 from .modeling.teacher import CHECKPOINT, SELF
 from .unused_keys import check_unused_keys
@@ -30,6 +31,7 @@ def check_config(cfg: CfgNode) -> None:
     """
     check_common_keys(cfg, has_background=True)
     check_choice(cfg, "MODEL.LT.MASK.NORMALIZATION", (LINEAR, *NORMALIZATIONS))
+    check_choice(cfg, "MODEL.LT.MEMORY_FORMAT", MEMORY_FORMATS)
     check_choice(cfg, "DATASETS.ON_MISSING_MASK", ("error", "box_only"))
     check_choice(cfg, "INPUT.MAPPER", MAPPERS)
     check_choice(cfg, "MODEL.LT.XERM.TEACHER", (CHECKPOINT, SELF))

@@ -31,6 +31,7 @@ from .evaluation.row_info import post_hoc_rows, row_info
 from .evaluation.training_counts import check_methods, training_counts
 from .modeling.box_predictor import LTFastRCNNOutputLayers
 from .modeling.cascade_inference import NO_COUNTS, Counts, box_predictors
+from .modeling.memory_format import in_memory_format
 from .modeling.teacher import set_teacher
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,11 @@ class LTTrainer(LTTrainerBase):
             detector: Any = model.module if hasattr(model, "module") else model
             sets = [registered_set(name) for name in cfg.DATASETS.TRAIN]
             set_teacher(detector, cfg, torch.tensor(instance_counts(sets)), sets[0].class_names)
+
+    @classmethod
+    def build_model(cls, cfg: CfgNode) -> nn.Module:
+        """Build Detectron2's model of the config, its weights as MODEL.LT.MEMORY_FORMAT says."""
+        return in_memory_format(super().build_model(cfg), cfg)
 
     @classmethod
     def build_train_loader(cls, cfg: CfgNode, mapper: Mapper | None = None) -> TrainingLoader:

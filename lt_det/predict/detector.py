@@ -17,6 +17,7 @@ from lt_det.detection.evaluation.directions import check_directions
 from lt_det.detection.evaluation.post_hoc_sweep import PostHocSweep
 from lt_det.detection.evaluation.training_counts import check_methods
 from lt_det.detection.modeling.cascade_inference import Counts
+from lt_det.detection.modeling.memory_format import in_memory_format
 from lt_det.engine import LTCheckpointer
 from lt_det.engine.post_hoc import model_post_hoc
 from lt_det.errors import ConfigError, DataError
@@ -164,7 +165,7 @@ def load_detector(
     record = record_of(cfg.MODEL.WEIGHTS)
     configured = model_post_hoc(cfg, has_background=True)
     method = called_method(post_hoc, has_background=True) if post_hoc else configured
-    model = build_model(cfg).eval()
+    model = in_memory_format(build_model(cfg), cfg).eval()
     LTCheckpointer(model, complete=True).load(cfg.MODEL.WEIGHTS)
     counts = Counts(torch.tensor(record.instance_counts), torch.tensor(record.image_counts))
     if not isinstance(method, NoPostHoc):

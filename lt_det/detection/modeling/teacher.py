@@ -22,6 +22,7 @@ from lt_det.errors import ConfigError, DataError, WeightsError
 
 from .box_predictor import EXTRA_INPUT
 from .cascade_inference import box_predictors, predict_stage
+from .memory_format import in_memory_format
 from .self_teacher import balanced_reading
 
 logger = logging.getLogger(__name__)
@@ -181,7 +182,7 @@ def load_teacher(
     record = read_record(weights)
     if record is not None and class_names is not None:
         record.check_same_classes(class_names, f"{weights}: the teacher")
-    model = build_model(teacher_cfg)
+    model = in_memory_format(build_model(teacher_cfg), cfg)
     LTCheckpointer(model, complete=True).load(weights)
     method = balanced_method(cfg, has_background=True)
     teacher = DetectionTeacher(model, method, _teacher_counts(cfg, teacher_cfg, class_counts))
