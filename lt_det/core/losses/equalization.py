@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from .base import LOSSES, Counts, reduced
+from .base import LOSSES, Counts
 from .class_counts import PerClass
 from .sigmoid import ImageCounts, SigmoidLoss, binary_cross_entropy
 
@@ -45,12 +45,10 @@ def _equalized(
     if background_index is None:
         return binary_cross_entropy(logits, labels, counted, counted - rare, reduction)
     counted[background_index] = 0
-    each = [
-        binary_cross_entropy(logits, labels, counted, negative, "none")
-        for negative in (counted * (1 - rare), counted)
-    ]
     # Samples of background push rare classes, too.
-    return reduced(torch.where(labels == background_index, each[1], each[0]), reduction)
+    further = labels == background_index, counted * rare
+    frequent = counted * (1 - rare)
+    return binary_cross_entropy(logits, labels, counted, frequent, reduction, further)
 
 
 @LOSSES.register("equalization")
