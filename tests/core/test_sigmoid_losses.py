@@ -137,3 +137,16 @@ def test_training_goes_on_from_a_state_dict_to_the_bit(name):
     assert not any(torch.equal(*pair) for pair in zip(expected, other, strict=True))
     for key, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[key])
+
+
+def test_equalization_goes_over_the_logits_once(rois, monkeypatch):
+    """All columns' terms were computed twice, for foreground's and for background's samples."""
+    sizes, softplus = [], F.softplus
+
+    def counted(values, *args):
+        sizes.append(values.ndim)
+        return softplus(values, *args)
+
+    monkeypatch.setattr(F, "softplus", counted)
+    built("equalization")(*rois)
+    assert sizes.count(2) == 1

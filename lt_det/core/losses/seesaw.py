@@ -82,8 +82,8 @@ class SeesawLoss(Loss):
         num_columns: of the labels: C + 1 with background, C without.
 
     Attributes:
-        seen: (C,) labels counted until now, int64, for float32 stops at 2^24. A checkpoint's float32
-            counts are read, too.
+        seen: (C,) labels counted until now, int64: float32 stops at 2^24. Counts of an older
+            checkpoint, float32, are read, too.
 
     Raises:
         ValueError: background that is not the last column, or p or q below 0.
