@@ -150,3 +150,15 @@ def test_equalization_goes_over_the_logits_once(rois, monkeypatch):
     monkeypatch.setattr(F, "softplus", counted)
     built("equalization")(*rois)
     assert sizes.count(2) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "warned"), [({}, False), ({"threshold": 0.0}, False), ({"threshold": 5e-4}, True)]
+)
+def test_equalization_without_a_rare_class_has_a_caveat(options, warned, rois):
+    """The rarest class is in 1 of 1,000 images."""
+    loss, logits, labels = built("equalization", **options), *rois
+    assert ("none is rare, and the loss is plain binary cross-entropy" in loss.caveat) is warned
+    plain = built("equalization", threshold=0.0)(logits, labels)
+    assert torch.equal(loss(logits, labels), plain) is (options != {})
+    assert build_loss("equalization", None, 4).caveat == ""

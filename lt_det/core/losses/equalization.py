@@ -75,7 +75,14 @@ class EqualizationLoss(SigmoidLoss):
         super().__init__(class_counts, background_index)
         rare = None
         if image_counts is not None:
-            rare = (image_counts.counts / max(image_counts.num_images, 1) < threshold).double()
+            shares = image_counts.counts / max(image_counts.num_images, 1)
+            rare = (shares < threshold).double()
+            if threshold > 0 and not rare.any():
+                self.caveat = (
+                    f"equalization: threshold {threshold:g}: every class is in as large a share of "
+                    f"the {image_counts.num_images} training images ({shares.min():g} at least): "
+                    "none is rare, and the loss is plain binary cross-entropy"
+                )
         self.rare = PerClass(rare, background_index)
 
     def forward(self, logits: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
