@@ -15,8 +15,8 @@ def test_every_loss_with_a_config_is_measured():
     assert set(LEAVES) == {"baseline", *named}
     args = Namespace(device="cpu", classes=7)
     for leaf in LEAVES:
-        cfg = _config(leaf, args)
-        assert cfg.MODEL.LT.LOSS.NAME == named.get(leaf, "cross_entropy")
-        assert cfg.MODEL.ROI_BOX_HEAD.USE_FED_LOSS == (leaf == "federated")
+        model = _config(leaf, args).MODEL
+        assert named.get(leaf, "cross_entropy") == model.LT.LOSS.NAME
+        assert model.ROI_BOX_HEAD.USE_FED_LOSS is (leaf == "federated")
         # Of the loss alone: the same masks for all.
-        assert cfg.MODEL.LT.MASK.NORMALIZATION == "linear"
+        assert model.LT.MASK.NORMALIZATION == "linear"
