@@ -46,13 +46,13 @@ def seesaw_loss(
     _check_exponents(p, q)
     logits = full_precision(logits)
     log_counts = torch.as_tensor(class_counts).to(logits).clamp(min=1).log()
-    log_factors = p * (log_counts - log_counts[labels][:, None]).clamp(max=0)
+    log_factors = (log_counts - log_counts[labels][:, None]).clamp_(max=0).mul_(p)
     if q > 0:
         # log σ_j − log max(σ_i, smallest), without the logarithm of the denominator in both.
         scores = logits.detach()
         least = scores.logsumexp(dim=1, keepdim=True) + math.log(smallest)
         of_label = torch.maximum(scores.gather(1, labels[:, None]), least)
-        log_factors += q * (scores - of_label).clamp(min=0)
+        log_factors.add_((scores - of_label).clamp_(min=0), alpha=q)
     # The label's own factor is 1: both differences are 0 there, or below and clamped.
     return cross_entropy(logits + log_factors, labels, reduction)
 
