@@ -17,7 +17,8 @@ from lt_det.detection.modeling import box_predictor
 from . import inference, tde
 from .measuring import ROOT, fastest, say
 
-LEAVES = ("baseline", "balanced_softmax", "federated", "eql", "eqlv2", "ecm", "seesaw")
+# Every loss that has a config of its own.
+LEAVES = ("baseline", *sorted(path.stem for path in (ROOT / "configs/losses").glob("*.yaml")))
 _IMAGES = 57_263
 
 
@@ -38,7 +39,7 @@ def _config(leaf: str, args: argparse.Namespace) -> CfgNode:
     cfg.merge_from_file(str(ROOT / f"configs/lvis_v0.5/cascade_r50_{leaf}.yaml"))
     cfg.MODEL.WEIGHTS, cfg.MODEL.DEVICE = "", args.device
     cfg.MODEL.ROI_HEADS.NUM_CLASSES = args.classes
-    # Seesaw's normalized mask predictor is no part of its loss.
+    # The normalized mask predictors of Seesaw and ECM are no part of their losses.
     cfg.MODEL.LT.MASK.NORMALIZATION = "linear"
     return cfg
 

@@ -98,7 +98,7 @@ def _add_classifier(cfg: CN) -> None:
     # N(x, w) as above, per pixel; "linear" is Detectron2's 1x1 convolution.
     cfg.MODEL.LT.MASK.NORMALIZATION = "deconfound"
     # TDE of the mask logits, too, at MODEL.LT.TDE.ALPHA in every row of results; the published
-    # models use ordinary masks.
+    # models use ordinary masks. "cosine" masks track their head direction where this is on alone.
     cfg.MODEL.LT.MASK.TDE = False
 
 

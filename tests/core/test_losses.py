@@ -111,6 +111,8 @@ def test_a_class_without_a_sample_and_no_counts_at_all(name, logits):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_logits_are_computed_in_float32(name, dtype, logits):
     loss = built(name).eval()
+    for counted in loss.state_dict().values():  # as after some training
+        counted += torch.arange(1, counted.numel() + 1).view_as(counted)
     half = columns_of(loss, logits.detach()).to(dtype)
     value = loss(half, LABELS)
     assert value.dtype == torch.float32

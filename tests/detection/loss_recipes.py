@@ -35,17 +35,25 @@ LOSSES: dict[str, dict[str, Any]] = {
         "SOLVER.CLIP_GRADIENTS.ENABLED": True,
         "SOLVER.CLIP_GRADIENTS.CLIP_TYPE": "norm",
         "SOLVER.CLIP_GRADIENTS.CLIP_VALUE": 5.0,
+        "MODEL.LT.MASK.NORMALIZATION": "cosine",
+        "MODEL.ROI_HEADS.SCORE_THRESH_TEST": 1e-4,
     },
     "seesaw": {
         **COSINE,
         "MODEL.LT.LOSS.NAME": "seesaw",
         "MODEL.LT.MASK.NORMALIZATION": "cosine",
+        "MODEL.ROI_HEADS.SCORE_THRESH_TEST": 1e-4,
     },
     "balanced_softmax": {**LINEAR, "MODEL.LT.LOSS.NAME": "balanced_softmax"},
 }
+# Of ECM's published code, for LVIS.
+ECM_WARMUP = {"SOLVER.WARMUP_ITERS": 10_000, "SOLVER.WARMUP_FACTOR": 1e-4}
 # Of a data set's own: a batch of few categories, and up to how many images a category is rare.
 CHANGED = {
     ("lvis_v1", "eql"): {"MODEL.LT.LOSS.OPTIONS.threshold": 0.0011},
+    ("lvis_v0.5", "ecm"): ECM_WARMUP,
+    ("lvis_v1", "ecm"): ECM_WARMUP,
+    ("custom", "eql"): {"MODEL.LT.LOSS.OPTIONS.threshold": 0.01},
     ("synthetic", "eql"): {"MODEL.LT.LOSS.OPTIONS.threshold": 0.0275},
     ("glyph", "eql"): {"MODEL.LT.LOSS.OPTIONS.threshold": 0.01375},
     ("synthetic", "federated"): {"MODEL.ROI_BOX_HEAD.FED_LOSS_NUM_CLASSES": 20},
@@ -64,6 +72,7 @@ LEAVES |= {
     for folder, (stem, _) in STEMS.items()
     for loss in ("federated", "seesaw")
 }
+LEAVES |= {f"{folder}/cascade_r50_ecm_rfs" for folder in ("lvis_v0.5", "lvis_v1")}
 
 
 def split_loss(name: str) -> tuple[str, dict[str, Any]]:

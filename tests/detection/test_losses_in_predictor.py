@@ -10,6 +10,7 @@ from detectron2.modeling.box_regression import Box2BoxTransform
 from detectron2.modeling.roi_heads.fast_rcnn import FastRCNNOutputLayers
 
 from lt_det.core import build_loss
+from lt_det.core.losses import ImageCounts
 from lt_det.core.post_hoc import parse_post_hoc
 from lt_det.detection.config_checks import check_config
 from lt_det.detection.evaluation.training_counts import fractal_dimensions_of
@@ -24,8 +25,17 @@ LINEAR = {"classifier": "linear", "classifier_options": {}, "post_hoc": None}
 LABELS = [0, 3, C, C, 1, C]
 
 
+COUNTS = [9, 5, 2, 1]
+
+
 def loss_of(name, **options):
-    return build_loss(name, [9, 5, 2, 1], C, num_columns=C + 1, **options)
+    if name == "equalization":
+        options = {"threshold": 0.2, **options}  # two of the four classes are rare
+    images = ImageCounts(torch.tensor(COUNTS), 20)
+    return build_loss(name, COUNTS, C, image_counts=images, num_columns=C + 1, **options)
+
+
+SIGMOIDS = ["equalization", "equalization_v2", "effective_class_margin"]
 
 
 def method(call):
@@ -67,11 +77,9 @@ def test_tde_of_a_sigmoid_classifier_is_of_its_logits():
 
 
 @pytest.mark.parametrize("classifier", ["linear", "deconfound"])
-@pytest.mark.parametrize("name", ["equalization", "equalization_v2", "seesaw", "balanced_softmax"])
+@pytest.mark.parametrize("name", [*SIGMOIDS, "seesaw", "balanced_softmax"])
 def test_a_loss_takes_the_place_of_cross_entropy(name, classifier):
     options = {**LINEAR, "loss": loss_of(name)}
-    if name == "equalization":
-        options["loss"].rare.values = torch.tensor([0.0, 0, 1, 1, 0])
     if classifier != "linear":
         options |= {"classifier": classifier, "classifier_options": {}}
     predictor = make(**options)
@@ -79,13 +87,27 @@ def test_a_loss_takes_the_place_of_cross_entropy(name, classifier):
     value = train_step(predictor, features, LABELS)["loss_cls"]
     assert predictor.cls_score(features).shape[1] == predictor.loss.num_outputs(C + 1)
     fresh = loss_of(name).train()
-    if name == "equalization":
-        fresh.rare.values = torch.tensor([0.0, 0, 1, 1, 0])
     expected = fresh(predictor.cls_score(features), torch.tensor(LABELS))
     torch.testing.assert_close(value, expected)
     (probs,) = predictor.eval().predict_probs(predictor(features), proposals_with(LABELS))
     assert probs.shape == (6, C + 1)
     torch.testing.assert_close(probs, predictor.loss.probs(predictor.cls_score(features)))
+
+
+@pytest.mark.parametrize("name", SIGMOIDS)
+def test_tde_of_a_loss_of_sigmoids_is_read_as_the_loss_reads_its_logits(name):
+    predictor = make(loss=loss_of(name), post_hoc=method("tde(alpha=0.5, exempt=False)"))
+    features = torch.randn(6, D)
+    train_step(predictor, features, LABELS)
+    direction = predictor.head_direction.direction
+    torch.testing.assert_close(direction, features[[0, 1, 4]].mean(0))
+    (probs,) = predictor.eval().predict_probs(predictor(features), proposals_with(LABELS))
+    te, share = predictor.cls_score.effects(features, direction)
+    p = torch.sigmoid(te - 0.5 * share)
+    if name != "equalization":
+        p = torch.cat([p[:, :C] * (1 - p[:, C:]), p[:, C:]], dim=1)
+    torch.testing.assert_close(probs, p)
+    assert not torch.allclose(probs, predictor.loss.probs(te), atol=1e-3)
 
 
 def test_seesaws_objectness_is_exempt_from_tde():

@@ -199,6 +199,18 @@ def test_direction_is_the_mean_over_foreground_pixels(bitmasks):
     torch.testing.assert_close(head.predictor.head_direction.direction, expected)
 
 
+@pytest.mark.parametrize(
+    ("normalization", "alpha", "tracks"),
+    [("cosine", 0.0, False), ("cosine", 1.5, True), ("deconfound", 0.0, True)],
+)
+def test_cosine_masks_track_no_direction_that_nothing_reads(normalization, alpha, tracks):
+    head = make(normalization, alpha=alpha)
+    train(head, torch.randn(5, CHANNELS, SIDE, SIDE), instances_for_training())
+    assert head.predictor.head_direction.direction.any() == tracks
+    # Under TDE they are refused: see test_direction_checks.py.
+    assert list(head.predictor.state_dict()) == ["classifier.weight", "head_direction.direction"]
+
+
 def test_direction_is_summed_in_float32_under_autocast():
     head = make()
     x, foreground = torch.rand(5, CHANNELS, 14, 14), torch.rand(5, 14, 14) < 0.5

@@ -49,6 +49,7 @@ class Loss(nn.Module):
             nothing to it, so that MODEL.LT.LOSS.NEGATIVES can leave them out; the class says.
         extra_inputs: names of what :meth:`forward` takes beside logits and labels, and what the
             training provides: a teacher's logits, say.
+        caveat: what a training should be warned of before its first step; empty: of nothing.
     """
 
     uses_class_counts: bool = True
@@ -58,6 +59,7 @@ class Loss(nn.Module):
     keeps_background_apart: bool = False
     takes_left_out: bool = False
     extra_inputs: tuple[str, ...] = ()
+    caveat: str = ""
 
     def __init__(
         self, class_counts: Tensor | None = None, background_index: int | None = None

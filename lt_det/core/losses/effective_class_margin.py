@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from lt_det.core.layers.normalization import full_precision
+
 from .base import LOSSES, Counts
 from .class_counts import PerClass, checked_counts
 from .sigmoid import ImageCounts, SigmoidLoss, binary_cross_entropy, foreground_given_background
@@ -62,7 +64,7 @@ class EffectiveClassMarginLoss(SigmoidLoss):
 
     def forward(self, logits: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
         """Compute the loss of logits (N, C); arguments as in the base class."""
-        shifted = 2 * logits.float() + self.margins(logits)
+        shifted = 2 * full_precision(logits) + self.margins(logits)
         weights = self.weights(logits)
         return binary_cross_entropy(shifted, labels, weights, weights, reduction)
 

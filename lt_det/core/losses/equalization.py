@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from .base import LOSSES, Counts, reduced
+from .base import LOSSES, Counts
 from .class_counts import PerClass
 from .sigmoid import ImageCounts, SigmoidLoss, binary_cross_entropy
 
@@ -45,12 +45,10 @@ def _equalized(
     if background_index is None:
         return binary_cross_entropy(logits, labels, counted, counted - rare, reduction)
     counted[background_index] = 0
-    each = [
-        binary_cross_entropy(logits, labels, counted, negative, "none")
-        for negative in (counted * (1 - rare), counted)
-    ]
     # Samples of background push rare classes, too.
-    return reduced(torch.where(labels == background_index, each[1], each[0]), reduction)
+    further = labels == background_index, counted * rare
+    frequent = counted * (1 - rare)
+    return binary_cross_entropy(logits, labels, counted, frequent, reduction, further)
 
 
 @LOSSES.register("equalization")
@@ -77,7 +75,14 @@ class EqualizationLoss(SigmoidLoss):
         super().__init__(class_counts, background_index)
         rare = None
         if image_counts is not None:
-            rare = (image_counts.counts / max(image_counts.num_images, 1) < threshold).double()
+            shares = image_counts.counts / max(image_counts.num_images, 1)
+            rare = (shares < threshold).double()
+            if threshold > 0 and not rare.any():
+                self.caveat = (
+                    f"equalization: threshold {threshold:g}: every class is in as large a share of "
+                    f"the {image_counts.num_images} training images ({shares.min():g} at least): "
+                    "none is rare, and the loss is plain binary cross-entropy"
+                )
         self.rare = PerClass(rare, background_index)
 
     def forward(self, logits: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:

@@ -41,13 +41,11 @@ class EqualizationLossV2(SigmoidLoss):
 
     Args:
         gamma, mu, alpha: of :func:`gradient_weights`.
-        class_counts, background_index: as in :class:`~lt_det.core.losses.base.Loss`; the counts
-            say how many classes there are.
-        num_classes: C, where no counts are given: in an evaluation.
+        class_counts, background_index: as in :class:`~lt_det.core.losses.base.Loss`.
+        num_columns: of the logits: C + 1 with background, C without.
 
     Attributes:
-        gradients: (2, columns) accumulated positive and negative gradients, float32; made in the
-            first step where the number of columns was not known.
+        gradients: (2, num_columns) accumulated positive and negative gradients, float32.
     """
 
     uses_class_counts = False
@@ -85,7 +83,11 @@ class EqualizationLossV2(SigmoidLoss):
         return positive, negative
 
     def forward(self, logits: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
-        """Compute the loss of logits (N, C); training adds this step's gradients to the sums."""
+        """Compute the loss of logits (N, C); training adds this step's gradients to the sums.
+
+        Raises:
+            ValueError: logits of another number of columns than ``num_columns``.
+        """
         if logits.shape[1] != self.gradients.shape[1]:
             raise ValueError(
                 f"equalization_v2: {logits.shape[1]} columns, gradients of "

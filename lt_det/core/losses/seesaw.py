@@ -1,5 +1,6 @@
 """Seesaw loss: rare classes are pushed away less, and more again where they are mistaken."""
 
+import math
 from typing import Any
 
 import torch
@@ -35,22 +36,31 @@ def seesaw_loss(
         logits: (N, C) of foreground classes.
         labels: (N,) in [0, C).
         class_counts: (C,) samples seen until now; 1 stands in for less.
-        p, q: 0 and 0 are cross-entropy.
+        p, q: from 0 up; 0 and 0 are cross-entropy.
         smallest: of σ_i.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Raises:
-        ValueError: an unknown reduction.
+        ValueError: an unknown reduction, or p or q below 0.
     """
+    _check_exponents(p, q)
     logits = full_precision(logits)
-    counts = torch.as_tensor(class_counts).to(logits).clamp(min=1)
-    ratio = counts / counts[labels][:, None]
-    factors = p * ratio.clamp(max=1).log()
+    log_counts = torch.as_tensor(class_counts).to(logits).clamp(min=1).log()
+    log_factors = (log_counts - log_counts[labels][:, None]).clamp_(max=0).mul_(p)
     if q > 0:
-        scores = logits.detach().softmax(dim=1)
-        of_label = scores.gather(1, labels[:, None]).clamp(min=smallest)
-        factors = factors + q * (scores / of_label).clamp(min=1).log()
-    return cross_entropy(logits + factors.scatter(1, labels[:, None], 0.0), labels, reduction)
+        # log σ_j − log max(σ_i, smallest), without the logarithm of the denominator in both.
+        scores = logits.detach()
+        least = scores.logsumexp(dim=1, keepdim=True) + math.log(smallest)
+        of_label = torch.maximum(scores.gather(1, labels[:, None]), least)
+        log_factors.add_((scores - of_label).clamp_(min=0), alpha=q)
+    # The label's own factor is 1: both differences are 0 there, or below and clamped.
+    return cross_entropy(logits + log_factors, labels, reduction)
+
+
+def _check_exponents(p: float, q: float) -> None:
+    for name, value in (("p", p), ("q", q)):
+        if not 0 <= value < math.inf:
+            raise ValueError(f"seesaw: {name} must be a number from 0 up, got {value:g}")
 
 
 @LOSSES.register("seesaw")
@@ -66,16 +76,17 @@ class SeesawLoss(Loss):
     dict, so **every** process must call this in every training step.
 
     Args:
-        p, q: exponents of mitigation and compensation.
+        p, q: exponents of mitigation and compensation, from 0 up.
         class_counts, background_index: as in :class:`~lt_det.core.losses.base.Loss`; background is
             the last column.
         num_columns: of the labels: C + 1 with background, C without.
 
     Attributes:
-        seen: (C,) labels counted until now, float32.
+        seen: (C,) labels counted until now, int64: float32 stops at 2^24. Counts of an older
+            checkpoint, float32, are read, too.
 
     Raises:
-        ValueError: background that is not the last column.
+        ValueError: background that is not the last column, or p or q below 0.
     """
 
     uses_class_counts = False
@@ -93,11 +104,13 @@ class SeesawLoss(Loss):
         num_columns: int = 0,
     ) -> None:
         super().__init__(class_counts, background_index)
+        _check_exponents(p, q)
         self.p, self.q = p, q
         has_background = background_index is not None
         if has_background and num_columns and background_index != num_columns - 1:
             raise ValueError("seesaw: background must be the last column")
-        self.register_buffer("seen", torch.zeros(max(num_columns - has_background, 0)))
+        num_classes = max(num_columns - has_background, 0)
+        self.register_buffer("seen", torch.zeros(num_classes, dtype=torch.int64))
 
     def num_outputs(self, num_classes: int) -> int:
         """Return C + 2 for the C + 1 columns of a detector, C for the C of a classifier."""
@@ -122,9 +135,9 @@ class SeesawLoss(Loss):
     @torch.no_grad()
     def _count(self, labels: Tensor) -> None:
         num_classes = len(self.seen)
-        seen = torch.zeros(num_classes + 1, device=self.seen.device)
-        ones = torch.ones(len(labels), device=labels.device)
-        seen.index_add_(0, labels.clamp(max=num_classes), ones)
+        seen = self.seen.new_zeros(num_classes + 1)
+        labels = labels.clamp(max=num_classes)
+        seen.index_add_(0, labels, torch.ones_like(labels))
         if dist.is_available() and dist.is_initialized():
             dist.all_reduce(seen)
         self.seen += seen[:-1]

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -23,32 +24,43 @@ class ImageCounts(NamedTuple):
 
 
 def binary_cross_entropy(
-    logits: Tensor, labels: Tensor, positive: Tensor, negative: Tensor, reduction: str = "mean"
+    logits: Tensor,
+    labels: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    reduction: str = "mean",
+    further: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """Compute Σ_c w_c BCE(z_c, [y = c]), w_c the positive weight at the label, else the negative.
 
-    In float32 at least, without a matrix of targets or weights: −log(1 − p) of every column by its
-    negative weight, and at the label the positive term in its place.
+    In float32 at least, under autocast, too, without a matrix of targets or weights: −log(1 − p) of
+    every column by its negative weight, and at the label the positive term in its place.
 
     Args:
         logits: (N, C).
         labels: (N,) in [0, C).
         positive: (C,) weights of the labels' columns.
-        negative: (C,) weights of the others, or (N, C) of each sample's; 0: no part.
+        negative: (C,) weights of the others; 0: no part.
         reduction: ``"mean"`` is over the N samples, not over columns.
+        further: (N,) bool samples, and (C,) negative weights that are added for them alone; 0 at
+            the columns that are these samples' labels.
 
     Raises:
         ValueError: an unknown reduction.
     """
     logits = full_precision(logits)
+    positive, negative = positive.to(logits), negative.to(logits)
     refused = F.softplus(logits)
-    if negative.ndim == 1:
-        losses, at_label = refused @ negative, negative[labels]
-    else:
-        losses = (refused * negative).sum(dim=1)
-        at_label = negative.gather(1, labels[:, None])[:, 0]
+    # Autocast would round the terms of a matrix product to half precision.
+    with torch.autocast(logits.device.type, enabled=False):
+        if further is None:
+            losses = refused @ negative
+        else:
+            samples, weights = further
+            sums = refused @ torch.stack([negative, weights.to(logits)], dim=1)
+            losses = sums[:, 0] + torch.where(samples, sums[:, 1], 0.0)
     of_label = logits.gather(1, labels[:, None])[:, 0]
-    put_right = positive[labels] * F.softplus(-of_label) - at_label * F.softplus(of_label)
+    put_right = positive[labels] * F.softplus(-of_label) - negative[labels] * F.softplus(of_label)
     return reduced(losses + put_right, reduction)
 
 

@@ -33,6 +33,10 @@ class NormalizedMaskPredictor(nn.Module):
         direction_momentum: μ.
         alpha: α of TDE at inference; 0 for ordinary masks.
         classifier: further arguments of :class:`~lt_det.core.MultiHeadNormalizedClassifier`.
+
+    Attributes:
+        tracks_direction: whether training moves the head direction. Not of cosine masks without
+            TDE, which are there for their loss and pass over all pixels for nothing otherwise.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class NormalizedMaskPredictor(nn.Module):
         self.classifier = MultiHeadNormalizedClassifier(channels, num_classes, **classifier)
         self.head_direction = HeadDirection(channels, direction_momentum)
         self.alpha = alpha
+        self.tracks_direction = alpha != 0 or self.classifier.normalization != "cosine"
 
     def forward(self, x: Tensor, classes: Tensor) -> Tensor:
         """Return logits (R, 1, S, S) of each RoI's class from features (R, D, S, S), classes (R,).
@@ -151,9 +156,10 @@ class LTMaskHead(MaskRCNNConvUpsampleHead):
             mask_rcnn_inference(logits, instances)
             return instances
         instances = [_rasterized(i, x.shape[-1], x.device) for i in instances]
-        if isinstance(self.predictor, NormalizedMaskPredictor):
+        predictor = self.predictor
+        if isinstance(predictor, NormalizedMaskPredictor) and predictor.tracks_direction:
             foreground = torch.cat([i.gt_masks.masks for i in instances])
-            self.predictor.update_direction(x.detach(), foreground)
+            predictor.update_direction(x.detach(), foreground)
         return {"loss_mask": mask_rcnn_loss(logits, instances, self.vis_period) * self.loss_weight}
 
     def class_logits(self, x: Tensor, classes: Tensor) -> Tensor:
