@@ -24,6 +24,21 @@ LOSSES: dict[str, dict[str, Any]] = {
         "MODEL.LT.LOSS.OPTIONS.threshold": 0.00177,
         "MODEL.LT.LOSS.PRIOR_PROB": 0.001,
     },
+    "droploss": {
+        **LINEAR,
+        "MODEL.LT.LOSS.NAME": "drop_loss",
+        "MODEL.LT.LOSS.OPTIONS.threshold": 0.00177,
+        "MODEL.LT.LOSS.PRIOR_PROB": 0.001,
+    },
+    "gol": {
+        **COSINE,
+        **LINEAR,
+        "MODEL.LT.LOSS.NAME": "gumbel_optimized",
+        "MODEL.LT.LOSS.OPTIONS.threshold": 0.00177,
+        "MODEL.LT.LOSS.PRIOR_PROB": 0.0601,
+        "MODEL.LT.MASK.NORMALIZATION": "cosine",
+        "MODEL.ROI_HEADS.SCORE_THRESH_TEST": 1e-4,
+    },
     "eqlv2": {
         **LINEAR,
         "MODEL.LT.LOSS.NAME": "equalization_v2",
@@ -48,14 +63,14 @@ LOSSES: dict[str, dict[str, Any]] = {
 }
 # Of ECM's published code, for LVIS.
 ECM_WARMUP = {"SOLVER.WARMUP_ITERS": 10_000, "SOLVER.WARMUP_FACTOR": 1e-4}
+_RARE = "MODEL.LT.LOSS.OPTIONS.threshold"
+_SPARING = ("eql", "droploss", "gol")
+_THRESHOLDS = {"lvis_v1": 0.0011, "custom": 0.01, "synthetic": 0.0275, "glyph": 0.01375}
 # Of a data set's own: a batch of few categories, and up to how many images a category is rare.
 CHANGED = {
-    ("lvis_v1", "eql"): {"MODEL.LT.LOSS.OPTIONS.threshold": 0.0011},
+    **{(d, name): {_RARE: t} for d, t in _THRESHOLDS.items() for name in _SPARING},
     ("lvis_v0.5", "ecm"): ECM_WARMUP,
     ("lvis_v1", "ecm"): ECM_WARMUP,
-    ("custom", "eql"): {"MODEL.LT.LOSS.OPTIONS.threshold": 0.01},
-    ("synthetic", "eql"): {"MODEL.LT.LOSS.OPTIONS.threshold": 0.0275},
-    ("glyph", "eql"): {"MODEL.LT.LOSS.OPTIONS.threshold": 0.01375},
     ("synthetic", "federated"): {"MODEL.ROI_BOX_HEAD.FED_LOSS_NUM_CLASSES": 20},
     ("custom", "federated"): {"MODEL.ROI_BOX_HEAD.FED_LOSS_NUM_CLASSES": 20},
 }
@@ -72,7 +87,11 @@ LEAVES |= {
     for folder, (stem, _) in STEMS.items()
     for loss in ("federated", "seesaw")
 }
-LEAVES |= {f"{folder}/cascade_r50_ecm_rfs" for folder in ("lvis_v0.5", "lvis_v1")}
+LEAVES |= {
+    f"{folder}/cascade_r50_{name}_rfs"
+    for folder in ("lvis_v0.5", "lvis_v1")
+    for name in ("ecm", "gol")
+}
 
 
 def split_loss(name: str) -> tuple[str, dict[str, Any]]:

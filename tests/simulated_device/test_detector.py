@@ -26,7 +26,10 @@ from .helpers import (
 MASKS = ("MODEL.LT.MASK.NORMALIZATION", "deconfound")
 TDE_MASKS = (*MASKS, "MODEL.LT.TDE.ENABLED", True, "MODEL.LT.MASK.TDE", True)
 NEGATIVES = ("MODEL.LT.LOSS.NEGATIVES", "verified")
-LOSSES = ("equalization", "equalization_v2", "effective_class_margin", "seesaw")
+LOSSES = (
+    *("equalization", "equalization_v2", "effective_class_margin", "seesaw"),
+    *("drop_loss", "gumbel_optimized"),
+)
 METHODS = {
     **{name: (CASCADE, (*LINEAR, "MODEL.LT.LOSS.NAME", name)) for name in LOSSES},
     "linear": (STANDARD, LINEAR),

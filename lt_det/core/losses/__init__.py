@@ -5,10 +5,12 @@ from .base import LOSSES, RESERVED, CrossEntropyLoss, Loss, build_loss, reduced
 from .bbn import cumulative_share
 from .centroids import centroid_loss
 from .class_balanced import ClassBalancedLoss, class_balanced_weights
+from .drop_loss import DropLoss, dropped_loss, dropped_negatives
 from .effective_class_margin import EffectiveClassMarginLoss, class_margins
 from .equalization import EqualizationLoss, equalization_loss
 from .equalization_v2 import EqualizationLossV2, gradient_weights
 from .focal import FocalLoss, focal_loss
+from .gumbel_optimized import GumbelOptimizedLoss, gumbel_log_probs
 from .label_aware_smoothing import LabelAwareSmoothingLoss, label_aware_smoothing
 from .lade import LADELoss, lade_loss
 from .ldam import LDAMLoss, ldam_loss, ldam_margins
@@ -41,12 +43,14 @@ __all__ = [
     "ClassBalancedLoss",
     "ConstantWeightXERMLoss",
     "CrossEntropyLoss",
+    "DropLoss",
     "EffectiveClassMarginLoss",
     "EqualizationLoss",
     "EqualizationLossV2",
     "FocalLoss",
     "ForegroundColumnsBackgroundLabelXERMLoss",
     "ForegroundColumnsXERMLoss",
+    "GumbelOptimizedLoss",
     "ImageCounts",
     "LADELoss",
     "LDAMLoss",
@@ -66,6 +70,8 @@ __all__ = [
     "constant_weight_loss",
     "cumulative_share",
     "diversity_temperatures",
+    "dropped_loss",
+    "dropped_negatives",
     "equalization_loss",
     "expert_divergence",
     "expert_weight",
@@ -73,6 +79,7 @@ __all__ = [
     "foreground_columns_xerm_loss",
     "gradient_weights",
     "group_distillation_loss",
+    "gumbel_log_probs",
     "instance_weights",
     "inverse_prior_weights",
     "inverse_softmax_loss",
