@@ -21,6 +21,8 @@ METHODS: dict[str, tuple[str, tuple[str, ...]]] = {
     "eql": ("EQL", _SIGMOID),
     "eqlv2": ("EQL v2", _SIGMOID),
     "ecm": ("ECM", _SIGMOID),
+    "droploss": ("DropLoss", _SIGMOID),
+    "gol": ("GOL", _SIGMOID),
 }
 _SAMPLER, _THRESHOLD = "DATALOADER.SAMPLER_TRAIN", "DATALOADER.REPEAT_THRESHOLD"
 SAMPLERS: dict[str, tuple[str, ...]] = {
