@@ -9,7 +9,12 @@ from .detection_seeds import Study, collect
 from .runner import Run
 
 # Published strengths: nothing is chosen on the set that is reported on.
-_SOFTMAX = ("none", "norcal(gamma=0.6)", "logit_adjustment(tau=1)", "fracal(strength=2)")
+_SOFTMAX = (
+    "none",
+    "norcal(gamma=0.6)",
+    "logit_adjustment(tau=1, exempt=True)",
+    "fracal(strength=2)",
+)
 _SIGMOID = ("none", "norcal(gamma=0.6)")
 # Method, as its config is called: what its name is in tables, and its readings.
 METHODS: dict[str, tuple[str, tuple[str, ...]]] = {
