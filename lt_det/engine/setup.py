@@ -21,6 +21,7 @@ from lt_det.errors import ConfigError, UserError
 from lt_det.files import whole_file
 
 from .config_merge import merge_file, merge_overrides
+from .console import FILE_ONLY, quiet_console
 from .process_errors import others_have_failed
 from .run_identity import LAST_CHECKPOINT, resumed_seed
 
@@ -92,12 +93,14 @@ def start_job(cfg: CfgNode, args: argparse.Namespace) -> None:
     rank = comm.get_rank()
     setup_logger(cfg.OUTPUT_DIR, distributed_rank=rank, name="fvcore")
     setup_logger(cfg.OUTPUT_DIR, distributed_rank=rank)
+    quiet_console()
     log_like_detectron2()
-    logger.info("process %d of %d", rank, comm.get_world_size())
-    logger.info("environment:\n%s", collect_env_info())
-    logger.info("command line: %s", args)
+    of_the_file: dict[str, Any] = {"extra": {FILE_ONLY: True}}
+    logger.info("process %d of %d", rank, comm.get_world_size(), **of_the_file)
+    logger.info("environment:\n%s", collect_env_info(), **of_the_file)
+    logger.info("command line: %s", args, **of_the_file)
     settle_seed(cfg, resume=args.resume and not args.eval_only)
-    logger.info("config:\n%s", cfg.dump())
+    logger.info("config:\n%s", cfg.dump(), **of_the_file)
     seed_all_rng(cfg.SEED + rank)
     if not args.eval_only:
         # Images of an evaluation differ in size, and are few.

@@ -20,10 +20,12 @@ from fvcore.common.history_buffer import HistoryBuffer
 from .checkpoints.checkpointer import LTCheckpointer
 from .checkpoints.files import PeriodicCheckpointer
 from .checkpoints.model_record import ModelRecord
+from .console import is_terminal
 from .evaluation import EvalHook
 from .loss_steps import StartsSteps
 from .metrics_log import EventLog, ResumableJSONWriter
 from .non_finite import FiniteGuard
+from .progress import ProgressLine
 from .run_identity import RunIdentity, warn_of_earlier_run
 from .seeding import StepSeed
 
@@ -83,6 +85,8 @@ class LTTrainerBase(DefaultTrainer):
             assert self._event_log is not None  # build_writers has made it
             # Last, so that what the step evaluated and logged is in the checkpoint.
             built += [self._event_log, saver]
+            if is_terminal():
+                built.append(ProgressLine(cfg.SOLVER.IMS_PER_BATCH))
         return built
 
     def _evaluate(self) -> Any:

@@ -1,0 +1,145 @@
+"""What a job writes on the screen."""
+
+import io
+import logging
+import os
+import pty
+import re
+import subprocess
+import sys
+import types
+import warnings
+
+import pytest
+
+from lt_det.engine import console
+from lt_det.engine.console import FILE_ONLY, PROGRESS, TerminalHandler
+from lt_det.engine.progress import ProgressLine
+from lt_det.known_warnings import ignore_known_warnings
+
+from ..test_tools import TINY, command, config
+
+
+def record(name, message, level=logging.INFO, **extra):
+    made = logging.LogRecord(name, level, "file.py", 1, message, (), None)
+    vars(made).update(extra)
+    return made
+
+
+def written(*records):
+    handler = TerminalHandler(io.StringIO())
+    for each in records:
+        handler.emit(each)
+    return handler.stream.getvalue()
+
+
+def test_lines_of_ours_stay_and_theirs_go():
+    shown = written(
+        record("lt_det.data", "12 images"),
+        record("lt_det.engine.setup", "config: …", **{FILE_ONLY: True}),
+        record("detectron2.checkpoint", "Loading from …"),
+        record("detectron2.engine.train_loop", "Starting training from iteration 0"),
+        record("detectron2.solver", "STEPS beyond MAX_ITER", logging.WARNING),
+        record("lt_detective", "of another package"),
+    )
+    assert shown.replace("\r\x1b[K", "").splitlines() == [
+        "12 images",
+        "Starting training from iteration 0",
+        "warning: STEPS beyond MAX_ITER",
+    ]
+
+
+def test_progress_takes_the_place_of_progress(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    shown = written(
+        record("lt_det.engine.progress", "iteration 1", **{PROGRESS: True}),
+        record("lt_det.engine.progress", "iteration 2 " + "x" * 60, **{PROGRESS: True}),
+        record("lt_det.data", "a line"),
+        record("detectron2.evaluation.evaluator", "Inference done 11/12. Data: 1 s. ETA=0:00:07"),
+    )
+    screen = shown.split("\r\x1b[K")
+    assert screen[1] == "iteration 1"
+    assert screen[2] == ("iteration 2 " + "x" * 60)[:29]  # one line of the terminal
+    assert screen[3] == "a line\n"
+    assert screen[4] == "evaluating: 11 of 12 images, "
+
+
+def test_an_error_s_stack_is_shown():
+    try:
+        raise ValueError("so it is")
+    except ValueError:
+        made = record("detectron2.engine.train_loop", "Exception:", logging.ERROR)
+        made.exc_info = sys.exc_info()
+    assert "so it is" in written(made)
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "extra", "passes"),
+    [
+        ("lt_det.engine.setup", "environment: …", {FILE_ONLY: True}, False),
+        ("lt_det.engine.progress", "iteration 3", {PROGRESS: True}, False),
+        ("detectron2.engine.defaults", "Model:\n…", {}, False),
+        ("detectron2.data.common", "Serializing …", {}, False),
+        ("detectron2.utils.events", " eta: 0:00:05  iter: 19", {}, True),
+        ("lt_det.data", "12 images", {}, True),
+    ],
+)
+def test_a_file_that_is_written_to(name, message, extra, passes):
+    assert console._is_for_a_log(record(name, message, **extra)) == passes
+    assert console._is_for_a_log(record(name, message, logging.WARNING))
+
+
+def test_progress_says_iteration_loss_time_and_images(caplog, monkeypatch):
+    clock = iter([100.0, 101.0, 101.1, 104.0])
+    monkeypatch.setattr("lt_det.engine.progress.time.monotonic", lambda: next(clock))
+    history = types.SimpleNamespace(median=lambda window: 2.5)
+    storage = types.SimpleNamespace(histories=lambda: {"total_loss": history})
+    line = ProgressLine(images=8)
+    line.trainer = types.SimpleNamespace(start_iter=10, iter=11, max_iter=1000, storage=storage)
+    with caplog.at_level(logging.INFO, "lt_det.engine.progress"):
+        line.before_train()
+        for line.trainer.iter in (11, 12, 13):
+            line.after_step()
+    first, second = (r.getMessage() for r in caplog.records)  # a tenth of a second is too soon
+    assert first == "iteration 12 of 1,000 · loss 2.500 · 0:08:14 left · 16.0 images/s"
+    assert second == "iteration 14 of 1,000 · loss 2.500 · 0:16:26 left · 8.0 images/s"
+
+
+def test_only_the_known_warnings_are_left_out():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ignore_known_warnings()
+        said = "torch.meshgrid: in an upcoming release, …"
+        warnings.warn_explicit(said, UserWarning, "functional.py", 504, module="torch.functional")
+        warnings.warn_explicit(said, UserWarning, "mine.py", 1, module="mine")
+        warnings.warn_explicit("another", UserWarning, "f.py", 5, module="torch.functional")
+    assert [str(w.message) for w in caught] == [said, "another"]
+
+
+@pytest.mark.slow
+def test_a_terminal_sees_ten_lines_at_most_before_training(root, tmp_path):
+    line = command(root, *config(root), *TINY, "SOLVER.MAX_ITER", "3", "OUTPUT_DIR", tmp_path / "o")
+    main, side = pty.openpty()
+    environment = {**os.environ, "DETECTRON2_DATASETS": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    running = subprocess.Popen(
+        line, stdout=side, stderr=side, cwd=tmp_path, env={**environment, "COLUMNS": "100"}
+    )
+    os.close(side)
+    shown = b""
+    try:
+        while part := os.read(main, 1 << 16):
+            shown += part
+    except OSError:  # how a terminal says that nobody writes to it any more
+        pass
+    assert running.wait(timeout=60) == 0
+    text = shown.decode()
+    before, _, after = text.partition("Starting training")
+    assert 3 <= before.count("\n") <= 10
+    assert re.search(r"iteration 3 of 3 · loss \d+\.\d+ · 0:00:00 left · \d+\.\d images/s", after)
+    assert "| De-confound" in after
+    for noise in ("FutureWarning", "CUDA_HOME", "meshgrid", "eta:", "is_fx_tracing"):
+        assert noise not in text
+    log = (tmp_path / "o" / "log.txt").read_text()
+    for kept in ("environment:", "config:", "Model:"):
+        assert kept in log
+    assert "images/s" not in log
