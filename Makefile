@@ -18,7 +18,7 @@ $(VENV)/.installed: setup.py tools/bootstrap.py
 	@$(PYTHON) tools/bootstrap.py --venv $(VENV)
 
 demo: $(VENV)/.installed
-	$(RUN) tools/train_net.py --config-file configs/synthetic/cascade_small_tde.yaml OUTPUT_DIR output/demo
+	$(RUN) -m lt_det demo --output output/demo
 
 # A file's tests stay together, for they share what they trained; a thread for each worker.
 test: $(VENV)/.installed

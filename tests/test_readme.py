@@ -1,12 +1,36 @@
 """The README's example runs, and what it names exists."""
 
 import re
+from pathlib import Path
+
+from PIL import Image
+
+from .predict.helpers import saved_detector
 
 
-def test_python_example_runs(root):
-    (code,) = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text(), re.DOTALL)
+def python_of(document):
+    (code,) = re.findall(r"```python\n(.*?)```", document.read_text(), re.DOTALL)
     names: dict = {}
     exec(code, names)
+    return names
+
+
+def test_the_readme_s_example_runs(root, tmp_path, monkeypatch, capsys):
+    """On random weights where the demo leaves its own, and images where it draws them."""
+    monkeypatch.chdir(tmp_path)
+    saved_detector(tmp_path / "output/demo")
+    images = tmp_path / "datasets/synthetic_lvis/v1/val"
+    images.mkdir(parents=True)
+    for number in (7, 17, 18):
+        Image.new("RGB", (64, 48), (number, 90, 30)).save(images / f"{number}.png")
+    names = python_of(root / "README.md")
+    assert len(names["results"]) == 2
+    assert sorted(p.name for p in Path("output/drawn").iterdir()) == ["0.png", "1.png"]
+    assert capsys.readouterr().out.count("/val/") == 2
+
+
+def test_the_maths_alone_runs(root):
+    names = python_of(root / "docs/EXTENDING.md")
     assert names["log_probs"].shape == (512, 1231)
 
 

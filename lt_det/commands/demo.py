@@ -4,6 +4,10 @@ lt-det demo --output output/demo
 """
 
 import argparse
+from pathlib import Path
+
+from lt_det.inspection.run_report import run_report
+from lt_det.visualization.page import write_page
 
 from . import train_net
 from .command_line import parse
@@ -19,11 +23,27 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+# What to try with what the demo leaves.
+_NEXT = """
+{page} shows the run. What to try next:
+
+  lt-det predict --weights {weights} \\
+      --images 'datasets/synthetic_lvis/*/val/*7.*' --output {output}/predicted
+  lt-det train --config-file synthetic/cascade_small_tde --eval-only MODEL.WEIGHTS {weights} \\
+      OUTPUT_DIR {output}/readings TEST.POST_HOC '["none","tde(alpha=1.5)","norcal(gamma=0.6)"]'
+  lt-det check-data --train-json train.json --train-images train/ --output checked   # your own data
+"""
+
+
 def run(words: list[str] | None = None) -> None:
     """Run the command."""
     args = parse(parser(), words)
     line = ["--config-file", "synthetic/cascade_small_tde", *args.opts, "OUTPUT_DIR", args.output]
     train_net.run(line)
+    folder = Path(args.output)
+    page = folder / "report.html"
+    write_page(run_report([folder]), page)
+    print(_NEXT.format(page=page, weights=folder / "model_final.pth", output=folder))
 
 
 if __name__ == "__main__":
