@@ -30,6 +30,8 @@ EXTRAS = {
     # Results files of millions of detections read into columns, the official LVIS evaluation,
     # class activation maps.
     "analysis": ["duckdb>=1.2", "lvis==0.5.3", "torchcam"],
+    # ONNX files of trained models.
+    "export": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript"],
     # What Detectron2's Python configs (LazyConfig) ask for, which lt_det does not use.
     "lazy-config": ["hydra-core>=1.1", "black"],
 }

@@ -17,6 +17,7 @@ SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("evaluate", "score an LVIS or COCO results file"),
     "report": ("report", "show a finished run, or several, on one page"),
     "analyze": ("analyze", "say what a results file gets wrong"),
+    "export": ("export", "write a trained model as TorchScript or ONNX"),
     "configs": ("configs", "list the packaged configs"),
     "convert-weights": ("convert_weights", "take over checkpoints of the published code"),
     "demo": ("demo", "data, training and pictures in minutes, to see that it works"),

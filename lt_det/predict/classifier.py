@@ -1,6 +1,7 @@
 """A trained image classifier that takes images and gives classes."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -103,6 +104,43 @@ class Classifier:
             return self._method.probs(outputs, self._context).cpu()
 
 
+class ClassifierParts(NamedTuple):
+    """A trained classifier's parts.
+
+    Attributes:
+        model: in eval mode.
+        method: post-hoc, that its logits are read by.
+        class_counts: (C,) training images per class.
+        categories: its C classes.
+        cfg: of the model.
+    """
+
+    model: ImageClassifier
+    method: PostHocMethod
+    class_counts: Tensor
+    categories: Categories
+    cfg: CfgNode
+
+
+def classifier_parts(
+    weights: str, *, config: str = "", device: str | None = None, post_hoc: str = ""
+) -> ClassifierParts:
+    """Load a classifier's parts; arguments and errors are :func:`load_classifier`'s."""
+    cfg = trained_config(str(weights), str(config), device, classification=True)
+    record = record_of(cfg.MODEL.WEIGHTS)
+    configured = model_post_hoc(cfg, has_background=False)
+    method = called_method(post_hoc, has_background=False) if post_hoc else configured
+    cfg.MODEL.CLASSIFICATION.NUM_CLASSES = len(record.class_names)
+    cfg.MODEL.CLASSIFICATION.BACKBONE_WEIGHTS = ""
+    model = ImageClassifier(cfg).to(cfg.MODEL.DEVICE).eval()
+    LTCheckpointer(model, complete=True).load(cfg.MODEL.WEIGHTS)
+    if method.uses_counterfactual:
+        check_direction(model, f"{cfg.MODEL.WEIGHTS}: {method.label.lstrip(', ')}")
+    limits = cfg.DATASETS.CLASSIFICATION
+    categories = image_categories(record, limits.MANY, limits.FEW)
+    return ClassifierParts(model, method, torch.tensor(record.image_counts), categories, cfg)
+
+
 def load_classifier(
     weights: str, *, config: str = "", device: str | None = None, post_hoc: str = ""
 ) -> Classifier:
@@ -120,16 +158,5 @@ def load_classifier(
             classifier that tracked no head direction.
         ConfigError: no config, device or method of that name.
     """
-    cfg = trained_config(str(weights), str(config), device, classification=True)
-    record = record_of(cfg.MODEL.WEIGHTS)
-    configured = model_post_hoc(cfg, has_background=False)
-    method = called_method(post_hoc, has_background=False) if post_hoc else configured
-    cfg.MODEL.CLASSIFICATION.NUM_CLASSES = len(record.class_names)
-    cfg.MODEL.CLASSIFICATION.BACKBONE_WEIGHTS = ""
-    model = ImageClassifier(cfg).to(cfg.MODEL.DEVICE).eval()
-    LTCheckpointer(model, complete=True).load(cfg.MODEL.WEIGHTS)
-    if method.uses_counterfactual:
-        check_direction(model, f"{cfg.MODEL.WEIGHTS}: {method.label.lstrip(', ')}")
-    limits = cfg.DATASETS.CLASSIFICATION
-    categories = image_categories(record, limits.MANY, limits.FEW)
-    return Classifier(model, method, torch.tensor(record.image_counts), categories, cfg)
+    parts = classifier_parts(weights, config=config, device=device, post_hoc=post_hoc)
+    return Classifier(*parts)

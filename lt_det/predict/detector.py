@@ -1,10 +1,11 @@
 """A trained detector that takes images and gives detections."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from detectron2.config import CfgNode
 from detectron2.data import transforms as T
 from detectron2.modeling import build_model
 from detectron2.structures import Instances
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import lt_det.detection  # noqa: F401  (registers the modules)
-from lt_det.core.post_hoc import NoPostHoc
+from lt_det.core.post_hoc import NoPostHoc, PostHocMethod
 from lt_det.detection.evaluation.directions import check_directions
 from lt_det.detection.evaluation.post_hoc_sweep import PostHocSweep
 from lt_det.detection.evaluation.training_counts import check_methods
@@ -133,6 +134,50 @@ class Detector:
         )
 
 
+class DetectorParts(NamedTuple):
+    """A trained detector's parts.
+
+    Attributes:
+        model: a GeneralizedRCNN in eval mode.
+        method: post-hoc, that its classes are read by.
+        counts: of the training set.
+        categories: its C classes.
+        cfg: of the model.
+    """
+
+    model: Any
+    method: PostHocMethod
+    counts: Counts
+    categories: Categories
+    cfg: CfgNode
+
+
+def detector_parts(
+    weights: str,
+    *,
+    config: str = "",
+    device: str | None = None,
+    post_hoc: str = "",
+    score_threshold: float = 0.3,
+    max_detections: int = 0,
+) -> DetectorParts:
+    """Load a detector's parts; arguments and errors are :func:`load_detector`'s."""
+    cfg = trained_config(str(weights), str(config), device, classification=False)
+    cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST = score_threshold
+    if max_detections:
+        cfg.TEST.DETECTIONS_PER_IMAGE = max_detections
+    record = record_of(cfg.MODEL.WEIGHTS)
+    configured = model_post_hoc(cfg, has_background=True)
+    method = called_method(post_hoc, has_background=True) if post_hoc else configured
+    model = in_memory_format(build_model(cfg), cfg).eval()
+    LTCheckpointer(model, complete=True).load(cfg.MODEL.WEIGHTS)
+    counts = Counts(torch.tensor(record.instance_counts), torch.tensor(record.image_counts))
+    if not isinstance(method, NoPostHoc):
+        check_methods(model, [method], counts)
+        check_directions(model, [method], cfg.MODEL.WEIGHTS)
+    return DetectorParts(model, method, counts, detection_categories(record), cfg)
+
+
 def load_detector(
     weights: str,
     *,
@@ -158,25 +203,16 @@ def load_detector(
             detector that tracked no head direction.
         ConfigError: no config, device or method of that name.
     """
-    cfg = trained_config(str(weights), str(config), device, classification=False)
-    cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST = score_threshold
-    if max_detections:
-        cfg.TEST.DETECTIONS_PER_IMAGE = max_detections
-    record = record_of(cfg.MODEL.WEIGHTS)
-    configured = model_post_hoc(cfg, has_background=True)
-    method = called_method(post_hoc, has_background=True) if post_hoc else configured
-    model = in_memory_format(build_model(cfg), cfg).eval()
-    LTCheckpointer(model, complete=True).load(cfg.MODEL.WEIGHTS)
-    counts = Counts(torch.tensor(record.instance_counts), torch.tensor(record.image_counts))
-    if not isinstance(method, NoPostHoc):
-        check_methods(model, [method], counts)
-        check_directions(model, [method], cfg.MODEL.WEIGHTS)
+    model, method, counts, categories, cfg = detector_parts(
+        weights,
+        config=config,
+        device=device,
+        post_hoc=post_hoc,
+        score_threshold=score_threshold,
+        max_detections=max_detections,
+    )
     resize = T.ResizeShortestEdge(
         [cfg.INPUT.MIN_SIZE_TEST, cfg.INPUT.MIN_SIZE_TEST], cfg.INPUT.MAX_SIZE_TEST
     )
-    return Detector(
-        PostHocSweep(model, [method], counts).eval(),
-        detection_categories(record),
-        resize,
-        cfg.INPUT.FORMAT,
-    )
+    sweep = PostHocSweep(model, [method], counts).eval()
+    return Detector(sweep, categories, resize, cfg.INPUT.FORMAT)
