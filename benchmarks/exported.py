@@ -41,15 +41,15 @@ def _runner(file: Path) -> Callable[[np.ndarray], list[np.ndarray]]:
 
 
 def _differences(
-    found: list[np.ndarray], expected: Instances, scale: np.ndarray
+    answer: list[np.ndarray], expected: Instances, scale: np.ndarray
 ) -> tuple[float, float]:
     """Return the largest difference of boxes and of scores; infinite where classes differ."""
-    if found[2].tolist() != expected.pred_classes.tolist():
+    if answer[2].tolist() != expected.pred_classes.tolist():
         return float("inf"), float("inf")
     if not len(expected):
         return 0.0, 0.0
-    boxes = np.abs(found[0] * scale - expected.pred_boxes.tensor.numpy()).max()
-    return float(boxes), float(np.abs(found[1] - expected.scores.numpy()).max())
+    boxes = np.abs(answer[0] * scale - expected.pred_boxes.tensor.numpy()).max()
+    return float(boxes), float(np.abs(answer[1] - expected.scores.numpy()).max())
 
 
 def main(args: argparse.Namespace) -> None:

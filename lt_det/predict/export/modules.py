@@ -55,12 +55,12 @@ class ExportedDetector(nn.Module):
         features = model.backbone(images.tensor)
         proposals, _ = model.proposal_generator(images, features, None)
         stages = run_box_stages(model.roi_heads, features, proposals, self._contexts)
-        predictor, predictions, (own,) = stages[-1][:3]
+        predictor, predictions, (of_image,) = stages[-1][:3]
         boxes, scores, classes = _selected(
             predictor,
             mean_probs(stages, self.method)[:, :-1],
             predictions[1],
-            own.proposal_boxes.tensor,
+            of_image.proposal_boxes.tensor,
             image,
         )
         if not self.has_masks:
