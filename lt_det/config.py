@@ -171,7 +171,8 @@ def _add_test(cfg: CN) -> None:
     cfg.TEST.BOOTSTRAP = CN()
     cfg.TEST.BOOTSTRAP.RESAMPLES = 200
     cfg.TEST.BOOTSTRAP.MAX_MINUTES = 10.0
-    # How many test images to draw detections on.
+    # How many test images to draw detections on; where it is not 0, a training or evaluation also
+    # leaves a page, OUTPUT_DIR/report.html.
     cfg.TEST.NUM_DRAWN_IMAGES = 0
     # Score from which a detection is drawn.
     cfg.TEST.DRAWN_SCORE_THRESH = 0.3

@@ -6,9 +6,6 @@ lt-det demo --output output/demo
 import argparse
 from pathlib import Path
 
-from lt_det.inspection.run_report import run_report
-from lt_det.visualization.page import write_page
-
 from . import train_net
 from .command_line import parse
 
@@ -42,7 +39,6 @@ def run(words: list[str] | None = None) -> None:
     train_net.run(line)
     folder = Path(args.output)
     page = folder / "report.html"
-    write_page(run_report([folder]), page)
     print(_NEXT.format(page=page, weights=folder / "model_final.pth", output=folder))
 
 

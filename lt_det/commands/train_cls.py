@@ -14,11 +14,14 @@ from lt_det.engine import run as launch
 from lt_det.visualization.class_run import draw_class_run
 
 from .command_line import parse, with_examples
+from .finished import write_report
 
 
 def main(args: argparse.Namespace) -> None:
     """Run one process of the job."""
-    draw_class_run(train_or_evaluate(args).OUTPUT_DIR)
+    folder = train_or_evaluate(args).OUTPUT_DIR
+    draw_class_run(folder)
+    write_report(folder)
 
 
 def run(words: list[str] | None = None) -> None:

@@ -13,11 +13,15 @@ from lt_det.engine import run as launch
 from lt_det.visualization.detections import draw_run
 
 from .command_line import parse, with_examples
+from .finished import write_report
 
 
 def main(args: argparse.Namespace) -> None:
     """Run one process of the job."""
-    draw_run(train_or_evaluate(args))
+    cfg = train_or_evaluate(args)
+    if cfg.TEST.NUM_DRAWN_IMAGES:
+        draw_run(cfg)
+        write_report(cfg.OUTPUT_DIR)
 
 
 def run(words: list[str] | None = None) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from lt_det.visualization.page import INK, Figure, Section, Table, axes, figure_of, legend
 
 from .charts import GROUP_COLOURS
+from .class_confusion import confusion_sections
 
 Results = dict[str, dict[str, dict[str, Any]]]
 _GROUPS = ("many", "medium", "few")
@@ -33,6 +34,8 @@ def class_sections(results: dict[Path, Results]) -> list[Section]:
     predicted = _predicted_chart(rows, tests[0])
     if predicted:
         sections.append(Section("What is predicted", figures=[predicted]))
+    for folder in results:
+        sections += confusion_sections(folder, f"{folder.name}: " if several else "")
     return sections
 
 

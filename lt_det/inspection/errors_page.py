@@ -28,28 +28,40 @@ def analysis_text(analysis: Analysis, title: str) -> str:
 
 def analysis_page(analysis: Analysis, title: str) -> Page:
     """Return the page."""
+    return Page(title, "lt-det analyze", analysis_sections(analysis))
+
+
+def analysis_sections(analysis: Analysis, title: str = "") -> list[Section]:
+    """Return the parts of a page.
+
+    Args:
+        analysis: of a results file.
+        title: before each part's own.
+    """
     note = (
         "AP50 that would be won if all errors of a kind were mended (TIDE, Bolya et al., 2020); "
         f"AP50 is {analysis.ap50:.1f}."
     )
-    sections = [
-        Section("Kinds of error", [note], [Table(*_errors(analysis))], [_error_chart(analysis)]),
+    return [
         Section(
-            "What is taken for what",
+            f"{title}Kinds of error", [note], [Table(*_errors(analysis))], [_error_chart(analysis)]
+        ),
+        Section(
+            f"{title}What is taken for what",
             ["Detections above the score threshold matched at IoU 0.5 whatever their category."],
             [Table(*_confusion(analysis)), Table(*_confused(analysis))],
         ),
-        Section("Precision and recall", figures=[_precision_chart(analysis)]),
+        Section(f"{title}Precision and recall", figures=[_precision_chart(analysis)]),
         Section(
-            "Calibration",
+            f"{title}Calibration",
             tables=[Table(*_calibration(analysis))],
             figures=[_calibration_chart(analysis)],
         ),
         Section(
-            "Slices and images", tables=[Table(*_crowding(analysis)), Table(*_worst(analysis))]
+            f"{title}Slices and images",
+            tables=[Table(*_crowding(analysis)), Table(*_worst(analysis))],
         ),
     ]
-    return Page(title, "lt-det analyze", sections)
 
 
 def _errors(analysis: Analysis) -> tuple[list[str], list[list[str]]]:

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from lt_det.visualization.page import (
 
 from .charts import GROUP_COLOURS
 from .class_report import class_sections
+from .detector_report import detector_report
+from .sweep_chart import sweep_chart
 
 logger = logging.getLogger(__name__)
 
@@ -87,19 +90,20 @@ def _detector_sections(results: dict[Path, list[Row]]) -> list[Section]:
         if differences:
             tables.append(_table(differences))
     sections = [Section("Results", paragraphs, tables, [_group_chart(rows)])]
-    by_frequency = [_frequency_chart(row) for row in rows if _per_category(row)]
-    if by_frequency:
-        sections.append(Section("AP by category", figures=by_frequency[:4]))
+    sections += _sweeps(results)
+    for folder, of_run in results.items():
+        sections += detector_report(folder, of_run, f"{folder.name}: " * (len(results) > 1))
     return sections
+
+
+def _sweeps(results: dict[Path, list[Row]]) -> list[Section]:
+    made = {folder: sweep_chart(rows, _task(rows[0])) for folder, rows in results.items()}
+    figures = [replace(chart, caption=folder.name) for folder, chart in made.items() if chart]
+    return [Section("AP by the strength of TDE", figures=figures)] if figures else []
 
 
 def _task(row: Row) -> str:
     return "segm" if "segm" in row else "bbox"
-
-
-def _per_category(row: Row) -> dict[str, float]:
-    per_category: dict[str, float] = row[_task(row)].get("per_category", {})
-    return per_category
 
 
 def _group_chart(rows: list[Row]) -> Figure:
@@ -115,15 +119,6 @@ def _group_chart(rows: list[Row]) -> Figure:
     axis.set_xlabel("AP of masks" if _task(rows[0]) == "segm" else "AP of boxes")
     legend(axis, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
     return figure_of(figure)
-
-
-def _frequency_chart(row: Row) -> Figure:
-    """Draw AP by category, in the order of the ids: files list them by frequency or by name."""
-    values = [v for v in _per_category(row).values() if v is not None]
-    figure, axis = axes(height=2.4)
-    axis.plot(np.sort(np.asarray(values, dtype=float))[::-1], ".", markersize=3, color="#2a7fd4")
-    axis.set(xlabel="categories, best first", ylabel="AP", ylim=(-2, 102))
-    return figure_of(figure, row["name"])
 
 
 def _curves(folders: Sequence[Path]) -> list[Figure]:

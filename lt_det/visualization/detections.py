@@ -98,8 +98,21 @@ def draw_detections(
     Returns:
         the files written.
     """
+    positions = _choose(registered_set(dataset_name), num_images)
+    return draw_images(dataset_name, files, folder, positions, score_threshold, masks=masks)
+
+
+def draw_images(
+    dataset_name: str,
+    files: dict[str, Path],
+    folder: Path,
+    positions: list[int],
+    score_threshold: float,
+    *,
+    masks: bool = True,
+) -> list[Path]:
+    """Write one PNG an image, as :func:`draw_detections`, of the images at some positions."""
     annotation_set = registered_set(dataset_name)
-    positions = _choose(annotation_set, num_images)
     chosen = annotation_set.store.image_ids[positions].tolist()
     fields = ("bbox", "segmentation") if masks else ("bbox",)
     results = {}
@@ -175,7 +188,7 @@ def _draw(
     classes = [class_of[c] for c in detections.category_ids.tolist()]
     assert detections.boxes is not None
     truth = [a for a in record["annotations"] if not a["iscrowd"]]
-    right, missed = _matched(detections.boxes, classes, detections.scores, truth)
+    right, missed = match_to_truth(detections.boxes, classes, detections.scores, truth)
     labels = [
         f"{'✓' if is_right else '✗'} {names[c]} {100 * score:.0f}%{_group(groups, c)}"
         for c, score, is_right in zip(classes, detections.scores.tolist(), right, strict=True)
@@ -199,7 +212,7 @@ def _group(groups: list[str] | None, class_index: int) -> str:
     return f" ({groups[class_index]})" if groups else ""
 
 
-def _matched(
+def match_to_truth(
     boxes: NDArray[np.float64],
     classes: list[int],
     scores: NDArray[np.float64],

@@ -230,8 +230,8 @@ def test_detections_are_matched_best_first():
         {"bbox": [10, 60, 20, 20], "category_id": 0},
     ]
     boxes = np.array([[10, 10, 20, 20], [11, 10, 20, 20], [60, 60, 20, 20]], dtype=float)
-    right, missed = module._matched(boxes, [0, 0, 0], np.array([0.5, 0.9, 0.8]), truth)
+    right, missed = module.match_to_truth(boxes, [0, 0, 0], np.array([0.5, 0.9, 0.8]), truth)
     assert right == [False, True, False]
     assert missed == truth[1:]
-    assert module._matched(boxes[:0], [], np.zeros(0), truth) == ([], truth)
-    assert module._matched(boxes, [0, 0, 0], np.ones(3), []) == ([False] * 3, [])
+    assert module.match_to_truth(boxes[:0], [], np.zeros(0), truth) == ([], truth)
+    assert module.match_to_truth(boxes, [0, 0, 0], np.ones(3), []) == ([False] * 3, [])
