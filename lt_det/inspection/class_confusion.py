@@ -36,8 +36,11 @@ def confusion_sections(folder: Path, title: str = "") -> list[Section]:
         for row, predicted in zip(saved.row_names, saved.predicted, strict=True)
         for true, shares in enumerate(_shares(saved.labels, predicted, group_of))
     ]
-    heading = ["", "true group", "right", *(f"taken for another {g}-shot class" for g in GROUPS)]
-    note = "Shares of each group's images of the whole test set, in percent."
+    heading = ["", "true group", "right", *(f"taken for {g}" for g in GROUPS)]
+    note = (
+        "Shares of each group's images of the whole test set, in percent: right, or taken for "
+        "another class of a group."
+    )
     tables = [Table(heading, lines), _confused(saved, group_of)]
     return [Section(f"{title}What is taken for what", [note], tables)]
 

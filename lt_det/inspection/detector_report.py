@@ -53,7 +53,7 @@ def detector_report(folder: Path, rows: Sequence[Row], title: str = "") -> list[
             Section(
                 f"{title}Rare categories missed",
                 [f"The images in which {last.row['name']} misses most of them, at score {SCORE}."],
-                pictures=pictures,
+                figures=pictures,
             )
         )
     return sections + _direction(folder, cfg, last, title)

@@ -71,5 +71,5 @@ def failure_pictures(saved: Sequence[SavedRow], count: int = 6) -> list[Figure]:
         for file in drawn:
             with Image.open(file) as image:
                 pixels = np.asarray(image.convert("RGB"))
-            pictures.append(picture_of(pixels, file.stem, side=1100))
+            pictures.append(picture_of(pixels, file.stem, side=1400))
     return pictures
