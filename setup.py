@@ -40,6 +40,8 @@ DEV = [
     "pytest-cov==7.1.0",
     "pytest-xdist==3.8.0",
     "hypothesis==6.170.15",
+    "nbclient==0.11.0",
+    "ipykernel==7.4.0",
     "ruff==0.17.6",
     "mypy==2.4.1",
     "import-linter==2.16",
@@ -73,6 +75,8 @@ setup(
         "hotcoco==1.3.0",
         # Boxes, masks and labels on images; video; YOLO's and VOC's formats.
         "supervision>=0.27",
+        # Completion of command lines.
+        "argcomplete",
         # Pages of figures; images that are there twice.
         "jinja2",
         "imagehash",

@@ -8,6 +8,8 @@ import difflib
 import importlib
 import sys
 
+from lt_det import completion
+
 # Subcommand → (module of lt_det.commands, what it does).
 SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "train": ("train_net", "train or evaluate a detector"),
@@ -44,6 +46,8 @@ def usage() -> str:
 
 def main(words: list[str] | None = None) -> None:
     """Run a subcommand; an unknown one ends with exit code 2 and the nearest known one."""
+    if completion.is_asked_for():
+        completion.complete(SUBCOMMANDS)
     given = sys.argv[1:] if words is None else words
     if not given or given[0] in ("-h", "--help"):
         print(usage())

@@ -24,9 +24,14 @@ def main(args: argparse.Namespace) -> None:
         write_report(cfg.OUTPUT_DIR)
 
 
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    return with_examples(argument_parser(), __doc__)
+
+
 def run(words: list[str] | None = None) -> None:
     """Run the command, in as many processes as it says."""
-    launch(main, parse(with_examples(argument_parser(), __doc__), words))
+    launch(main, parse(parser(), words))
 
 
 if __name__ == "__main__":
