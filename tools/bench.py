@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """lt_det beside Detectron2 and the lvis package: one table of ratios, from one run.
 
-tools/bench.py [--full] [--output DIR] [--only inference evaluation loading tde classification]
+tools/bench.py [--full] [--output DIR] [--only inference evaluation loading tde …]
                [--published CHECKOUT/classification]
 """
 
@@ -130,6 +130,16 @@ def losses(folder: Path, full: bool) -> list[Row]:
     ]
 
 
+def predicting(folder: Path, full: bool) -> list[Row]:
+    """Measure images a second of a loaded detector beside Detectron2's predictor."""
+    rows: list[Row] = []
+    for classes, wanted in ((60, "≥ 1"), (1230, "≥ 2")):
+        measured = in_its_own_process("predicting", classes=classes, repeats=2)
+        ratio = measured["lt_det_per_second"] / measured["detectron2_per_second"]
+        rows.append((f"predict, C = {classes}: images/s, lt_det / Detectron2", ratio, wanted))
+    return rows
+
+
 def loading(folder: Path, full: bool) -> list[Row]:
     """From an annotation file to the first batch."""
     shared = {"folder": folder / "loading"}
@@ -165,7 +175,7 @@ def classification(folder: Path, full: bool, published: Path | None = None) -> l
 
 BENCHMARKS = {
     **{"inference": inference, "tde": tde, "evaluation": evaluation, "loading": loading},
-    **{"classification": classification, "losses": losses},
+    **{"classification": classification, "losses": losses, "predicting": predicting},
 }
 
 
