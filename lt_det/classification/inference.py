@@ -21,6 +21,7 @@ from lt_det.data.classification.augment import (
     training_transform,
 )
 from lt_det.data.classification.loaders import file_test_batches, in_memory_test_batches
+from lt_det.data.workers import num_workers
 from lt_det.engine.post_hoc import spelled_methods, swept_tde
 from lt_det.engine.seeding import derived_seed
 from lt_det.errors import ConfigError, WeightsError
@@ -73,7 +74,7 @@ def collect_features(
             part,
             test_transform(options.SIZE) if view is None else augmented,
             cfg.TEST.CLASSIFICATION.BATCH_SIZE,
-            cfg.DATALOADER.NUM_WORKERS,
+            num_workers(cfg.DATALOADER.NUM_WORKERS),
             seed=0 if view is None else derived_seed(view, comm.get_rank()),
         )
     training = model.training

@@ -22,6 +22,7 @@ from lt_det.data.classification.loaders import (
     InMemoryLoader,
     TwoStreams,
 )
+from lt_det.data.workers import num_workers
 from lt_det.engine import LTTrainerBase, ModelRecord
 from lt_det.engine.seeding import derived_seed
 
@@ -181,7 +182,7 @@ def _stream(cfg: CfgNode, data: ImageData, sampler: str, seed: int) -> InMemoryL
     stream = ResumableSampler(train.labels, sampler, seed)
     if data.train_images is None:
         transform = training_transform(options.SIZE, options.COLOR_JITTER, flip=options.FLIP)
-        return FileLoader(train, stream, shard, transform, cfg.DATALOADER.NUM_WORKERS)
+        return FileLoader(train, stream, shard, transform, num_workers(cfg.DATALOADER.NUM_WORKERS))
     return InMemoryLoader(
         data.train_images,
         train.labels,

@@ -18,6 +18,7 @@ from lt_det.data.lvis.catalog import registered_set
 from lt_det.data.lvis.class_counts import image_counts, instance_counts
 from lt_det.data.lvis.detectron2_dicts import TrainingDicts, to_detectron2_dicts
 from lt_det.data.lvis.negatives import check_negatives
+from lt_det.data.workers import num_workers
 from lt_det.engine import LTTrainerBase, ModelRecord
 from lt_det.errors import DataError
 from lt_det.evaluation import results_text, write_results
@@ -87,7 +88,7 @@ class LTTrainer(LTTrainerBase):
         return build_detection_test_loader(
             to_detectron2_dicts(registered_set(dataset_name)),
             mapper=CheckedMapper(mapper or mapper_of(cfg, is_train=False)),
-            num_workers=cfg.DATALOADER.NUM_WORKERS,
+            num_workers=num_workers(cfg.DATALOADER.NUM_WORKERS),
         )
 
     def model_record(self) -> ModelRecord:

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from lt_det.data.lvis.detectron2_dicts import TrainingDicts
 from lt_det.data.lvis.negatives import ALL
+from lt_det.data.workers import num_workers
 from lt_det.engine import check_shared_evenly
 from lt_det.engine.seeding import derived_seed, seeded
 
@@ -160,4 +161,6 @@ def build_training_loader(
     )
     mapper = mapper or mapper_of(cfg, is_train=True)
     negatives = cfg.MODEL.LT.LOSS.NEGATIVES
-    return TrainingLoader(dicts, mapper, plan, seed, cfg.DATALOADER.NUM_WORKERS, negatives)
+    return TrainingLoader(
+        dicts, mapper, plan, seed, num_workers(cfg.DATALOADER.NUM_WORKERS), negatives
+    )
