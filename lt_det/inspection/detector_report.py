@@ -1,6 +1,8 @@
 """A detector's run looked into: AP by frequency, what it gets wrong, its head direction."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +38,27 @@ def detector_report(folder: Path, rows: Sequence[Row], title: str = "") -> list[
         title: before each section's, of several runs.
     """
     try:
-        cfg = saved_config(folder)
-        saved = saved_rows(folder, rows_to_look_into(rows))
+        with _evaluation_unsaid():
+            cfg = saved_config(folder)
+            saved = saved_rows(folder, rows_to_look_into(rows))
+            return _sections(folder, cfg, saved, title)
     except UserError as error:
         return [Section(f"{title}What goes wrong", [f"Not on this page: {error.problem}."])]
+
+
+@contextmanager
+def _evaluation_unsaid() -> Iterator[None]:
+    """Keep off the log what the run's own evaluation has said already."""
+    evaluation = logging.getLogger("lt_det.evaluation")
+    level = evaluation.level
+    evaluation.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        evaluation.setLevel(level)
+
+
+def _sections(folder: Path, cfg: CfgNode, saved: Sequence[SavedRow], title: str) -> list[Section]:
     sections = [_by_frequency(saved, title)]
     last = saved[-1]
     names = {c["id"]: c["name"] for c in last.annotation_set.categories}
