@@ -96,8 +96,8 @@ def test_text_and_page_mark_the_recommended_one():
     assert "| norcal =" in text
     assert "100 images of half 2; tde was chosen on the other" in text
     page = answer_page(made, "Which helps")
-    assert [section.title for section in page.sections][0] == "Answer"
-    assert len(page.sections) == 4
+    titles = [section.title for section in page.sections]
+    assert (titles[0], len(titles)) == ("Answer", 4)
     assert made.to_record()["directions"][1]["images"] == 90
 
 
