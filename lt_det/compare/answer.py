@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 Interval = Mapping[str, float]
+# Of a candidate without a detection, which nothing can be told of.
+_NOTHING: Interval = {"value": 0.0, "low": 0.0, "high": 0.0}
 # What is chosen by, and what a choice must not lose.
 CHOSEN_BY, HEAD = "AP", "APf"
 
@@ -17,15 +19,14 @@ class Direction:
     Attributes:
         chosen: the candidate with the best AP on the first half.
         figures: candidate → figure → value on the second half, in percent.
-        minus_baseline, minus_chosen: candidate → figure → ``{"value", "low", "high"}`` of the
-            difference on the second half, in points; none of a candidate to itself.
+        minus: of the baseline and of what either half chooses: candidate → figure → ``{"value",
+            "low", "high"}`` of its difference from that one on the second half, in points.
         images: of the second half.
     """
 
     chosen: str
     figures: dict[str, dict[str, float]]
-    minus_baseline: dict[str, dict[str, Interval]]
-    minus_chosen: dict[str, dict[str, Interval]]
+    minus: dict[str, dict[str, dict[str, Interval]]]
     images: int
 
 
@@ -34,12 +35,14 @@ class Answer:
     """What two directions say together.
 
     Attributes:
-        recommended: a candidate; the baseline where nothing is shown to be better.
-        level: candidates that no half tells from the recommended one.
+        baseline: a candidate.
+        recommended: another; the baseline where nothing is shown to be better.
+        level: candidates that the halves do not both tell from the recommended one.
         sentences: why, in words.
         directions: of which it is made.
     """
 
+    baseline: str
     recommended: str
     level: list[str]
     sentences: list[str]
@@ -73,11 +76,11 @@ def answer(directions: Sequence[Direction], baseline: str) -> Answer:
     chosen = [direction.chosen for direction in directions]
     # Of two choices the one that stands better where it was not chosen.
     best = max(chosen, key=lambda name: _mean_gain(directions, name, baseline))
-    gains = [d.minus_baseline.get(best, {}).get(CHOSEN_BY) for d in directions]
+    gains = [d.minus[baseline].get(best, {}).get(CHOSEN_BY) for d in directions]
     is_shown = best != baseline and all(gain and gain["low"] > 0 for gain in gains)
     recommended = best if is_shown else baseline
     sentences = [_recommendation(recommended, baseline, chosen, directions)]
-    losses = [d.minus_baseline.get(recommended, {}).get(HEAD) for d in directions]
+    losses = [d.minus[baseline].get(recommended, {}).get(HEAD) for d in directions]
     if any(loss and loss["high"] < 0 for loss in losses):
         told = ", ".join(_told(loss) for loss in losses if loss)
         sentences.append(
@@ -88,14 +91,14 @@ def answer(directions: Sequence[Direction], baseline: str) -> Answer:
         sentences += _how_many(best, gains, directions)
     level = _level(directions, recommended)
     if level:
-        sentences.append(f"Not told from it on either half: {', '.join(level)}.")
-    return Answer(recommended, level, sentences, list(directions))
+        sentences.append(f"Not told from it by both halves: {', '.join(level)}.")
+    return Answer(baseline, recommended, level, sentences, list(directions))
 
 
 def _mean_gain(directions: Sequence[Direction], name: str, baseline: str) -> float:
     if name == baseline:
         return 0.0
-    return sum(d.minus_baseline[name][CHOSEN_BY]["value"] for d in directions) / len(directions)
+    return sum(d.minus[baseline][name][CHOSEN_BY]["value"] for d in directions) / len(directions)
 
 
 def _recommendation(
@@ -110,7 +113,7 @@ def _recommendation(
             "does not show it."
         )
     told = " and ".join(
-        _told(direction.minus_baseline[recommended][CHOSEN_BY]) for direction in directions
+        _told(direction.minus[baseline][recommended][CHOSEN_BY]) for direction in directions
     )
     return f"Take {recommended}: {CHOSEN_BY} {told} over {baseline} on the halves not chosen on."
 
@@ -139,22 +142,16 @@ def _how_many(
 
 
 def _level(directions: Sequence[Direction], recommended: str) -> list[str]:
-    """Return candidates whose difference from the recommended one holds 0 on both halves."""
+    """Return candidates that the halves do not both tell from the recommended one, on one side."""
     return [
         name
         for name in directions[0].figures
-        if name != recommended and all(_holds_zero(d, name, recommended) for d in directions)
+        if name != recommended
+        and abs(sum(_side(d, name, recommended) for d in directions)) < len(directions)
     ]
 
 
-def _holds_zero(direction: Direction, name: str, recommended: str) -> bool:
-    interval = direction.minus_chosen.get(name, {}).get(CHOSEN_BY)
-    if direction.chosen == recommended and interval:
-        return interval["low"] <= 0 <= interval["high"]
-    ours = direction.minus_baseline.get(recommended, {}).get(CHOSEN_BY)
-    theirs = direction.minus_baseline.get(name, {}).get(CHOSEN_BY)
-    if not ours:  # the recommended one is the baseline
-        return bool(theirs) and theirs["low"] <= 0 <= theirs["high"]
-    if not theirs:
-        return ours["low"] <= 0 <= ours["high"]
-    return theirs["low"] <= ours["high"] and ours["low"] <= theirs["high"]
+def _side(direction: Direction, name: str, recommended: str) -> int:
+    """Return 1 where a candidate is better on this half, −1 where it is worse, 0 if not told."""
+    interval = direction.minus[recommended].get(name, {}).get(CHOSEN_BY, _NOTHING)
+    return int(interval["low"] > 0) - int(interval["high"] < 0)

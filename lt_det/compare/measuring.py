@@ -34,19 +34,19 @@ def measure(
         {candidate.name: _figures(candidate, of_part[candidate.name]) for candidate in candidates}
         for of_part in measured
     ]
-    directions = []
-    for chosen_on, reported in ((0, 1), (1, 0)):
-        chosen = best_by(figures[chosen_on])
-        directions.append(
-            Direction(
-                chosen,
-                figures[reported],
-                _minus(measured[reported], baseline, resamples),
-                _minus(measured[reported], chosen, resamples),
-                len(parts[reported].record["images"]),
-            )
+    chosen = [best_by(of_part) for of_part in figures]
+    return [
+        Direction(
+            chosen[chosen_on],
+            figures[reported],
+            {
+                first: _minus(measured[reported], first, resamples)
+                for first in dict.fromkeys([baseline, *chosen])
+            },
+            len(parts[reported].record["images"]),
         )
-    return directions
+        for chosen_on, reported in ((0, 1), (1, 0))
+    ]
 
 
 def _on(

@@ -42,7 +42,7 @@ def _table(answer: Answer, number: int) -> tuple[list[str], list[list[str]]]:
     rows = []
     for name, figures in direction.figures.items():
         values = [figures.get(key, math.nan) for key in (*SHOWN, BY_INSTANCES)]
-        minus = direction.minus_baseline.get(name, {})
+        minus = direction.minus[answer.baseline].get(name, {})
         told = [_told(minus.get(key)) for key in (CHOSEN_BY, HEAD)]
         mark = " *" if name == answer.recommended else " =" if name in answer.level else ""
         rows.append([name + mark, *("–" if math.isnan(v) else f"{v:.1f}" for v in values), *told])

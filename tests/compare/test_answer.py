@@ -19,17 +19,19 @@ def direction(chosen, gains, head=None, images=100, half=0.5):
                "APc": 9.0, "APf": 30 + head.get(name, 0.0)}
         for name in names
     }  # fmt: skip
-    minus_baseline = {
-        name: {"AP": interval(gain, half), "APf": interval(head.get(name, 0.0))}
-        for name, gain in gains.items()
+    over = {"base": 0.0, **gains}
+    minus = {
+        first: {
+            name: {
+                "AP": interval(over[name] - over[first], half),
+                "APf": interval(head.get(name, 0.0) - head.get(first, 0.0)),
+            }
+            for name in names
+            if name != first
+        }
+        for first in names
     }
-    of_chosen = gains.get(chosen, 0.0)
-    minus_chosen = {
-        name: {"AP": interval(gains.get(name, 0.0) - of_chosen, half)}
-        for name in names
-        if name != chosen
-    }
-    return Direction(chosen, figures, minus_baseline, minus_chosen, images)
+    return Direction(chosen, figures, minus, images)
 
 
 def test_a_gain_on_both_halves_is_recommended():
@@ -81,7 +83,7 @@ def test_the_level_ones_are_named():
     made = answer([direction("tde", gains), direction("norcal", gains)], "base")
     assert made.recommended == "tde"
     assert made.level == ["norcal"]
-    assert "Not told from it on either half: norcal." in made.sentences
+    assert "Not told from it by both halves: norcal." in made.sentences
 
 
 def test_the_first_of_equal_ones_and_none_without_a_figure():
