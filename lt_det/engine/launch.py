@@ -61,7 +61,7 @@ def _said_in_one_line(
         process_errors.join(board)
     try:
         main(args)
-        _leave_together()
+        leave_together()
     except UserError as error:
         process_errors.report(_message(error))
         sys.exit(_USER_ERROR)
@@ -74,8 +74,8 @@ def _said_in_one_line(
         sys.exit(_USER_ERROR)
 
 
-def _leave_together() -> None:
-    """Let go of the process groups while all processes are there.
+def leave_together() -> None:
+    """Let go of the process groups while all processes are there; each is alone from then on.
 
     One that is torn down with the interpreter, or while another process still uses it, can abort
     ("terminate called without an active exception") a job that has done its work.
