@@ -12,7 +12,7 @@ _WARNINGS = (
     # Detectron2's anchors.
     (UserWarning, r"torch\.meshgrid: in an upcoming release", r"torch\.functional"),
     # Masks encoded and decoded by pycocotools under numpy 2.
-    (DeprecationWarning, r"__array__ implementation doesn't accept a copy", ""),
+    (DeprecationWarning, r"__array__ implementation doesn't accept a copy", r"pycocotools\.mask"),
 )
 # Logger of torch → beginning of the message.
 _LOGGED = {

@@ -16,6 +16,7 @@ from detectron2.utils import comm
 from lt_det.errors import ConfigError, UserError
 
 from . import process_errors
+from .console import end_progress
 from .process_errors import ErrorBoard
 
 _USER_ERROR = 2
@@ -72,6 +73,9 @@ def _said_in_one_line(
         elif not process_errors.others_have_failed():
             raise
         sys.exit(_USER_ERROR)
+    finally:
+        # Before what Python says of an exception, or of Ctrl-C.
+        end_progress()
 
 
 def leave_together() -> None:
