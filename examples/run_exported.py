@@ -28,9 +28,7 @@ def load(file):
 
     def run(array):
         with torch.no_grad():
-            answer = model(torch.from_numpy(array))
-        answers = answer if isinstance(answer, tuple) else (answer,)
-        return [tensor.numpy() for tensor in answers]
+            return [tensor.numpy() for tensor in model(torch.from_numpy(array))]
 
     return json.loads(held["lt_det.json"]), run
 
@@ -48,9 +46,7 @@ def detect(file, photo):
     image = Image.open(photo).convert("RGB")
     wanted = about["input"]
     small = resized(image, wanted["shortest_side"], wanted["longest_side"])
-    pixels = np.asarray(small, dtype=np.float32)
-    if wanted["channels"] == "BGR":
-        pixels = pixels[:, :, ::-1]
+    pixels = np.asarray(small, dtype=np.float32)[:, :, :: -1 if wanted["channels"] == "BGR" else 1]
     boxes, scores, classes = run(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[:3]
     scale = np.array([image.width / small.width, image.height / small.height] * 2)
     for box, score, index in zip(boxes * scale, scores, classes, strict=True):

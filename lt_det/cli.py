@@ -17,6 +17,7 @@ SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "check-data": ("check_data", "look at data before training on it"),
     "predict": ("predict", "detect or classify in images and videos"),
     "evaluate": ("evaluate", "score an LVIS or COCO results file"),
+    "compare": ("compare", "say which of several detectors and readings helps, with intervals"),
     "report": ("report", "show a finished run, or several, on one page"),
     "analyze": ("analyze", "say what a results file gets wrong"),
     "export": ("export", "write a trained model as TorchScript or ONNX"),

@@ -67,6 +67,8 @@ def export_model(
     # What tracing warns of (sizes that become constants) is of shapes that are constants.
     with torch.no_grad(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
+        # Of the exporter that knows torchvision's RoIAlign and NMS.
+        warnings.filterwarnings("ignore", "You are using the legacy TorchScript-based ONNX")
         for category in (DeprecationWarning, FutureWarning, UserWarning):
             warnings.filterwarnings("ignore", category=category, module=r"torch\.(onnx|jit)")
         write(module.eval(), metadata, example, Path(output))

@@ -1,0 +1,112 @@
+"""Readings of detectors' runs on the same images, and their figures on some of these."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lt_det.data.lvis.annotation_set import AnnotationSet
+from lt_det.errors import DataError
+from lt_det.evaluation.lvis.lvis_ap import GroundTruth
+from lt_det.evaluation.lvis.row_metrics import RowMetrics, row_metrics
+from lt_det.files import load_json
+from lt_det.inspection.saved_run import SavedRow, saved_config, saved_rows
+
+from .split import halves
+
+
+@dataclass
+class Candidate:
+    """A reading of a run's model.
+
+    Attributes:
+        run: folder of the run.
+        saved: its row, its detections and what there was to find.
+    """
+
+    run: Path
+    saved: SavedRow
+
+    @property
+    def name(self) -> str:
+        """Of the run and the reading."""
+        return f"{self.run.name}: {self.saved.row['name']}"
+
+    def on(self, truth: GroundTruth) -> RowMetrics:
+        """Return the figures on the images of a part of the ground truth."""
+        ids = [image["id"] for image in truth.record["images"]]
+        detections = self.saved.detections
+        chosen = np.flatnonzero(np.isin(detections.image_ids, ids))
+        return row_metrics(truth, detections.take(chosen), self.saved.task)
+
+
+def read_candidates(folders: Sequence[Path]) -> list[Candidate]:
+    """Read every reading of every run again.
+
+    Args:
+        folders: OUTPUT_DIRs of detectors' trainings or evaluations on one data set.
+
+    Raises:
+        DataError: a run without results, of a classifier, or of another data set than the first.
+    """
+    candidates: list[Candidate] = []
+    for folder in folders:
+        file = folder / "results.json"
+        if not file.is_file():
+            raise DataError(f"{folder}: no results.json: the run has not been evaluated")
+        rows: Any = load_json(file)
+        if not isinstance(rows, list):
+            raise DataError(f"{folder}: an image classifier's run: tools/compare_predictions.py")
+        saved_config(folder)
+        candidates += [Candidate(folder, saved) for saved in saved_rows(folder, rows)]
+    first = candidates[0].saved
+    for candidate in candidates:
+        saved = candidate.saved
+        same = _images(saved.annotation_set) == _images(first.annotation_set)
+        if not same or saved.task != first.task:
+            raise DataError(f"{candidate.run}: other images, or other tasks, than {folders[0]}")
+    return candidates
+
+
+def _images(of_set: AnnotationSet) -> list[int]:
+    images: list[int] = of_set.store.image_ids.tolist()
+    return images
+
+
+class Halves:
+    """The ground truth of all candidates in two halves.
+
+    Args:
+        saved: any of the rows, for they are of the same images.
+    """
+
+    def __init__(self, saved: SavedRow) -> None:
+        self._saved = saved
+
+    @cached_property
+    def parts(self) -> tuple[GroundTruth, GroundTruth]:
+        """The ground truth of each half."""
+        record = self._saved.truth.record
+        index_of = {c["id"]: i for i, c in enumerate(record["categories"])}
+        of_images: dict[int, list[int]] = {image["id"]: [] for image in record["images"]}
+        for annotation in record["annotations"]:
+            of_images[annotation["image_id"]].append(index_of[annotation["category_id"]])
+        counts = np.zeros(len(index_of), dtype=int)
+        for indices in of_images.values():
+            counts[np.unique(np.asarray(indices, dtype=int))] += 1
+        ids = list(of_images)
+        first, second = halves(list(of_images.values()), counts.tolist())
+        return self._of([ids[i] for i in first]), self._of([ids[i] for i in second])
+
+    def _of(self, ids: list[int]) -> GroundTruth:
+        chosen, record = set(ids), self._saved.truth.record
+        return GroundTruth(
+            {
+                **record,
+                "images": [i for i in record["images"] if i["id"] in chosen],
+                "annotations": [a for a in record["annotations"] if a["image_id"] in chosen],
+            }
+        )

@@ -1,0 +1,110 @@
+"""What is recommended, and why."""
+
+import pytest
+
+from lt_det.compare.answer import Direction, answer, best_by
+from lt_det.compare.page import answer_page, answer_text
+
+
+def interval(value, half=0.5):
+    return {"value": value, "low": value - half, "high": value + half}
+
+
+def direction(chosen, gains, head=None, images=100, half=0.5):
+    """Figures of a baseline with AP 20 and of others, by what they have over it."""
+    head = head or {}
+    names = ["base", *gains]
+    figures = {
+        name: {**dict.fromkeys(("AP", "AP_fixed"), 20 + gains.get(name, 0.0)), "APr": 5.0,
+               "APc": 9.0, "APf": 30 + head.get(name, 0.0)}
+        for name in names
+    }  # fmt: skip
+    over = {"base": 0.0, **gains}
+    minus = {
+        first: {
+            name: {
+                "AP": interval(over[name] - over[first], half),
+                "APf": interval(head.get(name, 0.0) - head.get(first, 0.0)),
+            }
+            for name in names
+            if name != first
+        }
+        for first in names
+    }
+    return Direction(chosen, figures, minus, images)
+
+
+def test_a_gain_on_both_halves_is_recommended():
+    made = answer([direction("tde", {"tde": 2.0}), direction("tde", {"tde": 1.0})], "base")
+    assert made.recommended == "tde"
+    assert made.level == []
+    assert made.sentences[0].startswith(
+        "Take tde: AP +2.0 [1.5, 2.5] and +1.0 [0.5, 1.5] over base"
+    )
+    assert len(made.sentences) == 1
+
+
+def test_a_gain_that_one_half_does_not_show_is_none():
+    made = answer([direction("tde", {"tde": 2.0}), direction("tde", {"tde": 0.3})], "base")
+    assert made.recommended == "base"
+    assert "the other half does not show it" in made.sentences[0]
+    assert "would take about" not in " ".join(made.sentences)  # 200 images would be enough for 1.15
+
+
+def test_how_many_images_would_tell():
+    halves = [direction("tde", {"tde": 0.25}, images=100) for _ in range(2)]
+    made = answer(halves, "base")
+    # An interval of ±0.5 from 200 images; to be ±0.25 it takes four times as many.
+    assert "A gain of 0.2 points" in made.sentences[1]
+    assert "about 800 images to be told from none; there are 200" in made.sentences[1]
+    assert made.level == ["tde"]
+
+
+def test_nothing_better_than_the_baseline():
+    halves = [direction("base", {"tde": -1.0}), direction("base", {"tde": -2.0})]
+    made = answer(halves, "base")
+    assert made.recommended == "base"
+    assert made.sentences == ["Take base: no other reading has a better AP on either half."]
+
+
+def test_what_it_costs_at_the_head_is_said():
+    halves = [direction("pc", {"pc": 2.0}, {"pc": -1.5}), direction("pc", {"pc": 2.0}, {"pc": 0.1})]
+    made = answer(halves, "base")
+    assert made.recommended == "pc"
+    assert (
+        "pays with the frequent categories (APf -1.5 [-2.0, -1.0], +0.1 [-0.4, 0.6])"
+        in (made.sentences[1])
+    )
+    assert "base keeps them" in made.sentences[1]
+
+
+def test_the_level_ones_are_named():
+    gains = {"tde": 2.0, "norcal": 1.8, "other": 1.0}
+    made = answer([direction("tde", gains), direction("norcal", gains)], "base")
+    assert made.recommended == "tde"
+    assert made.level == ["norcal"]
+    assert "Not told from it by both halves: norcal." in made.sentences
+
+
+def test_the_first_of_equal_ones_and_none_without_a_figure():
+    assert best_by({"a": {"AP": float("nan")}, "b": {"AP": 1.0}, "c": {"AP": 1.0}}) == "b"
+
+
+def test_text_and_page_mark_the_recommended_one():
+    gains = {"tde": 2.0, "norcal": 1.8}
+    made = answer([direction("tde", gains), direction("tde", gains, images=90)], "base")
+    text = answer_text(made)
+    assert "| tde *" in text
+    assert "| norcal =" in text
+    assert "100 images of half 2; tde was chosen on the other" in text
+    page = answer_page(made, "Which helps")
+    titles = [section.title for section in page.sections]
+    assert (titles[0], len(titles)) == ("Answer", 4)
+    assert made.to_record()["directions"][1]["images"] == 90
+
+
+@pytest.mark.parametrize("value", [0.6, -0.6])
+def test_an_interval_that_does_not_hold_0_is_told_in_words(value):
+    made = answer([direction("base", {"tde": value})] * 2, "base")
+    shown = "+0.6 [0.1, 1.1]" if value > 0 else "-0.6 [-1.1, -0.1]"
+    assert shown in answer_text(made)
