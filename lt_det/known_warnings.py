@@ -11,6 +11,12 @@ _WARNINGS = (
     (DeprecationWarning, r"`torch\.jit\.script` is deprecated", r"torch\.jit\._script"),
     # Detectron2's anchors.
     (UserWarning, r"torch\.meshgrid: in an upcoming release", r"torch\.functional"),
+    # Detectron2's mixed precision, from torch 2.4 on.
+    (
+        FutureWarning,
+        r"`torch\.cuda\.amp\.(GradScaler|autocast)\(args\.\.\.\)` is deprecated",
+        r"detectron2\.engine\.train_loop",
+    ),
     # Masks encoded and decoded by pycocotools under numpy 2.
     (DeprecationWarning, r"__array__ implementation doesn't accept a copy", r"pycocotools\.mask"),
 )

@@ -197,8 +197,12 @@ def test_only_the_known_warnings_are_left_out():
         said = "torch.meshgrid: in an upcoming release, …"
         warnings.warn_explicit(said, UserWarning, "functional.py", 504, module="torch.functional")
         warnings.warn_explicit(said, UserWarning, "mine.py", 1, module="mine")
+        amp = "`torch.cuda.amp.autocast(args...)` is deprecated. Please use …"
+        loop = "detectron2.engine.train_loop"
+        warnings.warn_explicit(amp, FutureWarning, "train_loop.py", 494, module=loop)
+        warnings.warn_explicit(amp, FutureWarning, "mine.py", 2, module="mine")
         warnings.warn_explicit("another", UserWarning, "f.py", 5, module="torch.functional")
-    assert [str(w.message) for w in caught] == [said, "another"]
+    assert [str(w.message) for w in caught] == [said, amp, "another"]
 
 
 def shown_on_a_terminal(line, folder):
