@@ -17,6 +17,8 @@ _WARNINGS = (
         r"`torch\.cuda\.amp\.(GradScaler|autocast)\(args\.\.\.\)` is deprecated",
         r"detectron2\.engine\.train_loop",
     ),
+    # Detectron2's several processes.
+    (FutureWarning, r"`broadcast_buffers` is deprecated", r"detectron2\.engine\.defaults"),
     # Masks encoded and decoded by pycocotools under numpy 2.
     (DeprecationWarning, r"__array__ implementation doesn't accept a copy", r"pycocotools\.mask"),
 )

@@ -201,8 +201,12 @@ def test_only_the_known_warnings_are_left_out():
         loop = "detectron2.engine.train_loop"
         warnings.warn_explicit(amp, FutureWarning, "train_loop.py", 494, module=loop)
         warnings.warn_explicit(amp, FutureWarning, "mine.py", 2, module="mine")
+        ddp = "`broadcast_buffers` is deprecated. Use `forward_sync_buffers` instead."
+        defaults = "detectron2.engine.defaults"
+        warnings.warn_explicit(ddp, FutureWarning, "defaults.py", 74, module=defaults)
+        warnings.warn_explicit(ddp, FutureWarning, "mine.py", 3, module="mine")
         warnings.warn_explicit("another", UserWarning, "f.py", 5, module="torch.functional")
-    assert [str(w.message) for w in caught] == [said, amp, "another"]
+    assert [str(w.message) for w in caught] == [said, amp, ddp, "another"]
 
 
 def shown_on_a_terminal(line, folder):
