@@ -11,8 +11,16 @@ _WARNINGS = (
     (DeprecationWarning, r"`torch\.jit\.script` is deprecated", r"torch\.jit\._script"),
     # Detectron2's anchors.
     (UserWarning, r"torch\.meshgrid: in an upcoming release", r"torch\.functional"),
+    # Detectron2's mixed precision, from torch 2.4 on.
+    (
+        FutureWarning,
+        r"`torch\.cuda\.amp\.(GradScaler|autocast)\(args\.\.\.\)` is deprecated",
+        r"detectron2\.engine\.train_loop",
+    ),
+    # Detectron2's several processes.
+    (FutureWarning, r"`broadcast_buffers` is deprecated", r"detectron2\.engine\.defaults"),
     # Masks encoded and decoded by pycocotools under numpy 2.
-    (DeprecationWarning, r"__array__ implementation doesn't accept a copy", ""),
+    (DeprecationWarning, r"__array__ implementation doesn't accept a copy", r"pycocotools\.mask"),
 )
 # Logger of torch → beginning of the message.
 _LOGGED = {

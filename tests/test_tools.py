@@ -141,20 +141,24 @@ def test_weights_of_another_vocabulary_are_one_line(root, work, trained):
     assert "Traceback" not in done.stderr
 
 
+PICTURES = ["TEST.NUM_DRAWN_IMAGES", "2"]
 TWO = [*TINY, "SOLVER.MAX_ITER", "2", "TEST.NUM_DRAWN_IMAGES", "0"]
 
 
 @pytest.mark.parametrize("launcher", ["detectron2", "torchrun"])
 def test_two_processes(root, work, trained, launcher):
-    """Started by Detectron2's launcher and by torchrun; every image is evaluated once."""
+    """Started by Detectron2's launcher and by torchrun; every image is evaluated once, and the page
+    is written when all is done.
+    """
     output = work / launcher
     flags, prefix = [], []
     if launcher == "torchrun":
         prefix = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
     else:
         flags = ["--num-gpus", "2", "--dist-url", "auto"]
-    line = command(root, *config(root), *flags, *TWO, "OUTPUT_DIR", output, launcher=prefix)
-    run(work, line)
+    options = [*flags, *TWO, *PICTURES, "OUTPUT_DIR", output]
+    run(work, command(root, *config(root), *options, launcher=prefix))
+    assert (output / "report.html").is_file()
     assert len(json.loads((output / "results.json").read_text())) == 3
     (submission,) = (output / "inference").glob("*/deconfound/lvis_results.json")
     counted = {}

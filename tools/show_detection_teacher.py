@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from lt_det.commands.command_line import parse, with_examples
 from lt_det.data.lvis.catalog import registered_set
 from lt_det.data.lvis.class_counts import instance_counts
 from lt_det.detection.evaluation.teacher_report import teacher_report, teacher_table
@@ -46,4 +47,4 @@ def main(args: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argument_parser()
     parser.add_argument("--images", type=int, default=200, metavar="N", help="to take RoIs from")
-    run(main, parser.parse_args())
+    run(main, parse(with_examples(parser, __doc__)))

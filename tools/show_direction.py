@@ -10,6 +10,7 @@ take the α at which α·cos(x, d) is about 1 where there is no validation set t
 import argparse
 import itertools
 
+from lt_det.commands.command_line import parse, with_examples
 from lt_det.core.post_hoc import TDE
 from lt_det.data.lvis.catalog import registered_set
 from lt_det.detection.evaluation.directions import (
@@ -44,4 +45,4 @@ if __name__ == "__main__":
     parser.add_argument(
         "--images", "--pictures", type=int, default=0, metavar="N", help="to detect in"
     )
-    run(main, parser.parse_args())
+    run(main, parse(with_examples(parser, __doc__)))

@@ -11,6 +11,10 @@ from pathlib import Path
 
 import torch
 
+# First: it leaves out what Detectron2 warns of when it is imported.
+from lt_det.commands.command_line import parse
+
+# isort: split
 from lt_det.classification.datasets import load_image_data
 from lt_det.classification.inference import (
     ImageLogits,
@@ -104,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    arguments = parser().parse_args()
+    arguments = parse(parser())
     # One process; errors of the input are one line, as everywhere.
     arguments.num_gpus = arguments.num_machines = 1
     arguments.machine_rank, arguments.dist_url = 0, "auto"

@@ -8,6 +8,10 @@ tools/show_teacher.py --config-file configs/classification/folder_lt/resnet32_xe
 import argparse
 from itertools import islice
 
+# First: it leaves out what Detectron2 warns of when it is imported.
+from lt_det.commands.command_line import parse, with_examples
+
+# isort: split
 from lt_det.classification.setup import argument_parser, setup
 from lt_det.classification.teacher import load_teacher
 from lt_det.classification.teacher_report import teacher_report, teacher_table
@@ -29,4 +33,4 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    run(main, argument_parser().parse_args())
+    run(main, parse(with_examples(argument_parser(), __doc__)))

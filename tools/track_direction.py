@@ -12,9 +12,9 @@ and the α at which α·cos(x, d) is 1 on average: tde(alpha="auto").
 import argparse
 import math
 
-from detectron2.modeling import build_model
 from detectron2.utils import comm
 
+from lt_det.commands.command_line import parse, with_examples
 from lt_det.data.lvis.catalog import registered_set
 from lt_det.detection.evaluation.directions import direction_logits, direction_table
 from lt_det.detection.setup import argument_parser, setup
@@ -45,7 +45,7 @@ def main(args: argparse.Namespace) -> None:
     cfg.defrost()
     if cfg.MODEL.LT.CLASSIFIER.NAME == _LINEAR:
         cfg.MODEL.LT.CLASSIFIER.NAME = "linear_with_direction"
-    model = build_model(cfg)
+    model = LTTrainer.build_model(cfg)
     # The same parameters; the direction is what the trained one may lack.
     model.load_state_dict(trained.state_dict(), strict=False)
     loader = LTTrainer.build_train_loader(cfg)
@@ -70,4 +70,4 @@ def main(args: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argument_parser()
     parser.add_argument("--images", type=int, default=0, metavar="N", help="default: all of them")
-    run(main, parser.parse_args())
+    run(main, parse(with_examples(parser, __doc__)))

@@ -69,7 +69,12 @@ def _nearest(parser: argparse.ArgumentParser, message: str, given: list[str]) ->
 
 
 def _flags(parser: argparse.ArgumentParser) -> list[str]:
-    return [flag for action in parser._actions for flag in action.option_strings]
+    """Return a parser's flags, and those of the commands under it."""
+    flags = [flag for action in parser._actions for flag in action.option_strings]
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            flags += [flag for under in action.choices.values() for flag in _flags(under)]
+    return flags
 
 
 def run_alone(

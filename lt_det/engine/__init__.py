@@ -4,7 +4,7 @@ from .checkpoints.checkpointer import LTCheckpointer
 from .checkpoints.model_record import ModelRecord, read_record, weights_to_load
 from .config_checks import check_choice, check_common_keys
 from .extensions import add_import_flag, import_extensions
-from .launch import run
+from .launch import leave_together, run
 from .setup import (
     check_shared_evenly,
     check_weights_given,
@@ -29,6 +29,7 @@ __all__ = [
     "check_teacher_given",
     "check_weights_given",
     "import_extensions",
+    "leave_together",
     "log_like_detectron2",
     "merge_config",
     "read_record",

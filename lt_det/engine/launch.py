@@ -16,6 +16,7 @@ from detectron2.utils import comm
 from lt_det.errors import ConfigError, UserError
 
 from . import process_errors
+from .console import end_progress
 from .process_errors import ErrorBoard
 
 _USER_ERROR = 2
@@ -61,7 +62,7 @@ def _said_in_one_line(
         process_errors.join(board)
     try:
         main(args)
-        _leave_together()
+        leave_together()
     except UserError as error:
         process_errors.report(_message(error))
         sys.exit(_USER_ERROR)
@@ -72,10 +73,13 @@ def _said_in_one_line(
         elif not process_errors.others_have_failed():
             raise
         sys.exit(_USER_ERROR)
+    finally:
+        # Before what Python says of an exception, or of Ctrl-C.
+        end_progress()
 
 
-def _leave_together() -> None:
-    """Let go of the process groups while all processes are there.
+def leave_together() -> None:
+    """Let go of the process groups while all processes are there; each is alone from then on.
 
     One that is torn down with the interpreter, or while another process still uses it, can abort
     ("terminate called without an active exception") a job that has done its work.

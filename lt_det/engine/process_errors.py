@@ -13,6 +13,8 @@ from datetime import timedelta
 import torch.distributed as dist
 from detectron2.utils import comm
 
+from .console import end_progress
+
 # How long a process that has failed waits for others that fail alike, in seconds.
 _PATIENCE = 4.0
 # For the launcher's store, in seconds.
@@ -120,6 +122,7 @@ def others_have_failed() -> bool:
 
 def say(text: str) -> None:
     """As every tool says what is wrong."""
+    end_progress()
     print(f"error: {text}", file=sys.stderr, flush=True)
 
 

@@ -1,5 +1,7 @@
 """lt-det: one command for all of them."""
 
+import argparse
+import importlib
 import re
 import subprocess
 import sys
@@ -32,7 +34,7 @@ def test_help_fits_a_screen_and_has_an_example(ended, name):
     code, shown, _ = ended(name, "--help")
     lines = shown.splitlines()
     assert code == 0
-    assert len(lines) <= 50
+    assert len(lines) <= 40
     assert max(map(len, lines)) <= 100
     assert lines[0].startswith(f"usage: lt-det {name} ")
     assert sum(line.startswith(f"lt-det {name} ") for line in lines) >= 1
@@ -76,6 +78,29 @@ def test_mistakes_name_what_was_meant(ended, words, message):
     code, _, said = ended(*words)
     assert code == 2
     assert message in said
+
+
+def test_flags_of_commands_under_a_command_are_known(capsys):
+    top = argparse.ArgumentParser()
+    top.add_subparsers().add_parser("cam").add_argument("--output")
+    with pytest.raises(SystemExit):
+        command_line.parse(top, ["cam", "--outptu", "y"])
+    assert "did you mean --output?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", cli.SUBCOMMANDS)
+def test_an_unknown_flag_of_every_subcommand_gets_the_nearest(ended, name):
+    """The last of its flags, mistyped; what it requires is given, or that would be said first."""
+    parser = importlib.import_module(f"lt_det.commands.{cli.SUBCOMMANDS[name][0]}").parser()
+    line, last = [], ""
+    for action in parser._actions:
+        value = str(next(iter(action.choices))) if action.choices else "1"
+        if action.required:
+            line += [*action.option_strings[:1], value]
+        last = next(iter(action.option_strings[::-1]), last)
+    code, _, said = ended(name, *line, f"{last[:-2]}{last[-1]}{last[-2]}")
+    assert code == 2
+    assert f"did you mean {last}?" in said
 
 
 def test_configs_are_listed_and_shown(ended, root):
