@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .runner import Run
+from lt_det.compare.runner import Run
+
 from .study import Results, Study, on_all_images, read_results, weights
 from .systems import SYSTEMS, System, waves
 

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lt_det.compare.runner import Run
+
 from .detection_seeds import Study, collect
-from .runner import Run
 
 # Published strengths: nothing is chosen on the set that is reported on.
 _SOFTMAX = (

@@ -8,9 +8,8 @@ from typing import Any
 import matplotlib
 import numpy as np
 
+from lt_det.compare.runner import Run
 from lt_det.evaluation.tables import markdown_table
-
-from .runner import Run
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

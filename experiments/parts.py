@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lt_det.compare.run_record import input_print
 from lt_det.errors import DataError
 from lt_det.files import load_json, save_json
 
 from .comparison import Comparison, compact
-from .run_record import input_print
 from .study import Study
 
 FILE = "part.json"

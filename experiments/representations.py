@@ -7,6 +7,7 @@ from torch import Tensor
 
 from lt_det.classification.list_sets import PUBLISHED_LISTS
 from lt_det.classification.setup import argument_parser, load_config
+from lt_det.compare.runner import Run
 from lt_det.core import shot_groups
 from lt_det.data.classification import imbalance_counts
 from lt_det.engine import ModelRecord, read_record
@@ -14,7 +15,6 @@ from lt_det.errors import ConfigError
 from lt_det.evaluation.classification.tables import metric_cell
 from lt_det.evaluation.tables import markdown_table
 
-from .runner import Run
 from .study import Study, on_all_images, read_results, weights
 
 

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lt_det.compare.runner import Run, run_all
 from lt_det.config import default_config
 from lt_det.engine import merge_config
 from lt_det.errors import ConfigError
-
-from .runner import Run, run_all
 
 Results = dict[str, dict[str, dict[str, Any]]]
 

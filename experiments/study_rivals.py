@@ -25,7 +25,7 @@ from experiments.detection_rivals import (  # noqa: E402
     merged,
 )
 from experiments.detection_seeds import study_table  # noqa: E402
-from experiments.runner import run_all  # noqa: E402
+from lt_det.compare.runner import run_all  # noqa: E402
 from lt_det.files import load_json, save_json  # noqa: E402
 
 _COLUMNS = [

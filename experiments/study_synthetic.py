@@ -24,7 +24,7 @@ from experiments.learning_curves import (  # noqa: E402
     draw_curves,
     evaluations,
 )
-from experiments.runner import Run, run_all  # noqa: E402
+from lt_det.compare.runner import Run, run_all  # noqa: E402
 from lt_det.files import save_json  # noqa: E402
 
 PUBLISHED_ALPHA = 1.5

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lt_det.compare.runner import Run, run_all
+
 from .detection_seeds import Study, collect
-from .runner import Run, run_all
 
 _XERM = "MODEL.LT.XERM."
 # Rows of a de-confounded detector; α = 0.5 and 1 are those that students are taught by, too.

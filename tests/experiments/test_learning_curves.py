@@ -11,7 +11,7 @@ from experiments.learning_curves import (
     draw_curves,
     evaluations,
 )
-from experiments.runner import Run
+from lt_det.compare.runner import Run
 
 
 def test_every_checkpoint_is_evaluated_by_its_trainings_config(tmp_path):

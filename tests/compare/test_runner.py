@@ -2,11 +2,12 @@
 
 import json
 import os
+import sys
 
 import pytest
 
-from experiments import run_record
-from experiments.runner import Run, run_all
+from lt_det.compare import run_record
+from lt_det.compare.runner import Run, run_all, run_each
 
 # Leaves its arguments as results; stops after a checkpoint where told to, once.
 TOOL = """import json, pathlib, sys
@@ -167,3 +168,22 @@ def test_several_at_a_time(tmp_path):
         *(["a"], ["b"], ["c"]),
     ]
     assert all(run.is_done for run in runs)
+
+
+def test_a_run_that_fails_is_named_and_stops_no_other(tmp_path):
+    tool = tmp_path / "tool.py"
+    tool.write_text(TOOL)
+    runs = [
+        Run(name, tmp_path / name, (str(tmp_path / name), *words))
+        for name, words in (("bad", ["fail"]), ("good", []))
+    ]
+    ended = dict(run_each([sys.executable, str(tool)], runs, 1))
+    assert ended[runs[1]] == ""
+    assert "bad failed (it went wrong)" in ended[runs[0]]
+    assert runs[1].is_done
+    assert runs[1].seconds > 0
+    # The good one is there, the bad one is tried again.
+    assert [run.name for run, _ in run_each([sys.executable, str(tool)], runs, 1)] == [
+        "good",
+        "bad",
+    ]

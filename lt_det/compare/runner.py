@@ -1,10 +1,11 @@
-"""Studies made of commands: each run in a process of its own, none made twice."""
+"""Runs made by commands: each in a process of its own, none made twice."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -46,13 +47,14 @@ class Run:
             return False
         return not difference(earlier, make_record(self.arguments, self.folder))
 
+    @property
+    def seconds(self) -> float:
+        """What it has taken so far, by the clock; 0 where nothing is known of it."""
+        return float((read_run_record(self.folder) or {}).get("seconds", 0.0))
+
 
 def run_all(tool: Path, runs: Sequence[Run], jobs: int = 1) -> None:
     """Make what is not there yet, ``jobs`` at a time; each log lies beside its results.
-
-    A run is there where it was made with the same arguments, data, weights, configs and version of
-    lt_det (its folder's study_run.json). One that was stopped goes on from its last checkpoint. One
-    that differs is made anew, and said; the earlier one's folder becomes NAME.old-1, NAME.old-2, …
 
     Args:
         tool: script to run.
@@ -60,33 +62,63 @@ def run_all(tool: Path, runs: Sequence[Run], jobs: int = 1) -> None:
         jobs: at a time; they share the cores evenly.
 
     Raises:
-        RuntimeError: a run failed; names its log.
+        RuntimeError: a run failed, once the others have ended; names its log.
     """
+    failed = [error for _, error in run_each([sys.executable, str(tool)], runs, jobs) if error]
+    if failed:
+        raise RuntimeError(failed[0])
+
+
+def run_each(command: Sequence[str], runs: Sequence[Run], jobs: int) -> Iterator[tuple[Run, str]]:
+    """Make what is not there yet, and say of each run how it ended; one that fails stops no other.
+
+    A run is there where it was made with the same arguments, data, weights, configs and version of
+    lt_det (its folder's study_run.json). One that was stopped goes on from its last checkpoint. One
+    that differs is made anew, and said; the earlier one's folder becomes NAME.old-1, NAME.old-2, …
+
+    Args:
+        command: that a run's arguments come after.
+        runs: in their order.
+        jobs: at a time; they share the cores evenly.
+
+    Yields:
+        a run and what went wrong with it, empty where nothing did; in the order of their ends, with
+        those first that are there.
+    """
+    missing = []
+    for run in runs:
+        if run.is_done:
+            yield run, ""
+        else:
+            missing.append(run)
     threads = max(1, (os.cpu_count() or 1) // jobs)
     with ThreadPoolExecutor(jobs) as pool:
-        started = [pool.submit(_run, tool, run, threads) for run in runs if not run.is_done]
-        for future in started:
-            future.result()
+        started = {pool.submit(_run, command, run, threads): run for run in missing}
+        for future in as_completed(started):
+            yield started[future], future.result()
 
 
-def _run(tool: Path, run: Run, threads: int) -> None:
+def _run(command: Sequence[str], run: Run, threads: int) -> str:
     record = make_record(run.arguments, run.folder)
     resumed = _prepare(run, record)
+    spent = run.seconds if resumed else 0.0
     write_run_record(run.folder, record, finished=False)
     log_file = run.folder / "console.txt"
     print(f"{run.name}: log in {log_file}", flush=True)
-    command = [sys.executable, str(tool), *run.arguments]
-    if resumed:
-        # Flags come before KEY VALUE pairs.
-        command.insert(2, "--resume")
+    # Flags come before KEY VALUE pairs.
+    words = [*command, *(["--resume"] if resumed else []), *run.arguments]
     environment = {**_KEEP_MEMORY, **os.environ, "OMP_NUM_THREADS": str(threads)}
+    start = time.monotonic()
     with open(log_file, "a" if resumed else "w", encoding="utf-8") as log:
-        done = subprocess.run(command, stdout=log, stderr=log, check=False, env=environment)
+        done = subprocess.run(words, stdout=log, stderr=log, check=False, env=environment)
+    record = {**record, "seconds": spent + time.monotonic() - start}
     if done.returncode:
+        write_run_record(run.folder, record, finished=False)
         last = log_file.read_text(encoding="utf-8").strip().splitlines()[-1:]
-        raise RuntimeError(f"{run.name} failed ({' '.join(last)}); its log: {log_file}")
+        return f"{run.name} failed ({' '.join(last)}); its log: {log_file}"
     write_run_record(run.folder, record, finished=True)
     print(f"{run.name}: done", flush=True)
+    return ""
 
 
 def _prepare(run: Run, record: Record) -> bool:

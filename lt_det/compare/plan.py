@@ -1,0 +1,154 @@
+"""Which trainings a comparison makes, what they take, and which of them a budget holds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import heapreplace
+
+from lt_det.errors import ConfigError
+from lt_det.evaluation.tables import markdown_table
+from lt_det.inspection.tail import NEARLY_BALANCED
+
+_NO_TIME = "the budget is used up"
+# What is read from a trained model costs no training: strengths below, at and above the published.
+_EXEMPT = tuple(f"logit_adjustment(tau={tau}, exempt=True)" for tau in (0.5, 1))
+_NORCAL = tuple(f"norcal(gamma={gamma})" for gamma in (0.3, 0.6, 0.9))
+_SOFTMAX = ("none", *_NORCAL, *_EXEMPT, "fracal(strength=2)")
+_TDE = tuple(f"tde(alpha={alpha})" for alpha in (0.5, 1, 1.5, 2))
+_SIGMOID = ("none", *_NORCAL)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to train.
+
+    Attributes:
+        name: of its runs and in tables.
+        config: what its config is called after the network's name.
+        readings: of its model, TEST.POST_HOC.
+        repeats: with repeat-factor sampling.
+        for_tails: it has nothing to do on data that are nearly balanced.
+    """
+
+    name: str
+    config: str
+    readings: tuple[str, ...]
+    repeats: bool = False
+    for_tails: bool = True
+
+
+# In the order in which they are worth their time, by the table of rivals in RESULTS.md.
+METHODS = (
+    Method("baseline", "baseline", (*_SOFTMAX, "tau_norm(power=0.5)"), for_tails=False),
+    Method("tde", "tde", (*_SOFTMAX[:-1], *_TDE), for_tails=False),
+    Method("seesaw_rfs", "seesaw", _SIGMOID, repeats=True),
+    Method("tde_rfs", "tde", (*_SOFTMAX[:-1], *_TDE), repeats=True),
+    Method("baseline_rfs", "baseline", _SOFTMAX, repeats=True),
+    Method("federated_rfs", "federated", _SIGMOID, repeats=True),
+    Method("balanced_softmax", "balanced_softmax", ("none",)),
+    Method("eqlv2", "eqlv2", _SIGMOID),
+)
+BY_NAME = {method.name: method for method in METHODS}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A training, or why it is not made.
+
+    Attributes:
+        method: how.
+        seconds: that it takes.
+        left_out: why it is not made; empty where it is.
+    """
+
+    method: Method
+    seconds: float
+    left_out: str = ""
+
+
+def make_plan(
+    methods: Sequence[Method],
+    seconds: float,
+    *,
+    imbalance: float,
+    threshold: float | None,
+    budget: float | None,
+    jobs: int,
+) -> list[Planned]:
+    """Say which trainings are made.
+
+    Args:
+        methods: wanted, in their order.
+        seconds: that one training with its evaluation takes.
+        imbalance: images of the most frequent category over those of the rarest.
+        threshold: of repeat-factor sampling; ``None`` where it has nothing to repeat.
+        budget: seconds for all of them; ``None``: no end.
+        jobs: trainings at a time.
+
+    Raises:
+        ConfigError: no training is left; says why.
+    """
+    planned = []
+    ends = [0.0] * jobs  # when each place is free again, a heap
+    for method in methods:
+        reason = ""
+        if method.for_tails and imbalance < NEARLY_BALANCED:
+            reason = f"nothing to do: the imbalance is {imbalance:.1f}"
+        elif method.repeats and threshold is None:
+            reason = "no category is rare enough to be repeated"
+        elif budget is not None and ends[0] + seconds > budget:
+            reason = _NO_TIME
+        else:
+            heapreplace(ends, ends[0] + seconds)
+        planned.append(Planned(method, seconds, reason))
+    first = planned[0]
+    if all(each.left_out for each in planned):
+        if budget is None or first.left_out != _NO_TIME:
+            raise ConfigError(f"{first.method.name}: {first.left_out}")
+        given = f"{duration(budget)} are given"
+        raise ConfigError(f"--budget: one training takes {duration(seconds)}, {given}")
+    return planned
+
+
+def plan_text(planned: Sequence[Planned], jobs: int) -> str:
+    """Return the plan as a table with its whole time."""
+    rows = [
+        [
+            each.method.name,
+            "–" if each.left_out else str(len(each.method.readings)),
+            "–" if each.left_out else duration(each.seconds),
+            each.left_out or "trained",
+        ]
+        for each in planned
+    ]
+    made = [each.seconds for each in planned if not each.left_out]
+    whole = sum(max(made[start : start + jobs]) for start in range(0, len(made), jobs))
+    table = markdown_table(["method", "readings", "time", ""], rows)
+    number = f"{len(made)} training{'' if len(made) == 1 else 's'}"
+    return f"{table}\n\n{number}, {jobs} at a time: about {duration(whole)}"
+
+
+def seconds_of(text: str) -> float:
+    """Read a time.
+
+    Args:
+        text: a number and ``s``, ``m``, ``h`` or ``d``: ``"90m"``, ``"1.5h"``.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    unit = {"s": 1, "m": 60, "h": 3600, "d": 86400}.get(text[-1:], 0)
+    try:
+        seconds = float(text[:-1]) * unit
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise ConfigError(f"--budget {text}: not a time such as 90m, 3h or 1.5d")
+    return seconds
+
+
+def duration(seconds: float) -> str:
+    """Return a time to two parts, as a person says it."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"

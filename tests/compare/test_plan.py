@@ -1,0 +1,89 @@
+"""Which trainings are made."""
+
+import pytest
+
+from lt_det.compare.plan import BY_NAME, METHODS, duration, make_plan, plan_text, seconds_of
+from lt_det.compare.trainings import Trainings
+from lt_det.detection.config_checks import check_config
+from lt_det.detection.evaluation.row_info import post_hoc_rows
+from lt_det.detection.setup import argument_parser, load_config
+from lt_det.errors import ConfigError
+from lt_det.model_zoo import config_folder
+
+
+def plan(methods=METHODS, seconds=60.0, **changes):
+    given = {"imbalance": 100.0, "threshold": 0.01, "budget": None, "jobs": 1, **changes}
+    return make_plan(methods, seconds, **given)
+
+
+def made(planned):
+    return [each.method.name for each in planned if not each.left_out]
+
+
+def test_without_a_budget_a_long_tail_has_all():
+    assert made(plan()) == [method.name for method in METHODS]
+
+
+def test_nearly_balanced_data_have_what_is_not_for_tails():
+    planned = plan(imbalance=2.0)
+    assert made(planned) == ["baseline", "tde"]
+    assert planned[2].left_out == "nothing to do: the imbalance is 2.0"
+
+
+def test_nothing_is_repeated_where_no_category_is_rare():
+    assert not [name for name in made(plan(threshold=None)) if name.endswith("rfs")]
+
+
+@pytest.mark.parametrize(("jobs", "count"), [(1, 3), (2, 6)])
+def test_a_budget_holds_whole_trainings_in_every_place(jobs, count):
+    planned = plan(budget=200.0, jobs=jobs)
+    assert len(made(planned)) == count
+    assert made(planned) == [method.name for method in METHODS[:count]]
+    assert planned[-1].left_out == "the budget is used up"
+
+
+def test_a_budget_that_holds_nothing_is_refused():
+    with pytest.raises(ConfigError, match="--budget: one training takes 1 min, 30 s are given"):
+        plan(budget=30.0)
+
+
+def test_methods_of_nothing_but_tails_on_balanced_data():
+    with pytest.raises(ConfigError, match="seesaw_rfs: nothing to do"):
+        plan([BY_NAME["seesaw_rfs"]], imbalance=1.0)
+
+
+def test_the_table_says_times_and_reasons():
+    text = plan_text(plan(METHODS[:3], seconds=5400, threshold=None, jobs=2), 2)
+    assert "| baseline   | 8        | 1 h 30 min | trained" in text
+    assert "no category is rare enough to be repeated" in text
+    assert text.endswith("2 trainings, 2 at a time: about 1 h 30 min")
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("90m", 5400), ("1.5h", 5400)])
+def test_times(text, seconds):
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "3", "h", "-1h", "0m", "nanh", "infh", "3 weeks"])
+def test_no_times(text):
+    with pytest.raises(ConfigError, match="not a time such as 90m"):
+        seconds_of(text)
+
+
+def test_durations():
+    assert [duration(s) for s in (4.4, 61, 3599, 7260)] == ["4 s", "1 min", "1 h 00 min",
+                                                            "2 h 01 min"]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_every_method_and_its_readings_are_permitted_on_own_data(method, tmp_path):
+    configs = config_folder() / "custom"
+    trainings = Trainings(configs, "cascade_lite0", (), (), 0.03, tmp_path)
+    run = trainings.of(method)
+    _, file, *keys = run.arguments
+    cfg = load_config(file, keys, argument_parser().parse_args([]))
+    check_config(cfg)
+    assert len(post_hoc_rows(cfg)) == len(method.readings)
+    expected = 0.03 if method.repeats else 0.001
+    assert expected == cfg.DATALOADER.REPEAT_THRESHOLD
+    assert ("RepeatFactor" in cfg.DATALOADER.SAMPLER_TRAIN) == method.repeats
