@@ -1,11 +1,11 @@
-"""Say which detector, and which reading of it, helps: chosen and told on other images.
+"""Say which model, and which reading of it, helps: chosen and told on other images.
 
 lt-det compare --train-json FILE --train-images DIR --val-json FILE --val-images DIR --output DIR
                [--plan] [--budget 3h] [--jobs 2] [--methods baseline tde] [--options KEY VALUE …]
 lt-det compare output/baseline output/tde --output DIR
 
-The first trains what the data call for and the budget holds, and goes on where it was stopped; the
-second takes runs that are there.
+The first trains detectors, what the data call for and the budget holds, and goes on where it
+was stopped; the second takes runs that are there, of detectors or of classifiers.
 """
 
 import argparse
@@ -15,8 +15,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lt_det.compare.answer import answer
+from lt_det.compare.answer import CLASSIFICATION, Answer, answer
 from lt_det.compare.candidates import read_candidates
+from lt_det.compare.classifiers import measure_classifiers, read_classifiers
 from lt_det.compare.measuring import measure
 from lt_det.compare.page import answer_page, answer_text
 from lt_det.compare.plan import BY_NAME, METHODS, Planned, make_plan, plan_text, seconds_of
@@ -25,6 +26,7 @@ from lt_det.data.lvis.catalog import register_from_config
 from lt_det.detection.setup import argument_parser as detection_parser
 from lt_det.detection.setup import load_config
 from lt_det.errors import ConfigError
+from lt_det.evaluation.classification.predictions import PREDICTIONS_FILE
 from lt_det.files import save_json
 from lt_det.inspection.tail import imbalance, suggested_threshold
 from lt_det.model_zoo import config_folder
@@ -131,11 +133,8 @@ def compare_runs(
         resamples: of images, for each interval.
         failed: runs that went wrong, and how.
     """
-    candidates = read_candidates(folders)
-    baseline = candidates[0].name
-    with tqdm(total=2 * len(candidates), unit="evaluation", leave=False) as bar:
-        directions = measure(candidates, baseline, resamples, bar.update)
-    made = answer(directions, baseline)
+    are_classifiers = (folders[0] / PREDICTIONS_FILE).is_file()
+    made = (_of_classifiers if are_classifiers else _of_detectors)(folders, resamples)
     output.mkdir(parents=True, exist_ok=True)
     save_json({**made.to_record(), "failed": failed}, output / "compare.json", indent=1)
     write_page(answer_page(made, "Which helps"), output / "compare.html")
@@ -143,6 +142,21 @@ def compare_runs(
     if failed:
         sys.stdout.write("".join(f"failed: {why}\n" for why in failed.values()))
     print(f"{output}: compare.html, compare.json")
+
+
+def _of_detectors(folders: Sequence[Path], resamples: int) -> Answer:
+    candidates = read_candidates(folders)
+    baseline = candidates[0].name
+    with tqdm(total=2 * len(candidates), unit="evaluation", leave=False) as bar:
+        return answer(measure(candidates, baseline, resamples, bar.update), baseline)
+
+
+def _of_classifiers(folders: Sequence[Path], resamples: int) -> Answer:
+    readings, tested = read_classifiers(folders)
+    baseline = readings[0].name
+    return answer(
+        measure_classifiers(readings, tested, baseline, resamples), baseline, CLASSIFICATION
+    )
 
 
 def run(words: list[str] | None = None) -> None:

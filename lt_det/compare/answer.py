@@ -8,8 +8,31 @@ from typing import Any
 Interval = Mapping[str, float]
 # Of a candidate without a detection, which nothing can be told of.
 _NOTHING: Interval = {"value": 0.0, "low": 0.0, "high": 0.0}
-# What is chosen by, and what a choice must not lose.
-CHOSEN_BY, HEAD = "AP", "APf"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What candidates of a kind are measured by, in percent.
+
+    Attributes:
+        shown: in tables, in their order.
+        chosen_by: one of them.
+        head: what a choice must not lose in silence, another of them.
+        head_name: of what that is, in words.
+    """
+
+    shown: tuple[str, ...]
+    chosen_by: str
+    head: str
+    head_name: str
+
+
+DETECTION = Figures(
+    ("AP", "AP_fixed", "APr", "APc", "APf", "by instances"), "AP", "APf", "the frequent categories"
+)
+CLASSIFICATION = Figures(
+    ("top1", "mean recall", "many", "medium", "few"), "top1", "many", "the many-shot classes"
+)
 
 
 @dataclass(frozen=True)
@@ -17,7 +40,7 @@ class Direction:
     """One half that is chosen on, and the other, which is reported.
 
     Attributes:
-        chosen: the candidate with the best AP on the first half.
+        chosen: the candidate with the best figure that is chosen by, on the first half.
         figures: candidate → figure → value on the second half, in percent.
         minus: of the baseline and of what either half chooses: candidate → figure → ``{"value",
             "low", "high"}`` of its difference from that one on the second half, in points.
@@ -40,6 +63,7 @@ class Answer:
         level: candidates that the halves do not both tell from the recommended one.
         sentences: why, in words.
         directions: of which it is made.
+        figures: by which.
     """
 
     baseline: str
@@ -47,13 +71,14 @@ class Answer:
     level: list[str]
     sentences: list[str]
     directions: list[Direction]
+    figures: Figures = DETECTION
 
     def to_record(self) -> dict[str, Any]:
         """Return all of it as JSON has it."""
         return asdict(self)
 
 
-def best_by(figures: Mapping[str, Mapping[str, float]], key: str = CHOSEN_BY) -> str:
+def best_by(figures: Mapping[str, Mapping[str, float]], key: str) -> str:
     """Return the candidate with the largest figure; the first of equal ones."""
     return max(figures, key=lambda name: _known(figures[name].get(key, math.nan)))
 
@@ -62,7 +87,7 @@ def _known(value: float) -> float:
     return -math.inf if math.isnan(value) else value
 
 
-def answer(directions: Sequence[Direction], baseline: str) -> Answer:
+def answer(directions: Sequence[Direction], baseline: str, by: Figures = DETECTION) -> Answer:
     """Say which candidate to take.
 
     One that is chosen on both halves, and whose difference from the baseline has an interval above
@@ -72,50 +97,55 @@ def answer(directions: Sequence[Direction], baseline: str) -> Answer:
     Args:
         directions: both.
         baseline: a candidate.
+        by: what they are measured by.
     """
     chosen = [direction.chosen for direction in directions]
     # Of two choices the one that stands better where it was not chosen.
-    best = max(chosen, key=lambda name: _mean_gain(directions, name, baseline))
-    gains = [d.minus[baseline].get(best, {}).get(CHOSEN_BY) for d in directions]
+    best = max(chosen, key=lambda name: _mean_gain(directions, name, baseline, by))
+    gains = [d.minus[baseline].get(best, {}).get(by.chosen_by) for d in directions]
     is_shown = best != baseline and all(gain and gain["low"] > 0 for gain in gains)
     recommended = best if is_shown else baseline
-    sentences = [_recommendation(recommended, baseline, chosen, directions)]
-    losses = [d.minus[baseline].get(recommended, {}).get(HEAD) for d in directions]
+    sentences = [_recommendation(recommended, baseline, chosen, directions, by)]
+    losses = [d.minus[baseline].get(recommended, {}).get(by.head) for d in directions]
     if any(loss and loss["high"] < 0 for loss in losses):
         told = ", ".join(_told(loss) for loss in losses if loss)
         sentences.append(
-            f"It pays with the frequent categories ({HEAD} {told}): where pictures are as "
+            f"It pays with {by.head_name} ({by.head} {told}): where pictures are as "
             f"long-tailed as the training set, {baseline} keeps them."
         )
     if not is_shown and best != baseline:
         sentences += _how_many(best, gains, directions)
-    level = _level(directions, recommended)
+    level = _level(directions, recommended, by)
     if level:
         sentences.append(f"Not told from it by both halves: {', '.join(level)}.")
-    return Answer(baseline, recommended, level, sentences, list(directions))
+    return Answer(baseline, recommended, level, sentences, list(directions), by)
 
 
-def _mean_gain(directions: Sequence[Direction], name: str, baseline: str) -> float:
+def _mean_gain(directions: Sequence[Direction], name: str, baseline: str, by: Figures) -> float:
     if name == baseline:
         return 0.0
-    return sum(d.minus[baseline][name][CHOSEN_BY]["value"] for d in directions) / len(directions)
+    return sum(d.minus[baseline][name][by.chosen_by]["value"] for d in directions) / len(directions)
 
 
 def _recommendation(
-    recommended: str, baseline: str, chosen: Sequence[str], directions: Sequence[Direction]
+    recommended: str,
+    baseline: str,
+    chosen: Sequence[str],
+    directions: Sequence[Direction],
+    by: Figures,
 ) -> str:
     if recommended == baseline:
         if set(chosen) == {baseline}:
-            return f"Take {baseline}: no other reading has a better {CHOSEN_BY} on either half."
+            return f"Take {baseline}: no other reading has a better {by.chosen_by} on either half."
         others = " and ".join(dict.fromkeys(name for name in chosen if name != baseline))
         return (
             f"Take {baseline}: {others} looked better on the half chosen on, and the other half "
             "does not show it."
         )
     told = " and ".join(
-        _told(direction.minus[baseline][recommended][CHOSEN_BY]) for direction in directions
+        _told(direction.minus[baseline][recommended][by.chosen_by]) for direction in directions
     )
-    return f"Take {recommended}: {CHOSEN_BY} {told} over {baseline} on the halves not chosen on."
+    return f"Take {recommended}: {by.chosen_by} {told} over {baseline} on the halves not chosen on."
 
 
 def _told(interval: Interval) -> str:
@@ -141,17 +171,18 @@ def _how_many(
     ]
 
 
-def _level(directions: Sequence[Direction], recommended: str) -> list[str]:
+def _level(directions: Sequence[Direction], recommended: str, by: Figures) -> list[str]:
     """Return candidates that the halves do not both tell from the recommended one, on one side."""
     return [
         name
         for name in directions[0].figures
         if name != recommended
-        and abs(sum(_side(d, name, recommended) for d in directions)) < len(directions)
+        and abs(sum(_side(d, name, recommended, by.chosen_by) for d in directions))
+        < len(directions)
     ]
 
 
-def _side(direction: Direction, name: str, recommended: str) -> int:
+def _side(direction: Direction, name: str, recommended: str, key: str) -> int:
     """Return 1 where a candidate is better on this half, −1 where it is worse, 0 if not told."""
-    interval = direction.minus[recommended].get(name, {}).get(CHOSEN_BY, _NOTHING)
+    interval = direction.minus[recommended].get(name, {}).get(key, _NOTHING)
     return int(interval["low"] > 0) - int(interval["high"] < 0)

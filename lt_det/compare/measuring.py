@@ -7,11 +7,11 @@ from lt_det.evaluation.lvis.instance_weighted_ap import instance_weighted_ap
 from lt_det.evaluation.lvis.lvis_ap import GroundTruth
 from lt_det.evaluation.lvis.row_metrics import RowMetrics, paired_differences
 
-from .answer import Direction, best_by
+from .answer import DETECTION, Direction, best_by
 from .candidates import Candidate, Halves
 
-SHOWN = ("AP", "AP_fixed", "APr", "APc", "APf")
-BY_INSTANCES = "by instances"
+# The last of those shown needs the training counts of a category.
+*_SHOWN, _BY_INSTANCES = DETECTION.shown
 
 
 def measure(
@@ -34,7 +34,7 @@ def measure(
         {candidate.name: _figures(candidate, of_part[candidate.name]) for candidate in candidates}
         for of_part in measured
     ]
-    chosen = [best_by(of_part) for of_part in figures]
+    chosen = [best_by(of_part, DETECTION.chosen_by) for of_part in figures]
     return [
         Direction(
             chosen[chosen_on],
@@ -60,12 +60,12 @@ def _on(
 
 
 def _figures(candidate: Candidate, measured: RowMetrics) -> dict[str, float]:
-    figures = {name: float(measured.metrics[name]) for name in SHOWN}
+    figures = {name: float(measured.metrics[name]) for name in _SHOWN}
     categories = candidate.saved.annotation_set.categories
     if all("instance_count" in category for category in categories):
         counts = {category["id"]: category["instance_count"] for category in categories}
         of_category = measured.metrics["per_category"]
-        figures[BY_INSTANCES] = instance_weighted_ap(of_category, counts)
+        figures[_BY_INSTANCES] = instance_weighted_ap(of_category, counts)
     return figures
 
 

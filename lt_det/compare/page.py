@@ -5,8 +5,7 @@ import math
 from lt_det.evaluation.tables import markdown_table
 from lt_det.visualization.page import Page, Section, Table
 
-from .answer import CHOSEN_BY, HEAD, Answer, Interval
-from .measuring import BY_INSTANCES, SHOWN
+from .answer import Answer, Interval
 
 
 def answer_text(answer: Answer) -> str:
@@ -38,12 +37,14 @@ def _title(answer: Answer, number: int) -> str:
 
 def _table(answer: Answer, number: int) -> tuple[list[str], list[list[str]]]:
     direction = answer.directions[number]
-    heading = ["", *SHOWN, BY_INSTANCES, f"{CHOSEN_BY} over the first", f"{HEAD} over the first"]
+    by = answer.figures
+    told_of = (by.chosen_by, by.head)
+    heading = ["", *by.shown, *(f"{key} over the first" for key in told_of)]
     rows = []
     for name, figures in direction.figures.items():
-        values = [figures.get(key, math.nan) for key in (*SHOWN, BY_INSTANCES)]
+        values = [figures.get(key, math.nan) for key in by.shown]
         minus = direction.minus[answer.baseline].get(name, {})
-        told = [_told(minus.get(key)) for key in (CHOSEN_BY, HEAD)]
+        told = [_told(minus.get(key)) for key in told_of]
         mark = " *" if name == answer.recommended else " =" if name in answer.level else ""
         rows.append([name + mark, *("–" if math.isnan(v) else f"{v:.1f}" for v in values), *told])
     return heading, rows

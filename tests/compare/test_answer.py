@@ -87,7 +87,7 @@ def test_the_level_ones_are_named():
 
 
 def test_the_first_of_equal_ones_and_none_without_a_figure():
-    assert best_by({"a": {"AP": float("nan")}, "b": {"AP": 1.0}, "c": {"AP": 1.0}}) == "b"
+    assert best_by({"a": {"AP": float("nan")}, "b": {"AP": 1.0}, "c": {"AP": 1.0}}, "AP") == "b"
 
 
 def test_text_and_page_mark_the_recommended_one():

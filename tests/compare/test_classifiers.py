@@ -1,0 +1,116 @@
+"""Classifiers' readings: honest where nothing helps, or where a tail is bought with the head."""
+
+import json
+
+import numpy as np
+import pytest
+
+from lt_det.commands.compare import run
+from lt_det.compare.answer import CLASSIFICATION, answer
+from lt_det.compare.classifiers import measure_classifiers, read_classifiers
+from lt_det.errors import DataError
+from lt_det.evaluation.classification.predictions import Predictions, save_predictions
+
+# Many, medium, few: two classes each.
+TRAIN = np.array([500, 200, 80, 40, 10, 5])
+EVEN = np.full(6, 100)
+HEAD_FIRST, TAIL_FIRST = [0.9, 0.9, 0.5, 0.5, 0.1, 0.1], [0.7, 0.7, 0.6, 0.6, 0.5, 0.5]
+
+
+def predictions(rows, test=EVEN, train=TRAIN, seed=0):
+    """Rows with the given recall in each class; what is wrong goes to the next class."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(len(test)), test)
+    right = np.array([rng.random(len(labels)) < np.asarray(recall)[labels] for recall in rows])
+    return Predictions(
+        image_names=tuple(map(str, range(len(labels)))),
+        class_names=tuple(map(str, range(len(test)))),
+        labels=labels,
+        class_counts=train,
+        limits={"many": 100, "few": 20},
+        row_names=tuple(f"row {number}" for number in range(len(rows))),
+        predicted=np.where(right, labels, (labels + 1) % len(test)),
+        probs=np.full(right.shape, 0.5, dtype=np.float32),
+        tests={"balanced": np.arange(len(labels))},
+    )
+
+
+def save(folder, made):
+    folder.mkdir(exist_ok=True)
+    save_predictions(made, folder / "predictions.npz")
+    return folder
+
+
+def compared(folder, *rows, resamples=100, **how):
+    readings, tested = read_classifiers([save(folder, predictions(rows, **how))])
+    baseline = readings[0].name
+    directions = measure_classifiers(readings, tested, baseline, resamples)
+    return answer(directions, baseline, CLASSIFICATION)
+
+
+def test_on_an_even_test_what_serves_the_tail_is_recommended_and_its_price_said(tmp_path):
+    made = compared(tmp_path / "run", HEAD_FIRST, TAIL_FIRST)
+    assert made.recommended == "run: row 1"
+    assert made.sentences[0].startswith("Take run: row 1: top1 +")
+    assert made.sentences[1].startswith("It pays with the many-shot classes (many -")
+
+
+def test_where_validation_has_the_training_sets_tail_it_is_not(tmp_path):
+    made = compared(tmp_path / "run", HEAD_FIRST, TAIL_FIRST, test=TRAIN)
+    assert made.recommended == "run: row 0"
+    assert made.level == []
+
+
+def test_on_balanced_data_the_baseline_is_recommended(tmp_path):
+    """A method that has nothing to do is the baseline with other errors."""
+    recalls = [0.7] * 6
+    made = compared(tmp_path / "run", recalls, recalls, train=EVEN * 3)
+    assert made.recommended == "run: row 0"
+
+
+def test_two_copies_of_one_method_are_no_different(tmp_path):
+    """In 95 % of 40 repetitions at least: one method, its errors drawn anew."""
+    told = []
+    for seed in range(40):
+        made = compared(tmp_path / "run", HEAD_FIRST, HEAD_FIRST, seed=seed)
+        told.append(made.recommended == "run: row 0" and made.level == ["run: row 1"])
+    assert np.mean(told) >= 0.95
+
+
+def test_figures_are_those_of_the_half(tmp_path):
+    """By hand: of 4 images each half has one of a class that is always right, one never."""
+    readings, tested = read_classifiers(
+        [save(tmp_path / "run", predictions([[1.0, 0.0]], np.array([2, 2]), np.array([200, 5])))]
+    )
+    for direction in measure_classifiers(readings, tested, readings[0].name):
+        assert direction.images == 2
+        figures = direction.figures["run: row 0"]
+        assert np.isnan(figures.pop("medium"))
+        assert figures == {"top1": 50.0, "mean recall": 50.0, "many": 100.0, "few": 0.0}
+
+
+def test_runs_of_other_images_are_refused(tmp_path):
+    first = save(tmp_path / "a", predictions([HEAD_FIRST]))
+    for what, made in (
+        ("image names", predictions([HEAD_FIRST], test=EVEN + 1)),
+        ("class counts", predictions([HEAD_FIRST], train=TRAIN + 1)),
+    ):
+        with pytest.raises(DataError, match=f"b: other {what} than"):
+            read_classifiers([first, save(tmp_path / "b", made)])
+    with pytest.raises(DataError, match=r"predictions\.npz: cannot be read"):
+        read_classifiers([first, tmp_path / "absent"])
+
+
+def test_the_command_takes_classifiers(tmp_path, capsys):
+    runs = [
+        save(tmp_path / name, predictions([recalls], seed=seed))
+        for seed, (name, recalls) in enumerate((("xe", HEAD_FIRST), ("tde", TAIL_FIRST)))
+    ]
+    run([*map(str, runs), "--output", str(tmp_path / "out")])
+    shown = capsys.readouterr().out
+    assert "Take tde: row 0: top1 +" in shown
+    assert "| mean recall |" in shown
+    record = json.loads((tmp_path / "out" / "compare.json").read_text())
+    assert record["recommended"] == "tde: row 0"
+    page = (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")
+    assert "tde: row 0 *" in page
