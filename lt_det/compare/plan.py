@@ -8,46 +8,9 @@ from lt_det.errors import ConfigError
 from lt_det.evaluation.tables import markdown_table
 from lt_det.inspection.tail import NEARLY_BALANCED
 
+from .methods import Method
+
 _NO_TIME = "the budget is used up"
-# What is read from a trained model costs no training: strengths below, at and above the published.
-_EXEMPT = tuple(f"logit_adjustment(tau={tau}, exempt=True)" for tau in (0.5, 1))
-_NORCAL = tuple(f"norcal(gamma={gamma})" for gamma in (0.3, 0.6, 0.9))
-_SOFTMAX = ("none", *_NORCAL, *_EXEMPT, "fracal(strength=2)")
-_TDE = tuple(f"tde(alpha={alpha})" for alpha in (0.5, 1, 1.5, 2))
-_SIGMOID = ("none", *_NORCAL)
-
-
-@dataclass(frozen=True)
-class Method:
-    """A way to train.
-
-    Attributes:
-        name: of its runs and in tables.
-        config: what its config is called after the network's name.
-        readings: of its model, TEST.POST_HOC.
-        repeats: with repeat-factor sampling.
-        for_tails: it has nothing to do on data that are nearly balanced.
-    """
-
-    name: str
-    config: str
-    readings: tuple[str, ...]
-    repeats: bool = False
-    for_tails: bool = True
-
-
-# In the order in which they are worth their time, by the table of rivals in RESULTS.md.
-METHODS = (
-    Method("baseline", "baseline", (*_SOFTMAX, "tau_norm(power=0.5)"), for_tails=False),
-    Method("tde", "tde", (*_SOFTMAX[:-1], *_TDE), for_tails=False),
-    Method("seesaw_rfs", "seesaw", _SIGMOID, repeats=True),
-    Method("tde_rfs", "tde", (*_SOFTMAX[:-1], *_TDE), repeats=True),
-    Method("baseline_rfs", "baseline", _SOFTMAX, repeats=True),
-    Method("federated_rfs", "federated", _SIGMOID, repeats=True),
-    Method("balanced_softmax", "balanced_softmax", ("none",)),
-    Method("eqlv2", "eqlv2", _SIGMOID),
-)
-BY_NAME = {method.name: method for method in METHODS}
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,10 @@ from tqdm import tqdm
 
 from lt_det.errors import DataError
 
-from .plan import Method
+from .kinds import MEASURED, Kind
+from .methods import Method
+from .run_record import read_run_record
 from .runner import Run, run_each
-
-_TRAIN = [sys.executable, "-m", "lt_det", "train"]
-# Detectron2 writes its first times after as many.
-_MEASURED = 20
 
 
 @dataclass(frozen=True)
@@ -23,20 +21,26 @@ class Trainings:
     """What all trainings of a comparison share.
 
     Attributes:
+        kind: of what is trained.
         configs: folder with ``{network}_{method}.yaml``.
         network: how the configs' names begin.
-        data: --train-json FILE … of each.
+        data: flags of each that name them.
         options: KEY VALUE pairs of each.
         threshold: of repeat-factor sampling; ``None`` where there is nothing to repeat.
         output: folder of the runs.
     """
 
+    kind: Kind
     configs: Path
     network: str
     data: tuple[str, ...]
     options: tuple[str, ...]
     threshold: float | None
     output: Path
+
+    @property
+    def _command(self) -> list[str]:
+        return [sys.executable, "-m", "lt_det", self.kind.command]
 
     def config_file(self, method: Method) -> Path:
         """Return a method's config."""
@@ -52,8 +56,7 @@ class Trainings:
         """
         folder = self.output / "runs" / (name or method.name)
         keys = ["OUTPUT_DIR", str(folder), "TEST.POST_HOC", json.dumps(method.readings)]
-        # The comparison has its own intervals, on halves.
-        keys += ["TEST.NUM_DRAWN_IMAGES", "0", "TEST.BOOTSTRAP.RESAMPLES", "0"]
+        keys += self.kind.keys
         if method.repeats and self.threshold is not None:
             keys += ["DATALOADER.SAMPLER_TRAIN", "RepeatFactorTrainingSampler"]
             keys += ["DATALOADER.REPEAT_THRESHOLD", f"{self.threshold:g}"]
@@ -73,14 +76,18 @@ class Trainings:
         Raises:
             DataError: the short training failed; says why.
         """
-        run = self.of(method, f"{method.name}_measured", "SOLVER.MAX_ITER", str(_MEASURED),
-                      "SOLVER.STEPS", "()", "SOLVER.CHECKPOINT_PERIOD", "1000")  # fmt: skip
-        for _, error in run_each(_TRAIN, [run], 1):
+        run = self.of(method, f"{method.name}_measured", *self.kind.short)
+        for _, error in run_each(self._command, [run], 1):
             if error:
                 raise DataError(error)
         lines = (run.folder / "metrics.json").read_text(encoding="utf-8").splitlines()
         step = float([json.loads(line)["time"] for line in lines if '"time"' in line][-1])
-        return run.seconds + step * (iterations - _MEASURED)
+        return run.seconds + step * (iterations - MEASURED)
+
+    @staticmethod
+    def seconds(folder: Path) -> float:
+        """Return what the run of a folder took by the clock, with its evaluation."""
+        return float((read_run_record(folder) or {}).get("seconds", 0.0))
 
     def make(self, methods: Sequence[Method], jobs: int) -> tuple[list[Path], dict[str, str]]:
         """Train and evaluate what is not there yet.
@@ -96,7 +103,7 @@ class Trainings:
         runs = [self.of(method) for method in methods]
         failed = {}
         with tqdm(total=len(runs), unit="training") as bar:
-            for run, error in run_each(_TRAIN, runs, jobs):
+            for run, error in run_each(self._command, runs, jobs):
                 if error:
                     failed[run.name] = error
                     bar.write(error)

@@ -2,13 +2,19 @@
 
 import pytest
 
-from lt_det.compare.plan import BY_NAME, METHODS, duration, make_plan, plan_text, seconds_of
+from lt_det.classification.config_checks import check_config as check_classification_config
+from lt_det.classification.setup import argument_parser as classification_parser
+from lt_det.classification.setup import load_config as load_classification_config
+from lt_det.compare.kinds import CLASSIFICATION, DETECTION
+from lt_det.compare.plan import duration, make_plan, plan_text, seconds_of
 from lt_det.compare.trainings import Trainings
 from lt_det.detection.config_checks import check_config
 from lt_det.detection.evaluation.row_info import post_hoc_rows
 from lt_det.detection.setup import argument_parser, load_config
 from lt_det.errors import ConfigError
 from lt_det.model_zoo import config_folder
+
+METHODS = DETECTION.methods
 
 
 def plan(methods=METHODS, seconds=60.0, **changes):
@@ -49,7 +55,7 @@ def test_a_budget_that_holds_nothing_is_refused():
 
 def test_methods_of_nothing_but_tails_on_balanced_data():
     with pytest.raises(ConfigError, match="seesaw_rfs: nothing to do"):
-        plan([BY_NAME["seesaw_rfs"]], imbalance=1.0)
+        plan([METHODS[2]], imbalance=1.0)
 
 
 def test_the_table_says_times_and_reasons():
@@ -78,7 +84,7 @@ def test_durations():
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 def test_every_method_and_its_readings_are_permitted_on_own_data(method, tmp_path):
     configs = config_folder() / "custom"
-    trainings = Trainings(configs, "cascade_lite0", (), (), 0.03, tmp_path)
+    trainings = Trainings(DETECTION, configs, "cascade_lite0", (), (), 0.03, tmp_path)
     run = trainings.of(method)
     _, file, *keys = run.arguments
     cfg = load_config(file, keys, argument_parser().parse_args([]))
@@ -87,3 +93,16 @@ def test_every_method_and_its_readings_are_permitted_on_own_data(method, tmp_pat
     expected = 0.03 if method.repeats else 0.001
     assert expected == cfg.DATALOADER.REPEAT_THRESHOLD
     assert ("RepeatFactor" in cfg.DATALOADER.SAMPLER_TRAIN) == method.repeats
+
+
+@pytest.mark.parametrize("method", CLASSIFICATION.methods, ids=lambda method: method.name)
+def test_every_classifier_and_its_readings_are_permitted(method, tmp_path):
+    configs = config_folder() / CLASSIFICATION.configs
+    made = Trainings(CLASSIFICATION, configs, "resnet32", ("--data", "x"), (), None, tmp_path)
+    words = made.of(method).arguments
+    cfg = load_classification_config(classification_parser().parse_args([*words]))
+    check_classification_config(cfg, words[words.index("x") + 1 :])
+    assert len(cfg.TEST.POST_HOC) == len(method.readings)
+    words = made.of(method, "", *CLASSIFICATION.short).arguments
+    short = load_classification_config(classification_parser().parse_args([*words]))
+    assert (short.SOLVER.MAX_ITER, short.SOLVER.EPOCHS.MAX) == (20, 0)
