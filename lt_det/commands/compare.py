@@ -123,7 +123,7 @@ def plan(args: argparse.Namespace) -> tuple[Trainings, list[Planned]]:
     given = kind.look(str(trainings.config_file(methods[0])), flags, args.options)
     threshold = suggested_threshold(given.counts, given.num_images)
     print("a training of 20 iterations says what one takes:", flush=True)
-    seconds = trainings.measure(methods[0], given.iterations)
+    seconds = trainings.measure(methods[0], given.iterations, args.jobs)
     planned = make_plan(
         methods,
         seconds,

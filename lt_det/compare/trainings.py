@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -63,7 +63,7 @@ class Trainings:
         config = ("--config-file", str(self.config_file(method)))
         return Run(folder.name, folder, (*config, *self.data, *keys, *self.options, *more))
 
-    def measure(self, method: Method, iterations: int) -> float:
+    def measure(self, method: Method, iterations: int, jobs: int) -> float:
         """Return the seconds of a training and its evaluation, by one of 20 iterations.
 
         What that one takes beside its iterations (start, evaluation) is counted once. It is made
@@ -72,12 +72,17 @@ class Trainings:
         Args:
             method: how.
             iterations: of the training.
+            jobs: that will run at a time; the short one has no more cores than each of them.
 
         Raises:
             DataError: the short training failed; says why.
         """
-        run = self.of(method, f"{method.name}_measured", *self.kind.short)
-        for _, error in run_each(self._command, [run], 1):
+        pairs = zip(self.options[::2], self.options[1::2], strict=False)
+        # Its schedule is in iterations, whatever the others' is in.
+        kept = [word for pair in pairs if not pair[0].startswith("SOLVER.EPOCHS.") for word in pair]
+        shared = replace(self, options=tuple(kept))
+        run = shared.of(method, f"{method.name}_measured", *self.kind.short)
+        for _, error in run_each(self._command, [run], jobs):
             if error:
                 raise DataError(error)
         lines = (run.folder / "metrics.json").read_text(encoding="utf-8").splitlines()
