@@ -37,7 +37,6 @@ from .command_line import run_alone
 
 _FILES = ("train_json", "train_images", "val_json", "val_images")
 _DATA = ("data", "imbalance")
-_NAMES = ", ".join(dict.fromkeys(m.name for m in (*DETECTION.methods, *CLASSIFICATION.methods)))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -50,19 +49,19 @@ def parser() -> argparse.ArgumentParser:
         nargs="*",
         type=Path,
         metavar="RUN",
-        help="OUTPUT_DIRs on the same data; the first row of the first is the baseline",
+        help="folders; the first row is the baseline",
     )
     for name in _FILES:
         kind = "FILE" if name.endswith("json") else "DIR"
         made.add_argument(f"--{name.replace('_', '-')}", default="", metavar=kind)
     made.add_argument("--data", default="", metavar="PATH", help="folder or zip, a folder a class")
-    made.add_argument("--imbalance", default="", metavar="R", help="cut --data's training to it")
+    made.add_argument("--imbalance", default="", metavar="R", help="to cut --data to")
     made.add_argument("--output", type=Path, required=True, metavar="DIR")
-    made.add_argument("--resamples", type=int, default=200, help="of images; default: 200")
+    made.add_argument("--resamples", type=int, default=200, metavar="N", help="of images")
     made.add_argument("--plan", action="store_true", help="say what would be trained, and stop")
     made.add_argument("--budget", metavar="TIME", help="for all trainings: 90m, 3h, 1.5d")
     made.add_argument("--jobs", type=int, default=1, help="trainings at a time")
-    made.add_argument("--methods", nargs="+", metavar="NAME", help=f"default: all of {_NAMES}")
+    made.add_argument("--methods", nargs="+", metavar="M", help="default: as the budget has it")
     made.add_argument("--configs", type=Path, metavar="DIR", help="of your own")
     made.add_argument("--network", metavar="NAME", help="how the configs' names begin")
     made.add_argument("--options", nargs=argparse.REMAINDER, default=[], metavar="KEY VALUE")
