@@ -11,12 +11,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.kill_and_resume import Job, interrupt
-from benchmarks.soak import as_records, draw, growth, watch
-from lt_det.evaluation.tables import markdown_table
-from lt_det.files import save_json
-
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.kill_and_resume import Job, interrupt  # noqa: E402
+from benchmarks.soak import as_records, draw, growth, watch  # noqa: E402
+from lt_det.evaluation.tables import markdown_table  # noqa: E402
+from lt_det.files import save_json  # noqa: E402
+
 # MiB a 1,000 iterations: the allocator's own ups and downs.
 MAX_GROWTH = 10.0
 # Small images, a checkpoint every third of a second; the newest two are kept.
