@@ -98,7 +98,9 @@ def terminal(monkeypatch):
 
 
 def say_progress():
-    (handler,) = logging.getLogger("detectron2").handlers
+    # Where another test has had Detectron2 set it up, pytest listens to this logger, too.
+    handlers = logging.getLogger("detectron2").handlers
+    (handler,) = (each for each in handlers if isinstance(each, TerminalHandler))
     handler.emit(record("lt_det.engine.progress", "iteration 3 of 9", **{PROGRESS: True}))
 
 
