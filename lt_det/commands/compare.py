@@ -17,8 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from lt_det.compare.answer import CLASSIFICATION as TOP1
-from lt_det.compare.answer import Answer, answer
+from lt_det.compare.answer import BY_TOP1, Answer, answer
 from lt_det.compare.candidates import read_candidates
 from lt_det.compare.classifiers import measure_classifiers, read_classifiers
 from lt_det.compare.kinds import CLASSIFICATION, DETECTION
@@ -82,12 +81,13 @@ def main(args: argparse.Namespace) -> None:
     if args.plan:
         return
     kept = [each.method for each in planned if not each.left_out]
-    folders, failed = trainings.make(kept, args.jobs)
+    runs, failed = trainings.make(kept, args.jobs)
     if kept[0].name in failed:
         # There is nothing to compare the others with.
         raise DataError(failed[kept[0].name])
-    took = {folder.name: trainings.seconds(folder) for folder in folders}
+    took = {run.name: run.seconds for run in runs}
     print("trained and evaluated in: " + ", ".join(f"{n} {duration(s)}" for n, s in took.items()))
+    folders = [run.folder for run in runs]
     compare_runs(folders, args.output, args.resamples, {"failed": failed, "seconds": took})
 
 
@@ -170,7 +170,7 @@ def _of_detectors(folders: Sequence[Path], resamples: int) -> Answer:
 def _of_classifiers(folders: Sequence[Path], resamples: int) -> Answer:
     readings, tested = read_classifiers(folders)
     baseline = readings[0].name
-    return answer(measure_classifiers(readings, tested, baseline, resamples), baseline, TOP1)
+    return answer(measure_classifiers(readings, tested, baseline, resamples), baseline, BY_TOP1)
 
 
 def run(words: list[str] | None = None) -> None:

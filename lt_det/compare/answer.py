@@ -1,7 +1,7 @@
 """The choice of a reading on one half of the images, and what the other half says of it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,10 +27,10 @@ class Figures:
     head_name: str
 
 
-DETECTION = Figures(
+BY_AP = Figures(
     ("AP", "AP_fixed", "APr", "APc", "APf", "by instances"), "AP", "APf", "the frequent categories"
 )
-CLASSIFICATION = Figures(
+BY_TOP1 = Figures(
     ("top1", "mean recall", "many", "medium", "few"), "top1", "many", "the many-shot classes"
 )
 
@@ -71,7 +71,7 @@ class Answer:
     level: list[str]
     sentences: list[str]
     directions: list[Direction]
-    figures: Figures = DETECTION
+    figures: Figures = BY_AP
 
     def to_record(self) -> dict[str, Any]:
         """Return all of it as JSON has it."""
@@ -87,7 +87,37 @@ def _known(value: float) -> float:
     return -math.inf if math.isnan(value) else value
 
 
-def answer(directions: Sequence[Direction], baseline: str, by: Figures = DETECTION) -> Answer:
+def both_directions(
+    figures: Sequence[dict[str, dict[str, float]]],
+    minus: Callable[[int, str], dict[str, dict[str, Interval]]],
+    images: Sequence[int],
+    baseline: str,
+    by: Figures,
+) -> list[Direction]:
+    """Choose on each half, and report the other.
+
+    Args:
+        figures: of each half: candidate → figure → value, in percent.
+        minus: (half, candidate) → the others' differences from that one, as
+            :class:`Direction` has them.
+        images: of each half.
+        baseline: a candidate.
+        by: what they are measured by.
+    """
+    chosen = [best_by(of_half, by.chosen_by) for of_half in figures]
+    subtracted = dict.fromkeys([baseline, *chosen])
+    return [
+        Direction(
+            chosen[chosen_on],
+            figures[reported],
+            {first: minus(reported, first) for first in subtracted},
+            images[reported],
+        )
+        for chosen_on, reported in ((0, 1), (1, 0))
+    ]
+
+
+def answer(directions: Sequence[Direction], baseline: str, by: Figures = BY_AP) -> Answer:
     """Say which candidate to take.
 
     One that is chosen on both halves, and whose difference from the baseline has an interval above

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from lt_det.errors import DataError
@@ -14,8 +15,9 @@ from lt_det.evaluation.classification.predictions import (
     Predictions,
     read_predictions,
 )
+from lt_det.evaluation.classification.shot_metrics import shot_metrics
 
-from .answer import CLASSIFICATION, Direction, best_by
+from .answer import BY_TOP1, Direction, both_directions
 from .split import halves
 
 
@@ -25,11 +27,11 @@ class ClassifierReading:
 
     Attributes:
         name: of the run and the row.
-        hits: (N,) bool, whether each image is given its class.
+        predicted: (N,) class of each image, in [0, C).
     """
 
     name: str
-    hits: NDArray[np.bool_]
+    predicted: NDArray[np.int32]
 
 
 def read_classifiers(folders: Sequence[Path]) -> tuple[list[ClassifierReading], Predictions]:
@@ -55,10 +57,9 @@ def read_classifiers(folders: Sequence[Path]) -> tuple[list[ClassifierReading], 
         for what in ("labels", "class_counts"):
             if not np.array_equal(getattr(read, what), getattr(first, what)):
                 raise DataError(f"{folder}: other {what.replace('_', ' ')} than {folders[0]}")
-        hits = read.predicted == read.labels
         readings += [
             ClassifierReading(f"{folder.name}: {row}", of_row)
-            for row, of_row in zip(read.row_names, hits, strict=True)
+            for row, of_row in zip(read.row_names, read.predicted, strict=True)
         ]
     if first is None:
         raise DataError("no run")
@@ -85,46 +86,36 @@ def measure_classifiers(
     labels = tested.labels
     counts = np.bincount(labels, minlength=len(tested.class_names))
     parts = halves(labels[:, None].tolist(), counts.tolist())
-    limits = tested.limits
-    images = [
-        Images.of(labels[part], tested.class_counts, many=limits["many"], few=limits["few"])
+    images = [Images.of(labels[part], tested.class_counts, **tested.limits) for part in parts]
+    hits = [
+        {reading.name: (reading.predicted == labels)[part] for reading in readings}
         for part in parts
     ]
-    hits = [{reading.name: reading.hits[part] for reading in readings} for part in parts]
     figures = [
-        {name: _figures(of_row, half) for name, of_row in of_half.items()}
-        for half, of_half in zip(images, hits, strict=True)
-    ]
-    chosen = [best_by(of_half, CLASSIFICATION.chosen_by) for of_half in figures]
-    return [
-        Direction(
-            chosen[chosen_on],
-            figures[reported],
-            {
-                first: {
-                    name: paired_differences(
-                        hits[reported][first], of_row, images[reported], resamples=resamples
-                    )
-                    for name, of_row in hits[reported].items()
-                    if name != first
-                }
-                for first in dict.fromkeys([baseline, *chosen])
-            },
-            len(images[reported].labels),
-        )
-        for chosen_on, reported in ((0, 1), (1, 0))
+        {reading.name: _figures(reading, tested, part) for reading in readings} for part in parts
     ]
 
+    def minus(half: int, first: str) -> dict[str, dict[str, dict[str, float]]]:
+        reference = hits[half][first]
+        return {
+            name: paired_differences(reference, of_row, images[half], resamples=resamples)
+            for name, of_row in hits[half].items()
+            if name != first
+        }
 
-def _figures(hits: NDArray[np.bool_], images: Images) -> dict[str, float]:
+    return both_directions(figures, minus, [len(part) for part in parts], baseline, BY_TOP1)
+
+
+def _figures(
+    reading: ClassifierReading, tested: Predictions, part: NDArray[np.int64]
+) -> dict[str, float]:
     """Return top-1, the mean of the classes' recalls and that of each group, in percent."""
-    num_classes = len(images.groups[GROUPS[0]])
-    present = np.bincount(images.labels, minlength=num_classes)
-    right = np.bincount(images.labels[hits], minlength=num_classes)
-    masks = {"mean recall": np.ones(num_classes, dtype=bool), **images.groups}
-    figures = {"top1": 100 * float(hits.mean())}
-    for name, mask in masks.items():
-        seen = mask & (present > 0)
-        recalls = right[seen] / present[seen]
-        figures[name] = 100 * float(recalls.mean()) if seen.any() else float("nan")
-    return figures
+    metrics = shot_metrics(
+        torch.as_tensor(reading.predicted[part]),
+        torch.as_tensor(tested.labels[part]),
+        torch.as_tensor(tested.class_counts),
+        **tested.limits,
+    )
+    recalls = metrics["recall"]
+    groups = {name: recalls[name] for name in GROUPS}
+    return {"top1": metrics["top1"], "mean recall": recalls["all"], **groups}

@@ -7,11 +7,11 @@ from lt_det.evaluation.lvis.instance_weighted_ap import instance_weighted_ap
 from lt_det.evaluation.lvis.lvis_ap import GroundTruth
 from lt_det.evaluation.lvis.row_metrics import RowMetrics, paired_differences
 
-from .answer import DETECTION, Direction, best_by
+from .answer import BY_AP, Direction, both_directions
 from .candidates import Candidate, Halves
 
 # The last of those shown needs the training counts of a category.
-*_SHOWN, _BY_INSTANCES = DETECTION.shown
+*_SHOWN, _BY_INSTANCES = BY_AP.shown
 
 
 def measure(
@@ -34,19 +34,13 @@ def measure(
         {candidate.name: _figures(candidate, of_part[candidate.name]) for candidate in candidates}
         for of_part in measured
     ]
-    chosen = [best_by(of_part, DETECTION.chosen_by) for of_part in figures]
-    return [
-        Direction(
-            chosen[chosen_on],
-            figures[reported],
-            {
-                first: _minus(measured[reported], first, resamples)
-                for first in dict.fromkeys([baseline, *chosen])
-            },
-            len(parts[reported].record["images"]),
-        )
-        for chosen_on, reported in ((0, 1), (1, 0))
-    ]
+    return both_directions(
+        figures,
+        lambda half, first: _minus(measured[half], first, resamples),
+        [len(part.record["images"]) for part in parts],
+        baseline,
+        BY_AP,
+    )
 
 
 def _on(

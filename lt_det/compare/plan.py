@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from heapq import heapreplace
 
 from lt_det.errors import ConfigError
 from lt_det.evaluation.tables import markdown_table
@@ -51,17 +50,17 @@ def make_plan(
         ConfigError: no training is left; says why.
     """
     planned = []
-    ends = [0.0] * jobs  # when each place is free again, a heap
+    left = len(methods) if budget is None else jobs * int(budget // seconds)
     for method in methods:
         reason = ""
         if method.for_tails and imbalance < NEARLY_BALANCED:
             reason = f"nothing to do: the imbalance is {imbalance:.1f}"
         elif method.repeats and threshold is None:
             reason = "no category is rare enough to be repeated"
-        elif budget is not None and ends[0] + seconds > budget:
+        elif not left:
             reason = _NO_TIME
         else:
-            heapreplace(ends, ends[0] + seconds)
+            left -= 1
         planned.append(Planned(method, seconds, reason))
     first = planned[0]
     if all(each.left_out for each in planned):

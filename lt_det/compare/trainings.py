@@ -12,7 +12,6 @@ from lt_det.errors import DataError
 
 from .kinds import MEASURED, Kind
 from .methods import Method
-from .run_record import read_run_record
 from .runner import Run, run_each
 
 
@@ -89,12 +88,7 @@ class Trainings:
         step = float([json.loads(line)["time"] for line in lines if '"time"' in line][-1])
         return run.seconds + step * (iterations - MEASURED)
 
-    @staticmethod
-    def seconds(folder: Path) -> float:
-        """Return what the run of a folder took by the clock, with its evaluation."""
-        return float((read_run_record(folder) or {}).get("seconds", 0.0))
-
-    def make(self, methods: Sequence[Method], jobs: int) -> tuple[list[Path], dict[str, str]]:
+    def make(self, methods: Sequence[Method], jobs: int) -> tuple[list[Run], dict[str, str]]:
         """Train and evaluate what is not there yet.
 
         Args:
@@ -102,7 +96,7 @@ class Trainings:
             jobs: at a time.
 
         Returns:
-            folders of those that ended well, in the order of the methods, and what went wrong with
+            those that ended well, in the order of the methods, and what went wrong with
             each other one.
         """
         runs = [self.of(method) for method in methods]
@@ -113,4 +107,4 @@ class Trainings:
                     failed[run.name] = error
                     bar.write(error)
                 bar.update()
-        return [run.folder for run in runs if run.name not in failed], failed
+        return [run for run in runs if run.name not in failed], failed

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lt_det.commands.compare import run
-from lt_det.compare.answer import CLASSIFICATION, answer
+from lt_det.compare.answer import BY_TOP1, answer
 from lt_det.compare.classifiers import measure_classifiers, read_classifiers
 from lt_det.errors import DataError
 from lt_det.evaluation.classification.predictions import Predictions, save_predictions
@@ -45,7 +45,7 @@ def compared(folder, *rows, resamples=100, **how):
     readings, tested = read_classifiers([save(folder, predictions(rows, **how))])
     baseline = readings[0].name
     directions = measure_classifiers(readings, tested, baseline, resamples)
-    return answer(directions, baseline, CLASSIFICATION)
+    return answer(directions, baseline, BY_TOP1)
 
 
 def test_on_an_even_test_what_serves_the_tail_is_recommended_and_its_price_said(tmp_path):

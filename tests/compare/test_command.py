@@ -7,6 +7,7 @@ import pytest
 from lt_det.commands.compare import run
 from lt_det.compare import trainings
 from lt_det.compare.kinds import DETECTION
+from lt_det.compare.runner import Run
 
 from ..inspection.helpers import coco, picture
 from .test_classifiers import HEAD_FIRST, TAIL_FIRST, predictions, save
@@ -90,7 +91,8 @@ def test_a_failed_run_is_named_and_the_others_compared(tmp_path, monkeypatch, ca
     def make(self, methods, jobs):
         for method in methods[:-1]:
             save(tmp_path / method.name, predictions([HEAD_FIRST, TAIL_FIRST]))
-        return [tmp_path / method.name for method in methods[:-1]], {methods[-1].name: "no memory"}
+        made = [Run(m.name, tmp_path / m.name, ()) for m in methods[:-1]]
+        return made, {methods[-1].name: "no memory"}
 
     monkeypatch.setattr(trainings.Trainings, "make", make)
     monkeypatch.setattr(trainings.Trainings, "measure", lambda *args: 60.0)
