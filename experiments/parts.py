@@ -60,6 +60,22 @@ def save_part(
     return folder / FILE
 
 
+def read_chosen(file: Path) -> dict[str, Any]:
+    """Return what an earlier comparison chose on held-out images, for one that chooses nothing.
+
+    Args:
+        file: its ``part.json`` or ``by_seed.json``.
+
+    Raises:
+        DataError: it cannot be read or holds no choices.
+    """
+    saved = load_json(file)
+    chosen = saved.get("chosen") if isinstance(saved, dict) else None
+    if not isinstance(chosen, dict) or not chosen.keys() >= {"alpha", "p", "xerm"}:
+        raise DataError(f"{file}: no choices of α, p and xERM's variant under 'chosen'")
+    return chosen
+
+
 def read_parts(folders: Sequence[Path]) -> tuple[Comparison, dict[str, Any]]:
     """Make one comparison of parts; a row that several have must have the same figures in each.
 

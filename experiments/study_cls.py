@@ -32,7 +32,7 @@ sys.path.insert(0, str(ROOT))
 from experiments.ablations import grid, weighting  # noqa: E402
 from experiments.comparison import XERM_VARIANTS, compare, tune  # noqa: E402
 from experiments.comparison_report import report  # noqa: E402
-from experiments.parts import read_parts, save_part, study_identity  # noqa: E402
+from experiments.parts import read_chosen, read_parts, save_part, study_identity  # noqa: E402
 from experiments.promises import promises_table  # noqa: E402
 from experiments.representations import representations  # noqa: E402
 from experiments.study import Study  # noqa: E402
@@ -47,7 +47,7 @@ from lt_det.visualization.class_bias import draw_class_distribution  # noqa: E40
 
 def run_compare(study: Study, args: argparse.Namespace) -> None:
     """Run all methods, all seeds."""
-    chosen = tune(study, args.variants)
+    chosen = read_chosen(args.chosen) if args.chosen else tune(study, args.variants)
     print(f"chosen on the held-out images: {chosen}", flush=True)
     names = ["XE", "De-confound", *XERM_STUDENTS] if args.students else args.systems
     comparison = compare(study, names, args.seeds, chosen)
@@ -107,6 +107,12 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--seeds", type=int, nargs="+", default=[1])
     command.add_argument(
         "--variants", nargs="+", choices=XERM_VARIANTS, default=list(XERM_VARIANTS), help="of xERM"
+    )
+    command.add_argument(
+        "--chosen",
+        type=Path,
+        metavar="FILE",
+        help="part.json or by_seed.json of an earlier comparison: its α and p, not chosen again",
     )
     command.add_argument("--systems", nargs="+", choices=SYSTEMS, default=COMPARED)
     command.add_argument(

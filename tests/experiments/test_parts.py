@@ -9,7 +9,7 @@ import pytest
 from experiments import study_cls
 from experiments.comparison import Comparison
 from experiments.paper_order import order_table, paper_order
-from experiments.parts import read_parts, save_part
+from experiments.parts import read_chosen, read_parts, save_part
 from lt_det.errors import DataError
 from lt_det.evaluation.classification.predictions import Predictions, save_predictions
 
@@ -110,3 +110,18 @@ def test_the_papers_order(tmp_path):
     assert order.kendall == pytest.approx((6 - 3) / (10 * 9) ** 0.5)
     assert "B above D" in order_table(order)
     assert paper_order(comparison(tmp_path, {"A": 20, "other": 3}), published) is None
+
+
+@pytest.mark.parametrize("name", ["part.json", "by_seed.json"])
+def test_choices_of_an_earlier_comparison_are_read_from_its_files(tmp_path, name):
+    chosen = {"alpha": 0.75, "p": 0.5, "xerm": "g2", "swept": {}}
+    (tmp_path / name).write_text(json.dumps({"chosen": chosen, "seeds": {}}))
+    assert read_chosen(tmp_path / name) == chosen
+
+
+@pytest.mark.parametrize("saved", [{}, [], {"chosen": {"alpha": 1.0}}])
+def test_a_file_without_choices_is_named(tmp_path, saved):
+    file = tmp_path / "figures.json"
+    file.write_text(json.dumps(saved))
+    with pytest.raises(DataError, match=r"figures\.json: no choices of α, p and xERM's variant"):
+        read_chosen(file)
