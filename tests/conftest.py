@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -64,6 +65,22 @@ def device(request):
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _own_log():
+    """What a run in this process writes to, its log.txt and a captured screen, ends with its test.
+
+    Or the next test's lines go there, too, and Python complains on its screen that it is closed.
+    """
+    loggers = [
+        logging.getLogger(name) for name in ("detectron2", "fvcore", "lt_det", "py.warnings")
+    ]
+    before = [(list(logger.handlers), logger.propagate, logger.level) for logger in loggers]
+    yield
+    for logger, (handlers, propagate, level) in zip(loggers, before, strict=True):
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from lt_det.core.losses import (
     gradient_weights,
     seesaw_loss,
 )
+from lt_det.engine.launch import leave_together
 
 COUNTS = [50, 20, 5, 1]
 IMAGES = ImageCounts(torch.tensor(COUNTS), 100)
@@ -283,7 +284,7 @@ def _worker(rank, rendezvous, results):
         loss = built(name).train()
         loss(logits[parts[rank], : loss.num_outputs(5)], labels[parts[rank]])
         results[rank, name] = next(iter(loss.buffers())).clone()
-    dist.destroy_process_group()
+    leave_together()
 
 
 def test_two_processes_count_what_one_with_all_rois_counts(tmp_path):

@@ -8,6 +8,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from lt_det.core import HeadDirection, MultiHeadNormalizedClassifier
+from lt_det.engine.launch import leave_together
 
 D = 6
 
@@ -115,7 +116,7 @@ def _worker(rank, rendezvous, results):
     for features, mask in _rows(rank):
         direction.update(features, mask)
     results[rank] = direction.direction.tolist()
-    dist.destroy_process_group()
+    leave_together()
 
 
 def _rows(rank):

@@ -9,6 +9,7 @@ import torch.multiprocessing as mp
 import torch.nn.functional as F
 
 from lt_det.core import balanced_softmax_loss, build_loss, lade_loss
+from lt_det.engine.launch import leave_together
 
 COUNTS = [100, 10, 2]
 LABELS = torch.tensor([0, 2, 0, 2, 0, 2])  # none of class 1
@@ -65,7 +66,7 @@ def _worker(rank, rendezvous, results):
     loss.backward()
     dist.all_reduce(weight.grad)  # and averaged, as by DistributedDataParallel
     results[rank] = (loss.item(), (weight.grad / 2).tolist())
-    dist.destroy_process_group()
+    leave_together()
 
 
 def test_a_group_of_one_process_changes_nothing(tmp_path):

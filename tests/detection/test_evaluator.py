@@ -5,7 +5,6 @@ import math
 
 import pytest
 import torch
-from detectron2.engine import launch
 from detectron2.structures import Boxes, Instances
 
 from lt_det.detection.config_checks import check_config
@@ -14,6 +13,7 @@ from lt_det.detection.evaluation.post_hoc_sweep import SweepAnswer
 from lt_det.errors import ConfigError, DataError
 from lt_det.evaluation import evaluate_lvis_fixed, normalize_ground_truth
 
+from ..processes import in_processes
 from . import answers
 from .answers import NAME, Answers, detections, register
 from .helpers import small_config
@@ -72,7 +72,7 @@ def test_a_sweep_s_rows_have_their_own_scores(tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_with_uneven_shards(tmp_path):
-    launch(answers.evaluate_unevenly, 2, dist_url="auto", args=(tmp_path,))
+    in_processes(2, answers.evaluate_unevenly, tmp_path)
     for name, images, ap in (("three", 3, 100), ("one", 1, 100), ("none", 1, 0)):
         (row,) = json.loads((tmp_path / name / "results.json").read_text())
         assert row["bbox"]["AP"] == row["bbox"]["APc"] == pytest.approx(ap), name

@@ -7,8 +7,8 @@ import torch
 
 from lt_det.engine.buffers import main_process_buffers
 
+from ..processes import in_processes
 from . import evaluation_workers
-from .test_processes import in_processes
 
 pytestmark = pytest.mark.slow  # whole runs, most in processes of their own
 

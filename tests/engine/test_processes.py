@@ -8,8 +8,8 @@ import time
 import pytest
 import torch
 import torch.multiprocessing as mp
-from detectron2.engine import launch
 
+from ..processes import in_processes
 from . import workers
 
 pytestmark = pytest.mark.slow  # whole runs, most in processes of their own
@@ -20,10 +20,6 @@ TOLERANCE = 1e-5
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-
-
-def in_processes(count, work, *arguments):
-    launch(work, count, dist_url="auto", args=arguments)
 
 
 def states(folder, count):
