@@ -15,8 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from lt_det.compare.answer import BY_TOP1, Answer, answer
 from lt_det.compare.candidates import read_candidates
 from lt_det.compare.classifiers import measure_classifiers, read_classifiers
@@ -163,8 +161,7 @@ def compare_runs(
 def _of_detectors(folders: Sequence[Path], resamples: int) -> Answer:
     candidates = read_candidates(folders)
     baseline = candidates[0].name
-    with tqdm(total=2 * len(candidates), unit="evaluation", leave=False) as bar:
-        return answer(measure(candidates, baseline, resamples, bar.update), baseline)
+    return answer(measure(candidates, baseline, resamples), baseline)
 
 
 def _of_classifiers(folders: Sequence[Path], resamples: int) -> Answer:

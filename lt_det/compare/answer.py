@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 Interval = Mapping[str, float]
-# Of a candidate without a detection, which nothing can be told of.
+# Of a candidate without a detection, which nothing can be told of; and of one beside itself.
 _NOTHING: Interval = {"value": 0.0, "low": 0.0, "high": 0.0}
 
 
@@ -40,7 +40,8 @@ class Direction:
     """One half that is chosen on, and the other, which is reported.
 
     Attributes:
-        chosen: the candidate with the best figure that is chosen by, on the first half.
+        chosen: the candidate that is shown to be most above the baseline on the first half: by the
+            lower end of its interval there; the baseline where none is above 0.
         figures: candidate → figure → value on the second half, in percent.
         minus: of the baseline and of what either half chooses: candidate → figure → ``{"value",
             "low", "high"}`` of its difference from that one on the second half, in points.
@@ -78,13 +79,20 @@ class Answer:
         return asdict(self)
 
 
-def best_by(figures: Mapping[str, Mapping[str, float]], key: str) -> str:
-    """Return the candidate with the largest figure; the first of equal ones."""
-    return max(figures, key=lambda name: _known(figures[name].get(key, math.nan)))
+def surest(over: Mapping[str, Mapping[str, Interval]], baseline: str, key: str) -> str:
+    """Return the candidate that is shown to be most above the baseline.
 
+    By the lower end of the interval, not by the figure: the largest figure of many is the luckiest,
+    and one that a few images make is no reason to leave the baseline.
 
-def _known(value: float) -> float:
-    return -math.inf if math.isnan(value) else value
+    Args:
+        over: the others' differences from the baseline.
+        baseline: returned where no interval is above 0.
+        key: which difference.
+    """
+    lows = {name: differences.get(key, _NOTHING)["low"] for name, differences in over.items()}
+    shown = {name: low for name, low in lows.items() if low > 0}
+    return max(shown, key=lambda name: shown[name], default=baseline)
 
 
 def both_directions(
@@ -104,13 +112,14 @@ def both_directions(
         baseline: a candidate.
         by: what they are measured by.
     """
-    chosen = [best_by(of_half, by.chosen_by) for of_half in figures]
-    subtracted = dict.fromkeys([baseline, *chosen])
+    over = [minus(half, baseline) for half in range(len(figures))]
+    chosen = [surest(of_half, baseline, by.chosen_by) for of_half in over]
+    others = [name for name in dict.fromkeys(chosen) if name != baseline]
     return [
         Direction(
             chosen[chosen_on],
             figures[reported],
-            {first: minus(reported, first) for first in subtracted},
+            {baseline: over[reported]} | {first: minus(reported, first) for first in others},
             images[reported],
         )
         for chosen_on, reported in ((0, 1), (1, 0))
@@ -120,84 +129,86 @@ def both_directions(
 def answer(directions: Sequence[Direction], baseline: str, by: Figures = BY_AP) -> Answer:
     """Say which candidate to take.
 
-    One that is chosen on both halves, and whose difference from the baseline has an interval above
-    0 on both; the baseline otherwise. It is said where it pays with the frequent categories, which
-    the baseline keeps.
+    One that is chosen on one half, and shown to be above the baseline on the other: of two, the one
+    whose interval there is higher. The baseline otherwise. It is said where it pays with the
+    frequent categories, which the baseline keeps.
 
     Args:
         directions: both.
         baseline: a candidate.
         by: what they are measured by.
     """
-    chosen = [direction.chosen for direction in directions]
-    # Of two choices the one that stands better where it was not chosen.
-    best = max(chosen, key=lambda name: _mean_gain(directions, name, baseline, by))
-    gains = [d.minus[baseline].get(best, {}).get(by.chosen_by) for d in directions]
-    is_shown = best != baseline and all(gain and gain["low"] > 0 for gain in gains)
-    recommended = best if is_shown else baseline
-    sentences = [_recommendation(recommended, baseline, chosen, directions, by)]
+
+    def shown(direction: Direction) -> float:
+        return _gain(direction, direction.chosen, baseline, by.chosen_by)["low"]
+
+    surer = max(directions, key=shown)
+    recommended = surer.chosen if shown(surer) > 0 else baseline
+    sentences = [_recommendation(recommended, baseline, directions, by)]
     losses = [d.minus[baseline].get(recommended, {}).get(by.head) for d in directions]
     if any(loss and loss["high"] < 0 for loss in losses):
-        told = ", ".join(_told(loss) for loss in losses if loss)
+        paid = ", ".join(_told(loss) for loss in losses if loss)
         sentences.append(
-            f"It pays with {by.head_name} ({by.head} {told}): where pictures are as "
+            f"It pays with {by.head_name} ({by.head} {paid}): where pictures are as "
             f"long-tailed as the training set, {baseline} keeps them."
         )
-    if not is_shown and best != baseline:
-        sentences += _how_many(best, gains, directions)
+    if recommended == baseline:
+        sentences += _how_many(directions, baseline, by)
     level = _level(directions, recommended, by)
     if level:
         sentences.append(f"Not told from it by both halves: {', '.join(level)}.")
     return Answer(baseline, recommended, level, sentences, list(directions), by)
 
 
-def _mean_gain(directions: Sequence[Direction], name: str, baseline: str, by: Figures) -> float:
-    if name == baseline:
-        return 0.0
-    return sum(d.minus[baseline][name][by.chosen_by]["value"] for d in directions) / len(directions)
+def _gain(direction: Direction, name: str, baseline: str, key: str) -> Interval:
+    return direction.minus[baseline].get(name, {}).get(key, _NOTHING)
 
 
 def _recommendation(
-    recommended: str,
-    baseline: str,
-    chosen: Sequence[str],
-    directions: Sequence[Direction],
-    by: Figures,
+    recommended: str, baseline: str, directions: Sequence[Direction], by: Figures
 ) -> str:
+    key = by.chosen_by
     if recommended == baseline:
-        if set(chosen) == {baseline}:
-            return f"Take {baseline}: no other reading has a better {by.chosen_by} on either half."
-        others = " and ".join(dict.fromkeys(name for name in chosen if name != baseline))
+        others = dict.fromkeys(d.chosen for d in directions if d.chosen != baseline)
+        if not others:
+            return f"Take {baseline}: neither half shows another reading to have a better {key}."
         return (
-            f"Take {baseline}: {others} looked better on the half chosen on, and the other half "
-            "does not show it."
+            f"Take {baseline}: {' and '.join(others)} looked better on the half chosen on, and "
+            "the other half does not show it."
         )
-    told = " and ".join(
-        _told(direction.minus[baseline][recommended][by.chosen_by]) for direction in directions
+    told = [
+        _told(_gain(d, recommended, baseline, key)) for d in directions if d.chosen == recommended
+    ]
+    where = "halves" if len(told) == 2 else "half"
+    return (
+        f"Take {recommended}: {key} {' and '.join(told)} over {baseline} on the {where} not "
+        "chosen on."
     )
-    return f"Take {recommended}: {by.chosen_by} {told} over {baseline} on the halves not chosen on."
 
 
 def _told(interval: Interval) -> str:
     return f"{interval['value']:+.1f} [{interval['low']:.1f}, {interval['high']:.1f}]"
 
 
-def _how_many(
-    best: str, gains: Sequence[Interval | None], directions: Sequence[Direction]
-) -> list[str]:
-    """Say how many images would tell a gain of this size, were it there."""
-    known = [(g, d.images) for g, d in zip(gains, directions, strict=True) if g]
-    value = sum(gain["value"] for gain, _ in known) / max(len(known), 1)
+def _how_many(directions: Sequence[Direction], baseline: str, by: Figures) -> list[str]:
+    """Say how many images would tell the largest gain that there seems to be, were it there."""
+
+    def mean(name: str) -> float:
+        return sum(_gain(d, name, baseline, by.chosen_by)["value"] for d in directions)
+
+    best = max(directions[0].figures, key=mean)
+    gains = [_gain(direction, best, baseline, by.chosen_by) for direction in directions]
+    value = sum(gain["value"] for gain in gains) / len(gains)
     if value <= 0:
         return []
-    width = max((gain["high"] - gain["low"]) / 2 for gain, _ in known)
-    images = sum(images for _, images in known)
+    width = max((gain["high"] - gain["low"]) / 2 for gain in gains)
+    images = sum(direction.images for direction in directions)
     wanted = math.ceil(images * (width / value) ** 2)
     if wanted <= images:
         return []
     return [
-        f"A gain of {value:.1f} points, which is what {best} has, would take about {wanted:,} "
-        f"images to be told from none; there are {images:,}."
+        f"A gain of {value:.1f} points, which is what {best} seems to have, would take about "
+        f"{wanted:,} images to be told from none; there are {images:,}."
     ]
 
 

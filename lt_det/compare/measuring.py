@@ -1,7 +1,8 @@
 """Candidates measured on both halves, the same images drawn anew for all of them."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+
+from tqdm import tqdm
 
 from lt_det.evaluation.lvis.instance_weighted_ap import instance_weighted_ap
 from lt_det.evaluation.lvis.lvis_ap import GroundTruth
@@ -18,7 +19,6 @@ def measure(
     candidates: Sequence[Candidate],
     baseline: str,
     resamples: int = 200,
-    said: Callable[[], Any] = lambda: None,
 ) -> list[Direction]:
     """Choose on each half, and report the other.
 
@@ -26,10 +26,9 @@ def measure(
         candidates: on the same images.
         baseline: the name of one.
         resamples: of images, for each interval.
-        said: called after each candidate on each half, for progress.
     """
     parts = Halves(candidates[0].saved).parts
-    measured = [_on(candidates, part, said) for part in parts]
+    measured = [_on(candidates, part) for part in parts]
     figures = [
         {candidate.name: _figures(candidate, of_part[candidate.name]) for candidate in candidates}
         for of_part in measured
@@ -43,14 +42,10 @@ def measure(
     )
 
 
-def _on(
-    candidates: Sequence[Candidate], part: GroundTruth, said: Callable[[], Any]
-) -> dict[str, RowMetrics]:
-    measured = {}
-    for candidate in candidates:
-        measured[candidate.name] = candidate.on(part)
-        said()
-    return measured
+def _on(candidates: Sequence[Candidate], part: GroundTruth) -> dict[str, RowMetrics]:
+    images = len(part.record["images"])
+    with_progress = tqdm(candidates, f"on {images} images", unit="reading", leave=False)
+    return {candidate.name: candidate.on(part) for candidate in with_progress}
 
 
 def _figures(candidate: Candidate, measured: RowMetrics) -> dict[str, float]:
@@ -66,8 +61,9 @@ def _figures(candidate: Candidate, measured: RowMetrics) -> dict[str, float]:
 def _minus(
     measured: dict[str, RowMetrics], first: str, resamples: int
 ) -> dict[str, dict[str, dict[str, float]]]:
+    with_progress = tqdm(measured.items(), f"beside {first}", unit="reading", leave=False)
     return {
         name: paired_differences(measured[first].evaluation, of_other.evaluation, resamples)
-        for name, of_other in measured.items()
+        for name, of_other in with_progress
         if name != first and measured[first].evaluation and of_other.evaluation
     }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lt_det.compare.answer import Direction, answer, best_by
+from lt_det.compare.answer import BY_AP, Direction, answer, both_directions, surest
 from lt_det.compare.page import answer_page, answer_text
 
 
@@ -45,10 +45,22 @@ def test_a_gain_on_both_halves_is_recommended():
 
 
 def test_a_gain_that_one_half_does_not_show_is_none():
-    made = answer([direction("tde", {"tde": 2.0}), direction("tde", {"tde": 0.3})], "base")
+    made = answer([direction("base", {"tde": 2.0}), direction("tde", {"tde": 0.3})], "base")
     assert made.recommended == "base"
     assert "the other half does not show it" in made.sentences[0]
     assert "would take about" not in " ".join(made.sentences)  # 200 images would be enough for 1.15
+
+
+def test_of_two_choices_the_one_that_the_other_half_shows():
+    """tde is shown where norcal was chosen, norcal is not where tde was."""
+    first = direction("norcal", {"tde": 1.0, "norcal": 0.3})
+    second = direction("tde", {"tde": 0.8, "norcal": 0.9})
+    for halves in ([first, second], [second, first]):
+        made = answer(halves, "base")
+        assert made.recommended == "tde"
+        assert made.sentences[0] == (
+            "Take tde: AP +0.8 [0.3, 1.3] over base on the half not chosen on."
+        )
 
 
 def test_how_many_images_would_tell():
@@ -64,7 +76,7 @@ def test_nothing_better_than_the_baseline():
     halves = [direction("base", {"tde": -1.0}), direction("base", {"tde": -2.0})]
     made = answer(halves, "base")
     assert made.recommended == "base"
-    assert made.sentences == ["Take base: no other reading has a better AP on either half."]
+    assert made.sentences == ["Take base: neither half shows another reading to have a better AP."]
 
 
 def test_what_it_costs_at_the_head_is_said():
@@ -86,8 +98,31 @@ def test_the_level_ones_are_named():
     assert "Not told from it by both halves: norcal." in made.sentences
 
 
-def test_the_first_of_equal_ones_and_none_without_a_figure():
-    assert best_by({"a": {"AP": float("nan")}, "b": {"AP": 1.0}, "c": {"AP": 1.0}}, "AP") == "b"
+def test_what_is_chosen_is_the_surest_not_the_luckiest():
+    over = {
+        "lucky": {"AP": interval(3.0, half=3.5)},
+        "sure": {"AP": interval(0.9, half=0.5)},
+        "as sure": {"AP": interval(0.9, half=0.5)},
+        "without a detection": {},
+    }
+    assert surest(over, "base", "AP") == "sure"
+    assert surest({"lucky": over["lucky"], "none": {}}, "base", "AP") == "base"
+
+
+def test_each_half_chooses_for_the_other():
+    halves = [
+        direction("", {"tde": 2.0, "pc": 1.0}, images=7),
+        direction("", {"tde": 0.1, "pc": 1.0}, images=9),
+    ]
+    made = both_directions(
+        [half.figures for half in halves], lambda half, first: halves[half].minus[first],
+        [half.images for half in halves], "base", BY_AP,
+    )  # fmt: skip
+    assert [(d.chosen, d.images) for d in made] == [("tde", 9), ("pc", 7)]
+    assert made[0].figures is halves[1].figures
+    assert list(made[0].minus) == ["base", "tde", "pc"]
+    # tde is not shown on the second half; pc is on the first.
+    assert answer(made, "base").recommended == "pc"
 
 
 def test_text_and_page_mark_the_recommended_one():
