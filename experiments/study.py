@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from lt_det.compare.runner import Run, run_all
+from lt_det.compare.schedule import scaled_schedule
 from lt_det.config import default_config
 from lt_det.engine import merge_config
-from lt_det.errors import ConfigError
 
 Results = dict[str, dict[str, dict[str, Any]]]
 
@@ -88,44 +88,6 @@ class Study:
     def finish(self, runs: list[Run]) -> None:
         """Run those that are not done."""
         run_all(self.tool, runs, self.jobs)
-
-
-# What a config counts in epochs beside its schedule.
-_IN_EPOCHS = (
-    *("MODEL.LT.LOSS.OPTIONS.drw_after", "MODEL.LT.LOSS.OPTIONS.after"),
-    "MODEL.CLASSIFICATION.TRAINING_METHOD.OPTIONS.drw_after",
-)
-
-
-def scaled_schedule(config_file: Path, epochs: int) -> list[str]:
-    """Return KEY VALUE pairs of a config's schedule in another number of epochs.
-
-    Steps, and what a loss counts in epochs, keep their share of the whole; warm-up is 5 %.
-
-    Raises:
-        ConfigError: the config cannot be read, or its schedule is in iterations.
-    """
-    cfg = merge_config(default_config(classification=True), str(config_file), [])
-    schedule = cfg.SOLVER.EPOCHS
-    if not schedule.MAX:
-        raise ConfigError(f"{config_file}: SOLVER.EPOCHS.MAX: its schedule is not in epochs")
-
-    def scaled(value: float) -> int:
-        return round(epochs * value / schedule.MAX)
-
-    steps = str(sorted({scaled(step) for step in schedule.STEPS})).replace(" ", "")
-    pairs = ["SOLVER.EPOCHS.MAX", str(epochs)]
-    if cfg.SOLVER.LR_SCHEDULER_NAME == "WarmupMultiStepLR":
-        pairs += ["SOLVER.EPOCHS.STEPS", steps]
-    pairs += ["SOLVER.EPOCHS.WARMUP", str(max(1, round(epochs * 0.05)))]
-    for key in _IN_EPOCHS:
-        *parents, last = key.split(".")
-        node = cfg
-        for parent in parents:
-            node = node[parent]
-        if node.get(last):
-            pairs += [key, str(max(1, scaled(node[last])))]
-    return pairs
 
 
 def weights(run: Run) -> str:

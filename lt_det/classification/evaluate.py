@@ -1,7 +1,9 @@
 """Evaluation on every test distribution, from one pass over the images."""
 
+import math
 from dataclasses import dataclass, replace
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from detectron2.utils import comm
 from torch import Tensor, nn
 
 from lt_det.data.classification.long_tailed_subset import cut_to_counts, imbalance_counts
+from lt_det.engine.pass_record import PassClock, save_pass
 from lt_det.evaluation.classification.predictions import Predictions, without_common_folder
 from lt_det.evaluation.classification.shot_metrics import (
     class_bias,
@@ -33,11 +36,13 @@ class Measured:
         results: ``{method: {test: metrics}}``.
         predictions: of every row and image.
         norms: ``{method: [C norms of the class weights, most frequent class first]}``.
+        seconds_per_image: that a process spent on one, all readings of it included.
     """
 
     results: Results
     predictions: Predictions
     norms: dict[str, list[float]]
+    seconds_per_image: float = math.nan
 
 
 def test_distributions(
@@ -93,6 +98,8 @@ def evaluate(
     measured = measure(cfg, model, data, class_counts, mark)
     if measured is None:
         return {}
+    num_images = len(measured.predictions.labels)
+    save_pass(Path(cfg.OUTPUT_DIR), num_images, measured.seconds_per_image)
     return write_report(cfg, data.test.name, measured.results, measured.predictions, measured.norms)
 
 
@@ -129,6 +136,7 @@ def measure(
     tests = _configured_tests(cfg, data.test.labels, rank_order)
     test_counts = _counts_of(tests, data.test.labels, len(counts))
     checked_rows(classifier, cfg, test_counts)
+    clock = PassClock()
     features, labels = collect_features(classifier, data.test, cfg, data.test_images)
     weighs = cfg.TEST.CLASSIFICATION.TEST_TIME_WEIGHTS
     views = expert_views(classifier, cfg, data) if weighs else []
@@ -155,6 +163,7 @@ def measure(
         }
         predicted.append(predictions)
         probs_of.append(probs.gather(1, predictions[:, None])[:, 0].float())
+    seconds = clock.seconds_per_image(len(labels))
     norms = weight_norms(classifier.classifier)[rank_order]
     read = Predictions(
         image_names=without_common_folder([data.test.image_name(i) for i in range(len(labels))]),
@@ -167,7 +176,8 @@ def measure(
         probs=torch.stack(probs_of).numpy(),
         tests={name: at.numpy() for name, at in tests.items()},
     )
-    return Measured(results, read, {f"{cfg.MODEL.CLASSIFICATION.METHOD}{mark}": norms.tolist()})
+    of_method = {f"{cfg.MODEL.CLASSIFICATION.METHOD}{mark}": norms.tolist()}
+    return Measured(results, read, of_method, seconds)
 
 
 def _counts_of(tests: dict[str, Tensor], labels: Tensor, num_classes: int) -> dict[str, Tensor]:
@@ -193,7 +203,8 @@ def merged(first: Measured, second: Measured) -> Measured:
     names = (*first.predictions.row_names, *second.predictions.row_names)
     predictions = replace(first.predictions, row_names=names, predicted=rows[0], probs=rows[1])
     results = {**first.results, **second.results}
-    return Measured(results, predictions, {**first.norms, **second.norms})
+    norms = {**first.norms, **second.norms}
+    return Measured(results, predictions, norms, first.seconds_per_image)
 
 
 def top1_by_row(

@@ -1,8 +1,8 @@
 """Say which model, and which reading of it, helps: chosen and told on other images.
 
 lt-det compare --train-json FILE --train-images DIR --val-json FILE --val-images DIR --output DIR
-               [--plan] [--budget 3h] [--jobs 2] [--methods baseline tde] [--options KEY VALUE …]
-lt-det compare --data FOLDER_OR_ZIP [--imbalance R] --output DIR [--plan] [--budget 3h] …
+               [--plan] [--budget 3h] [--jobs 2] [--seeds 2] [--iterations N] [--methods M …]
+lt-det compare --data FOLDER_OR_ZIP [--imbalance R] --output DIR [--epochs N] [--plan] …
 lt-det compare output/baseline output/tde --output DIR
 
 The first trains detectors, the second classifiers: what the data call for and the budget holds; it
@@ -10,19 +10,20 @@ goes on where it was stopped. The third takes runs that are there, of either.
 """
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from lt_det.compare.answer import BY_TOP1, Answer, answer
 from lt_det.compare.candidates import read_candidates
 from lt_det.compare.classifiers import measure_classifiers, read_classifiers
 from lt_det.compare.kinds import CLASSIFICATION, DETECTION
 from lt_det.compare.measuring import measure
-from lt_det.compare.page import answer_page, answer_text
-from lt_det.compare.plan import Planned, duration, make_plan, plan_text, seconds_of
-from lt_det.compare.trainings import Trainings
+from lt_det.compare.methods import Method
+from lt_det.compare.page import answer_page, answer_text, costs_of
+from lt_det.compare.plan import Planned, Room, make_plan, plan_text, seconds_of, sensible
+from lt_det.compare.reproduce import how_to
+from lt_det.compare.trainings import Cost, Trainings
 from lt_det.errors import ConfigError, DataError
 from lt_det.evaluation.classification.predictions import PREDICTIONS_FILE
 from lt_det.files import save_json
@@ -58,6 +59,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--plan", action="store_true", help="say what would be trained, and stop")
     made.add_argument("--budget", metavar="TIME", help="for all trainings: 90m, 3h, 1.5d")
     made.add_argument("--jobs", type=int, default=1, help="trainings at a time")
+    made.add_argument("--seeds", type=int, default=1, metavar="N", help="trainings of each method")
+    made.add_argument("--iterations", type=int, default=0, metavar="N", help="of each detector")
+    made.add_argument("--epochs", type=int, default=0, metavar="N", help="of each classifier")
     made.add_argument("--methods", nargs="+", metavar="M", help="default: as the budget has it")
     made.add_argument("--configs", type=Path, metavar="DIR", help="of your own")
     made.add_argument("--network", metavar="NAME", help="how the configs' names begin")
@@ -69,34 +73,40 @@ def main(args: argparse.Namespace) -> None:
     """Read or make the runs, compare, print, write. Raises ConfigError or DataError."""
     if [bool(args.runs), bool(args.train_json), bool(args.data)].count(True) != 1:
         raise ConfigError("name one of runs, --train-json FILE (with the others) and --data PATH")
-    if args.jobs < 1:
-        raise ConfigError(f"--jobs {args.jobs}: at least 1")
+    for name in ("jobs", "seeds"):
+        if getattr(args, name) < 1:
+            raise ConfigError(f"--{name} {getattr(args, name)}: at least 1")
     if args.runs:
-        compare_runs(args.runs, args.output, args.resamples)
+        unique = len({folder.name for folder in args.runs}) == len(args.runs)
+        called = {folder.name if unique else str(folder): [folder] for folder in args.runs}
+        compare_runs(called, args.output, args.resamples)
         return
-    trainings, planned = plan(args)
-    print(plan_text(planned, args.jobs))
+    room = Room(seconds_of(args.budget) if args.budget else None, args.jobs, args.seeds)
+    trainings, planned, costs = plan(args, room)
+    print(plan_text(planned, room))
     if args.plan:
         return
     kept = [each.method for each in planned if not each.left_out]
-    runs, failed = trainings.make(kept, args.jobs)
+    made, failed = trainings.make(kept, costs, args.jobs, args.seeds)
     if kept[0].name in failed:
         # There is nothing to compare the others with.
         raise DataError(failed[kept[0].name])
-    took = {run.name: run.seconds for run in runs}
-    print("trained and evaluated in: " + ", ".join(f"{n} {duration(s)}" for n, s in took.items()))
-    folders = [run.folder for run in runs]
-    compare_runs(folders, args.output, args.resamples, {"failed": failed, "seconds": took})
+    compare_runs(
+        {name: [run.folder for run in of_method] for name, of_method in made.items()},
+        args.output,
+        args.resamples,
+        Made(failed, {run.name: run.seconds for of_method in made.values() for run in of_method},
+             {name: trainings.words(of_method[0]) for name, of_method in made.items()}),
+    )  # fmt: skip
 
 
-def plan(args: argparse.Namespace) -> tuple[Trainings, list[Planned]]:
-    """Look at the data, measure a short training, and say what is trained.
+def plan(args: argparse.Namespace, room: Room) -> tuple[Trainings, list[Planned], dict[str, Cost]]:
+    """Look at the data, measure short trainings, and say what is trained.
 
     Raises:
         ConfigError: the budget holds nothing, or is no time.
-        DataError: the data cannot be trained on, or the short training failed.
+        DataError: the data cannot be trained on, or the first short training failed.
     """
-    budget = seconds_of(args.budget) if args.budget else None
     kind = CLASSIFICATION if args.data else DETECTION
     flags = [
         word
@@ -104,70 +114,99 @@ def plan(args: argparse.Namespace) -> tuple[Trainings, list[Planned]]:
         if (value := getattr(args, name))
         for word in (f"--{name.replace('_', '-')}", value)
     ]
-    known = {method.name: method for method in kind.methods}
-    for name in args.methods or []:
+    other = "iterations" if args.data else "epochs"
+    if getattr(args, other):
+        raise ConfigError(f"--{other}: of the other kind of training; --{kind.length} N")
+    if room.seeds > 1 and "SEED" in args.options[::2]:
+        raise ConfigError("--options SEED: --seeds gives each training its own")
+    trainings = Trainings(
+        kind, args.configs or config_folder() / kind.configs, args.network or kind.network,
+        tuple(flags), tuple(args.options), None, args.output, getattr(args, kind.length),
+    )  # fmt: skip
+    methods = _methods(args.methods, trainings)
+    given = kind.look(str(trainings.config_file(methods[0])), flags, args.options)
+    trainings = replace(trainings, threshold=suggested_threshold(given.counts, given.num_images))
+    idle = sensible(methods, imbalance(given.counts), trainings.threshold)
+    measured = [method for method in methods if not idle[method.name]] or methods[:1]
+    print("trainings of 20 iterations say what each takes:", flush=True)
+    costs, failed = trainings.measure(measured, given.num_images, args.jobs)
+    seconds = {name: cost.seconds for name, cost in costs.items()}
+    return trainings, make_plan(methods, seconds, {**idle, **failed}, room), costs
+
+
+def _methods(names: Sequence[str] | None, trainings: Trainings) -> list[Method]:
+    """Return the methods named; of no names, those that have a config."""
+    known = {method.name: method for method in trainings.kind.methods}
+    for name in names or []:
         if name not in known:
             raise ConfigError(f"--methods {name}: of {', '.join(known)}")
-    methods = [known[name] for name in args.methods or known]
-    configs = args.configs or config_folder() / kind.configs
-    trainings = Trainings(
-        kind, configs, args.network or kind.network, tuple(flags), tuple(args.options), None,
-        args.output,
-    )  # fmt: skip
-    for method in methods:
-        if not trainings.config_file(method).is_file():
-            raise ConfigError(f"{trainings.config_file(method)}: no such config")
-    given = kind.look(str(trainings.config_file(methods[0])), flags, args.options)
-    threshold = suggested_threshold(given.counts, given.num_images)
-    print("a training of 20 iterations says what one takes:", flush=True)
-    seconds = trainings.measure(methods[0], given.iterations, args.jobs)
-    planned = make_plan(
-        methods,
-        seconds,
-        imbalance=imbalance(given.counts),
-        threshold=threshold,
-        budget=budget,
-        jobs=args.jobs,
-    )
-    return replace(trainings, threshold=threshold), planned
+    there = {m.name: m for m in known.values() if trainings.config_file(m).is_file()}
+    for name in names or list(known)[:1]:
+        if name not in there:
+            raise ConfigError(f"{trainings.config_file(known[name])}: no such config")
+    return [there[name] for name in names or there]
+
+
+@dataclass(frozen=True)
+class Made:
+    """Of trainings that were made for a comparison.
+
+    Attributes:
+        failed: what went wrong with each method that is not compared.
+        seconds: of each run, trained and evaluated.
+        commands: the words that trained a method.
+    """
+
+    failed: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    commands: dict[str, list[str]] = field(default_factory=dict)
 
 
 def compare_runs(
-    folders: Sequence[Path],
-    output: Path,
-    resamples: int,
-    made: dict[str, dict[str, Any]] | None = None,
+    runs: Mapping[str, Sequence[Path]], output: Path, resamples: int, made: Made | None = None
 ) -> None:
     """Compare finished runs, print the answer, and write it.
 
     Args:
-        folders: of the runs; the first row of the first is the baseline.
+        runs: folders by seed, of as many seeds each, by what they are called; the first row of the
+            first is the baseline.
         output: folder for compare.html and compare.json.
         resamples: of images, for each interval.
-        made: of trainings that were made for it: ``{"failed": {name: why}, "seconds": {name:
-            seconds}}``.
+        made: of trainings that were made for it.
     """
+    folders = next(iter(runs.values()))
     are_classifiers = (folders[0] / PREDICTIONS_FILE).is_file()
-    told = (_of_classifiers if are_classifiers else _of_detectors)(folders, resamples)
+    of_seeds = [
+        {called: of_run[seed] for called, of_run in runs.items()} for seed in range(len(folders))
+    ]
+    told = (_of_classifiers if are_classifiers else _of_detectors)(of_seeds, resamples)
+    made = made or Made()
+    further = how_to(told, of_seeds[0], made.commands)
+    costs = costs_of(of_seeds[0], made.seconds)
     output.mkdir(parents=True, exist_ok=True)
-    save_json({**told.to_record(), **(made or {})}, output / "compare.json", indent=1)
-    write_page(answer_page(told, "Which helps"), output / "compare.html")
-    print(f"{answer_text(told)}\n\n* recommended, = not told from it")
-    for why in (made or {}).get("failed", {}).values():
-        print(f"not compared: {why}")
+    record = {**told.to_record(), "how_to": further.to_record(), "costs": costs}
+    record |= {"failed": made.failed, "seconds": made.seconds}
+    save_json(record, output / "compare.json", indent=1)
+    lost = [f"not compared: {why}" for why in made.failed.values()]
+    page = answer_page(told, "Which helps", [*further.lines, *lost], costs)
+    write_page(page, output / "compare.html")
+    print(f"{answer_text(told, costs)}\n\n* recommended, = not told from it")
+    print("\n".join([*further.lines, *lost]))
     print(f"{output}: compare.html, compare.json")
 
 
-def _of_detectors(folders: Sequence[Path], resamples: int) -> Answer:
-    candidates = read_candidates(folders)
-    baseline = candidates[0].name
+def _of_detectors(of_seeds: Sequence[Mapping[str, Path]], resamples: int) -> Answer:
+    candidates = [read_candidates(runs) for runs in of_seeds]
+    baseline = candidates[0][0].name
     return answer(measure(candidates, baseline, resamples), baseline)
 
 
-def _of_classifiers(folders: Sequence[Path], resamples: int) -> Answer:
-    readings, tested = read_classifiers(folders)
-    baseline = readings[0].name
-    return answer(measure_classifiers(readings, tested, baseline, resamples), baseline, BY_TOP1)
+def _of_classifiers(of_seeds: Sequence[Mapping[str, Path]], resamples: int) -> Answer:
+    read = [read_classifiers(runs) for runs in of_seeds]
+    readings, tested = [of_seed for of_seed, _ in read], read[0][1]
+    baseline = readings[0][0].name
+    measured = measure_classifiers(readings, tested, baseline, resamples)
+    return answer(measured, baseline, BY_TOP1)
 
 
 def run(words: list[str] | None = None) -> None:

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-Interval = Mapping[str, float]
+from .seeds import Differences, Interval, means, of_all_seeds, spreads
+
 # Of a candidate without a detection, which nothing can be told of; and of one beside itself.
 _NOTHING: Interval = {"value": 0.0, "low": 0.0, "high": 0.0}
 
@@ -46,12 +47,14 @@ class Direction:
         minus: of the baseline and of what either half chooses: candidate → figure → ``{"value",
             "low", "high"}`` of its difference from that one on the second half, in points.
         images: of the second half.
+        spreads: as ``figures``, each one's standard deviation over the seeds; empty for one seed.
     """
 
     chosen: str
     figures: dict[str, dict[str, float]]
     minus: dict[str, dict[str, dict[str, Interval]]]
     images: int
+    spreads: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,20 @@ class Answer:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What candidates of one seed measured.
+
+    Attributes:
+        figures: of each half: candidate → figure → value, in percent.
+        minus: (half, candidate) → the others' differences from that one, as :class:`Direction` has
+            them.
+    """
+
+    figures: Sequence[dict[str, dict[str, float]]]
+    minus: Callable[[int, str], Differences]
+
+
 def surest(over: Mapping[str, Mapping[str, Interval]], baseline: str, key: str) -> str:
     """Return the candidate that is shown to be most above the baseline.
 
@@ -96,8 +113,7 @@ def surest(over: Mapping[str, Mapping[str, Interval]], baseline: str, key: str) 
 
 
 def both_directions(
-    figures: Sequence[dict[str, dict[str, float]]],
-    minus: Callable[[int, str], dict[str, dict[str, Interval]]],
+    of_seeds: Sequence[Measured],
     images: Sequence[int],
     baseline: str,
     by: Figures,
@@ -105,25 +121,32 @@ def both_directions(
     """Choose on each half, and report the other.
 
     Args:
-        figures: of each half: candidate → figure → value, in percent.
-        minus: (half, candidate) → the others' differences from that one, as
-            :class:`Direction` has them.
+        of_seeds: what the candidates measured on both halves, by seed.
         images: of each half.
         baseline: a candidate.
         by: what they are measured by.
     """
-    over = [minus(half, baseline) for half in range(len(figures))]
+
+    def minus(half: int, first: str) -> Differences:
+        return of_all_seeds([measured.minus(half, first) for measured in of_seeds])
+
+    over = [minus(half, baseline) for half in (0, 1)]
     chosen = [surest(of_half, baseline, by.chosen_by) for of_half in over]
     others = [name for name in dict.fromkeys(chosen) if name != baseline]
-    return [
-        Direction(
-            chosen[chosen_on],
-            figures[reported],
-            {baseline: over[reported]} | {first: minus(reported, first) for first in others},
-            images[reported],
+    directions = []
+    for chosen_on, reported in ((0, 1), (1, 0)):
+        figures = [measured.figures[reported] for measured in of_seeds]
+        subtracted = {first: minus(reported, first) for first in others}
+        directions.append(
+            Direction(
+                chosen[chosen_on],
+                means(figures),
+                {baseline: over[reported]} | subtracted,
+                images[reported],
+                spreads(figures),
+            )
         )
-        for chosen_on, reported in ((0, 1), (1, 0))
-    ]
+    return directions
 
 
 def answer(directions: Sequence[Direction], baseline: str, by: Figures = BY_AP) -> Answer:

@@ -1,6 +1,6 @@
 """Readings of detectors' runs on the same images, and their figures on some of these."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,15 +25,17 @@ class Candidate:
     Attributes:
         run: folder of the run.
         saved: its row, its detections and what there was to find.
+        called: what the run is called, whatever its seed.
     """
 
     run: Path
     saved: SavedRow
+    called: str
 
     @property
     def name(self) -> str:
         """Of the run and the reading."""
-        return f"{self.run.name}: {self.saved.row['name']}"
+        return f"{self.called}: {self.saved.row['name']}"
 
     def on(self, truth: GroundTruth) -> RowMetrics:
         """Return the figures on the images of a part of the ground truth."""
@@ -43,17 +45,18 @@ class Candidate:
         return row_metrics(truth, detections.take(chosen), self.saved.task)
 
 
-def read_candidates(folders: Sequence[Path]) -> list[Candidate]:
+def read_candidates(runs: Mapping[str, Path]) -> list[Candidate]:
     """Read every reading of every run again.
 
     Args:
-        folders: OUTPUT_DIRs of detectors' trainings or evaluations on one data set.
+        runs: OUTPUT_DIRs of detectors' trainings or evaluations on one data set, by what they are
+            called.
 
     Raises:
         DataError: a run without results, of a classifier, or of another data set than the first.
     """
     candidates: list[Candidate] = []
-    for folder in folders:
+    for called, folder in runs.items():
         file = folder / "results.json"
         if not file.is_file():
             raise DataError(f"{folder}: no results.json: the run has not been evaluated")
@@ -61,13 +64,15 @@ def read_candidates(folders: Sequence[Path]) -> list[Candidate]:
         if not isinstance(rows, list):
             raise DataError(f"{folder}: an image classifier's run: tools/compare_predictions.py")
         saved_config(folder)
-        candidates += [Candidate(folder, saved) for saved in saved_rows(folder, rows)]
+        candidates += [Candidate(folder, saved, called) for saved in saved_rows(folder, rows)]
     first = candidates[0].saved
     for candidate in candidates:
         saved = candidate.saved
         same = _images(saved.annotation_set) == _images(first.annotation_set)
         if not same or saved.task != first.task:
-            raise DataError(f"{candidate.run}: other images, or other tasks, than {folders[0]}")
+            raise DataError(
+                f"{candidate.run}: other images, or other tasks, than {candidates[0].run}"
+            )
     return candidates
 
 

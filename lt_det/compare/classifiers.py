@@ -1,6 +1,6 @@
 """Readings of classifiers on the same images, measured on both halves of these."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from lt_det.evaluation.classification.predictions import (
 )
 from lt_det.evaluation.classification.shot_metrics import shot_metrics
 
-from .answer import BY_TOP1, Direction, both_directions
+from .answer import BY_TOP1, Direction, Measured, both_directions
+from .seeds import Differences
 from .split import halves
 
 
@@ -34,11 +35,11 @@ class ClassifierReading:
     predicted: NDArray[np.int32]
 
 
-def read_classifiers(folders: Sequence[Path]) -> tuple[list[ClassifierReading], Predictions]:
+def read_classifiers(runs: Mapping[str, Path]) -> tuple[list[ClassifierReading], Predictions]:
     """Read every row of every run.
 
     Args:
-        folders: OUTPUT_DIRs of classifiers tested on the same images.
+        runs: OUTPUT_DIRs of classifiers tested on the same images, by what they are called.
 
     Returns:
         the readings, and the predictions of the first run.
@@ -48,17 +49,18 @@ def read_classifiers(folders: Sequence[Path]) -> tuple[list[ClassifierReading], 
     """
     readings: list[ClassifierReading] = []
     first: Predictions | None = None
-    for folder in folders:
+    first_folder = next(iter(runs.values()), None)
+    for called, folder in runs.items():
         read = read_predictions(folder / PREDICTIONS_FILE)
         first = first or read
         for what in ("image_names", "class_names", "limits"):
             if getattr(read, what) != getattr(first, what):
-                raise DataError(f"{folder}: other {what.replace('_', ' ')} than {folders[0]}")
+                raise DataError(f"{folder}: other {what.replace('_', ' ')} than {first_folder}")
         for what in ("labels", "class_counts"):
             if not np.array_equal(getattr(read, what), getattr(first, what)):
-                raise DataError(f"{folder}: other {what.replace('_', ' ')} than {folders[0]}")
+                raise DataError(f"{folder}: other {what.replace('_', ' ')} than {first_folder}")
         readings += [
-            ClassifierReading(f"{folder.name}: {row}", of_row)
+            ClassifierReading(f"{called}: {row}", of_row)
             for row, of_row in zip(read.row_names, read.predicted, strict=True)
         ]
     if first is None:
@@ -67,7 +69,7 @@ def read_classifiers(folders: Sequence[Path]) -> tuple[list[ClassifierReading], 
 
 
 def measure_classifiers(
-    readings: Sequence[ClassifierReading],
+    of_seeds: Sequence[Sequence[ClassifierReading]],
     tested: Predictions,
     baseline: str,
     resamples: int = 200,
@@ -78,7 +80,7 @@ def measure_classifiers(
     the training set's long tail, what trades head for tail is not chosen.
 
     Args:
-        readings: on the same images.
+        of_seeds: readings on the same images, by the seed of their trainings.
         tested: images, labels and training counts.
         baseline: the name of a reading.
         resamples: of images, for each interval.
@@ -86,6 +88,17 @@ def measure_classifiers(
     labels = tested.labels
     counts = np.bincount(labels, minlength=len(tested.class_names))
     parts = halves(labels[:, None].tolist(), counts.tolist())
+    measured = [_of_seed(readings, tested, parts, resamples) for readings in of_seeds]
+    return both_directions(measured, [len(part) for part in parts], baseline, BY_TOP1)
+
+
+def _of_seed(
+    readings: Sequence[ClassifierReading],
+    tested: Predictions,
+    parts: Sequence[NDArray[np.int64]],
+    resamples: int,
+) -> Measured:
+    labels = tested.labels
     images = [Images.of(labels[part], tested.class_counts, **tested.limits) for part in parts]
     hits = [
         {reading.name: (reading.predicted == labels)[part] for reading in readings}
@@ -95,15 +108,15 @@ def measure_classifiers(
         {reading.name: _figures(reading, tested, part) for reading in readings} for part in parts
     ]
 
-    def minus(half: int, first: str) -> dict[str, dict[str, dict[str, float]]]:
+    def minus(half: int, first: str) -> Differences:
         reference = hits[half][first]
         return {
-            name: paired_differences(reference, of_row, images[half], resamples=resamples)
+            name: dict(paired_differences(reference, of_row, images[half], resamples=resamples))
             for name, of_row in hits[half].items()
             if name != first
         }
 
-    return both_directions(figures, minus, [len(part) for part in parts], baseline, BY_TOP1)
+    return Measured(figures, minus)
 
 
 def _figures(

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from fvcore.common.config import CfgNode
 
 from lt_det.classification.datasets import cut
 from lt_det.classification.epochs import iterations_of
@@ -13,6 +16,7 @@ from lt_det.detection.setup import argument_parser as detection_parser
 from lt_det.detection.setup import load_config
 
 from .methods import CLASSIFIERS, DETECTORS, Method
+from .schedule import scaled_iterations, scaled_schedule
 
 # Iterations of a training that is measured: Detectron2 writes its first times after as many.
 MEASURED = 20
@@ -25,12 +29,10 @@ class TrainingSet:
     Attributes:
         counts: (C,) training images of each class.
         num_images: of all.
-        iterations: of a training.
     """
 
     counts: list[int]
     num_images: int
-    iterations: int
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,11 @@ class Kind:
         network: how the configs' names begin.
         keys: KEY VALUE pairs of every training.
         short: KEY VALUE pairs of one of :data:`MEASURED` iterations.
+        tested_on: flags of the data that a training can go without.
         look: (config file, data flags, KEY VALUE pairs) → the training set; raises DataError.
+        iterations: (config file, data flags, KEY VALUE pairs, training images) → of a training.
+        scaled: (config file, length) → KEY VALUE pairs of its schedule in that length.
+        length: what that is counted in, as a flag has it.
     """
 
     command: str
@@ -53,24 +59,47 @@ class Kind:
     network: str
     keys: tuple[str, ...]
     short: tuple[str, ...]
+    tested_on: tuple[str, ...]
     look: Callable[[str, Sequence[str], Sequence[str]], TrainingSet]
+    iterations: Callable[[str, Sequence[str], Sequence[str], int], int]
+    scaled: Callable[[Path, int], list[str]]
+    length: str
+
+
+def _detection_config(file: str, flags: Sequence[str], options: Sequence[str]) -> CfgNode:
+    return load_config(file, list(options), detection_parser().parse_args(list(flags)))
 
 
 def _detection_set(file: str, flags: Sequence[str], options: Sequence[str]) -> TrainingSet:
-    cfg = load_config(file, list(options), detection_parser().parse_args(list(flags)))
-    reference = register_from_config(cfg, training=True)
-    return TrainingSet(reference.counts[0], len(reference.paths), cfg.SOLVER.MAX_ITER)
+    reference = register_from_config(_detection_config(file, flags, options), training=True)
+    return TrainingSet(reference.counts[0], len(reference.paths))
+
+
+def _detection_iterations(
+    file: str, flags: Sequence[str], options: Sequence[str], num_images: int
+) -> int:
+    return int(_detection_config(file, flags, options).SOLVER.MAX_ITER)
+
+
+def _classification_config(file: str, flags: Sequence[str], options: Sequence[str]) -> CfgNode:
+    words = ["--config-file", file, *flags, *options]
+    return load_classification_config(classification_parser().parse_args(words))
 
 
 def _classification_set(file: str, flags: Sequence[str], options: Sequence[str]) -> TrainingSet:
-    words = ["--config-file", file, *flags, *options]
-    cfg = load_classification_config(classification_parser().parse_args(words))
-    given, epochs = cfg.DATASETS.CLASSIFICATION, cfg.SOLVER.EPOCHS.MAX
+    cfg = _classification_config(file, flags, options)
+    given = cfg.DATASETS.CLASSIFICATION
     train = cut(read_image_sets(cfg, training=True)["train"], given.IMBALANCE, given.SUBSET_SEED)
-    iterations = cfg.SOLVER.MAX_ITER
-    if epochs:
-        iterations = iterations_of(epochs, len(train), cfg.SOLVER.IMS_PER_BATCH)
-    return TrainingSet(train.counts().tolist(), len(train), iterations)
+    return TrainingSet(train.counts().tolist(), len(train))
+
+
+def _classification_iterations(
+    file: str, flags: Sequence[str], options: Sequence[str], num_images: int
+) -> int:
+    solver = _classification_config(file, flags, options).SOLVER
+    if not solver.EPOCHS.MAX:
+        return int(solver.MAX_ITER)
+    return iterations_of(solver.EPOCHS.MAX, num_images, solver.IMS_PER_BATCH)
 
 
 _SHORT = (
@@ -85,7 +114,11 @@ DETECTION = Kind(
     # The comparison has its own intervals, on halves.
     ("TEST.NUM_DRAWN_IMAGES", "0", "TEST.BOOTSTRAP.RESAMPLES", "0"),
     _SHORT,
+    ("--val-json", "--val-images"),
     _detection_set,
+    _detection_iterations,
+    scaled_iterations,
+    "iterations",
 )
 CLASSIFICATION = Kind(
     "train-cls",
@@ -94,5 +127,9 @@ CLASSIFICATION = Kind(
     "resnet32",
     (),
     (*_SHORT, "SOLVER.EPOCHS.MAX", "0"),
+    (),
     _classification_set,
+    _classification_iterations,
+    scaled_schedule,
+    "epochs",
 )

@@ -8,38 +8,41 @@ from lt_det.evaluation.lvis.instance_weighted_ap import instance_weighted_ap
 from lt_det.evaluation.lvis.lvis_ap import GroundTruth
 from lt_det.evaluation.lvis.row_metrics import RowMetrics, paired_differences
 
-from .answer import BY_AP, Direction, both_directions
+from .answer import BY_AP, Direction, Measured, both_directions
 from .candidates import Candidate, Halves
+from .seeds import Differences
 
 # The last of those shown needs the training counts of a category.
 *_SHOWN, _BY_INSTANCES = BY_AP.shown
 
 
 def measure(
-    candidates: Sequence[Candidate],
+    of_seeds: Sequence[Sequence[Candidate]],
     baseline: str,
     resamples: int = 200,
 ) -> list[Direction]:
     """Choose on each half, and report the other.
 
     Args:
-        candidates: on the same images.
+        of_seeds: candidates on the same images, by the seed of their trainings.
         baseline: the name of one.
         resamples: of images, for each interval.
     """
-    parts = Halves(candidates[0].saved).parts
+    parts = Halves(of_seeds[0][0].saved).parts
+    measured = [_of_seed(candidates, parts, resamples) for candidates in of_seeds]
+    images = [len(part.record["images"]) for part in parts]
+    return both_directions(measured, images, baseline, BY_AP)
+
+
+def _of_seed(
+    candidates: Sequence[Candidate], parts: Sequence[GroundTruth], resamples: int
+) -> Measured:
     measured = [_on(candidates, part) for part in parts]
     figures = [
         {candidate.name: _figures(candidate, of_part[candidate.name]) for candidate in candidates}
         for of_part in measured
     ]
-    return both_directions(
-        figures,
-        lambda half, first: _minus(measured[half], first, resamples),
-        [len(part.record["images"]) for part in parts],
-        baseline,
-        BY_AP,
-    )
+    return Measured(figures, lambda half, first: _minus(measured[half], first, resamples))
 
 
 def _on(candidates: Sequence[Candidate], part: GroundTruth) -> dict[str, RowMetrics]:
@@ -58,9 +61,7 @@ def _figures(candidate: Candidate, measured: RowMetrics) -> dict[str, float]:
     return figures
 
 
-def _minus(
-    measured: dict[str, RowMetrics], first: str, resamples: int
-) -> dict[str, dict[str, dict[str, float]]]:
+def _minus(measured: dict[str, RowMetrics], first: str, resamples: int) -> Differences:
     with_progress = tqdm(measured.items(), f"beside {first}", unit="reading", leave=False)
     return {
         name: paired_differences(measured[first].evaluation, of_other.evaluation, resamples)

@@ -1,32 +1,75 @@
 """An answer as text for the screen and as a page."""
 
 import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from lt_det.engine.pass_record import read_pass
 from lt_det.evaluation.tables import markdown_table
 from lt_det.visualization.page import Page, Section, Table
 
 from .answer import Answer, Interval
+from .plan import duration
+
+_COSTS = "What they take"
 
 
-def answer_text(answer: Answer) -> str:
+# By run: seconds of its training, seconds of an image; either may be unknown.
+Costs = dict[str, dict[str, float | None]]
+
+
+def costs_of(runs: Mapping[str, Path], seconds: Mapping[str, float]) -> Costs:
+    """Return what runs take: ``{run: {"training": seconds, "image": seconds}}``.
+
+    Args:
+        runs: folders, by what they are called.
+        seconds: that each was trained in, by its folder's name; none of runs that were given.
+    """
+    return {
+        called: {"training": seconds.get(folder.name), "image": read_pass(folder)}
+        for called, folder in runs.items()
+    }
+
+
+def answer_text(answer: Answer, costs: Costs) -> str:
     """Return sentences and tables."""
     parts = [" ".join(answer.sentences)]
     for number in (0, 1):
         parts += [_title(answer, number), markdown_table(*_table(answer, number))]
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, _COSTS, markdown_table(*_cost_table(costs))])
 
 
-def answer_page(answer: Answer, title: str) -> Page:
-    """Return the page."""
-    sections = [Section("Answer", answer.sentences)]
+def answer_page(answer: Answer, title: str, further: Sequence[str], costs: Costs) -> Page:
+    """Return the page.
+
+    Args:
+        answer: what it says.
+        title: above it.
+        further: lines on how to go on, and on what is missing.
+        costs: of :func:`costs_of`.
+    """
+    sections = [Section("Answer", [*answer.sentences, *further])]
     for number in (0, 1):
         sections.append(Section(_title(answer, number), tables=[Table(*_table(answer, number))]))
+    sections.append(Section(_COSTS, tables=[Table(*_cost_table(costs))]))
     note = (
         "Validation images are split in two, the rare categories shared between both; what is "
-        "chosen on one half is reported on the other. Intervals are 95 %, over images drawn anew "
-        "for all candidates alike; a difference whose interval holds 0 is printed as none."
+        "chosen on one half, by the lower end of its interval over the first row, is reported on "
+        "the other. Intervals are 95 %, over images drawn anew for all candidates alike; a "
+        "difference whose interval holds 0 is printed as none. Of several seeds figures are means "
+        "with their standard deviation, and intervals reach from the lowest to the highest end of "
+        "any seed's: a difference is one where every seed shows it."
     )
     return Page(title, "lt-det compare", [*sections, Section("How it was made", [note])])
+
+
+def _cost_table(costs: Costs) -> tuple[list[str], list[list[str]]]:
+    rows = []
+    for called, of_run in costs.items():
+        training, image = of_run["training"], of_run["image"]
+        told = "–" if training is None else duration(training)
+        rows.append([called, told, "–" if image is None else f"{1000 * image:.3g} ms"])
+    return ["", "training with its evaluation", "an image, in all readings"], rows
 
 
 def _title(answer: Answer, number: int) -> str:
@@ -46,8 +89,15 @@ def _table(answer: Answer, number: int) -> tuple[list[str], list[list[str]]]:
         minus = direction.minus[answer.baseline].get(name, {})
         told = [_told(minus.get(key)) for key in told_of]
         mark = " *" if name == answer.recommended else " =" if name in answer.level else ""
-        rows.append([name + mark, *("–" if math.isnan(v) else f"{v:.1f}" for v in values), *told])
+        spreads = [direction.spreads.get(name, {}).get(key, math.nan) for key in by.shown]
+        rows.append([name + mark, *map(_figure, values, spreads), *told])
     return heading, rows
+
+
+def _figure(value: float, spread: float) -> str:
+    if math.isnan(value):
+        return "–"
+    return f"{value:.1f}" if math.isnan(spread) else f"{value:.1f} ± {spread:.1f}"
 
 
 def _told(interval: Interval | None) -> str:

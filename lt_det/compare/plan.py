@@ -1,25 +1,26 @@
 """Which trainings a comparison makes, what they take, and which of them a budget holds."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from lt_det.errors import ConfigError
 from lt_det.evaluation.tables import markdown_table
 from lt_det.inspection.tail import NEARLY_BALANCED
 
-from .methods import Method
+from .methods import Method, waves
 
-_NO_TIME = "the budget is used up"
+NO_TIME = "the budget is used up"
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A training, or why it is not made.
+    """A method's trainings, or why they are not made.
 
     Attributes:
         method: how.
-        seconds: that it takes.
-        left_out: why it is not made; empty where it is.
+        seconds: that each takes; 0 where that is not known.
+        left_out: why they are not made; empty where they are.
     """
 
     method: Method
@@ -27,66 +28,114 @@ class Planned:
     left_out: str = ""
 
 
-def make_plan(
-    methods: Sequence[Method],
-    seconds: float,
-    *,
-    imbalance: float,
-    threshold: float | None,
-    budget: float | None,
-    jobs: int,
-) -> list[Planned]:
-    """Say which trainings are made.
+@dataclass(frozen=True)
+class Room:
+    """What trainings have to fit in.
+
+    Attributes:
+        budget: seconds for all of them; ``None``: no end.
+        jobs: at a time.
+        seeds: trainings of each method.
+    """
+
+    budget: float | None = None
+    jobs: int = 1
+    seeds: int = 1
+
+    def seconds(self, kept: Sequence[Planned]) -> float:
+        """Return what trainings take: each as soon as there is a place, in two waves."""
+        of_method = {each.method.name: each.seconds for each in kept}
+        whole = 0.0
+        for wave in waves([each.method for each in kept]):
+            places = [0.0] * self.jobs
+            for method in wave:
+                for _ in range(self.seeds):
+                    heapq.heapreplace(places, places[0] + of_method[method.name])
+            whole += max(places)
+        return whole
+
+    def holds(self, kept: Sequence[Planned]) -> bool:
+        """Say whether trainings fit."""
+        return self.budget is None or self.seconds(kept) <= self.budget
+
+
+def sensible(
+    methods: Sequence[Method], imbalance: float, threshold: float | None
+) -> dict[str, str]:
+    """Return why methods have nothing to do on the data; empty for those that have.
 
     Args:
-        methods: wanted, in their order.
-        seconds: that one training with its evaluation takes.
+        methods: wanted.
         imbalance: images of the most frequent category over those of the rarest.
         threshold: of repeat-factor sampling; ``None`` where it has nothing to repeat.
-        budget: seconds for all of them; ``None``: no end.
-        jobs: trainings at a time.
+    """
+
+    def why(method: Method) -> str:
+        if method.for_tails and imbalance < NEARLY_BALANCED:
+            return f"nothing to do: the imbalance is {imbalance:.1f}"
+        if method.repeats and threshold is None:
+            return "no category is rare enough to be repeated"
+        return ""
+
+    return {method.name: why(method) for method in methods}
+
+
+def make_plan(
+    methods: Sequence[Method],
+    seconds: Mapping[str, float],
+    left_out: Mapping[str, str],
+    room: Room,
+) -> list[Planned]:
+    """Say which trainings are made: each that still fits, in the methods' order.
+
+    Args:
+        methods: wanted.
+        seconds: that a training with its evaluation takes, by method.
+        left_out: why some are not made, whatever they take.
+        room: for all of them.
 
     Raises:
         ConfigError: no training is left; says why.
     """
-    planned = []
-    left = len(methods) if budget is None else jobs * int(budget // seconds)
+    planned: list[Planned] = []
     for method in methods:
-        reason = ""
-        if method.for_tails and imbalance < NEARLY_BALANCED:
-            reason = f"nothing to do: the imbalance is {imbalance:.1f}"
-        elif method.repeats and threshold is None:
-            reason = "no category is rare enough to be repeated"
-        elif not left:
-            reason = _NO_TIME
-        else:
-            left -= 1
-        planned.append(Planned(method, seconds, reason))
-    first = planned[0]
+        kept = [each for each in planned if not each.left_out]
+        names = {each.method.name for each in kept}
+        lost = [start for _, start in method.starts if start not in names]
+        one = Planned(method, seconds.get(method.name, 0.0), left_out.get(method.name, ""))
+        if not one.left_out and lost:
+            one = replace(one, left_out=f"starts from {lost[0]}, which is not trained")
+        elif not one.left_out and not room.holds([*kept, one]):
+            one = replace(one, left_out=NO_TIME)
+        planned.append(one)
     if all(each.left_out for each in planned):
-        if budget is None or first.left_out != _NO_TIME:
+        first = planned[0]
+        if room.budget is None or first.left_out != NO_TIME:
             raise ConfigError(f"{first.method.name}: {first.left_out}")
-        given = f"{duration(budget)} are given"
-        raise ConfigError(f"--budget: one training takes {duration(seconds)}, {given}")
+        given = f"{duration(room.budget)} are given"
+        takes = duration(room.seconds([first]))
+        raise ConfigError(f"--budget: {first.method.name} takes {takes}, {given}")
     return planned
 
 
-def plan_text(planned: Sequence[Planned], jobs: int) -> str:
+def plan_text(planned: Sequence[Planned], room: Room) -> str:
     """Return the plan as a table with its whole time."""
+    kept = [each for each in planned if not each.left_out]
+    seeds = "" if room.seeds == 1 else f"{room.seeds} × "
     rows = [
         [
             each.method.name,
             "–" if each.left_out else str(len(each.method.readings)),
-            "–" if each.left_out else duration(each.seconds),
+            "–" if each.left_out else f"{seeds}{duration(each.seconds)}",
             each.left_out or "trained",
         ]
         for each in planned
     ]
-    made = [each.seconds for each in planned if not each.left_out]
-    whole = sum(max(made[start : start + jobs]) for start in range(0, len(made), jobs))
     table = markdown_table(["method", "readings", "time", ""], rows)
-    number = f"{len(made)} training{'' if len(made) == 1 else 's'}"
-    return f"{table}\n\n{number}, {jobs} at a time: about {duration(whole)}"
+    count = len(kept) * room.seeds
+    number = f"{count} training{'' if count == 1 else 's'}"
+    whole = duration(room.seconds(kept))
+    return f"{table}\n\n{number}, {room.jobs} at a time: about {whole}"
 
 
 def seconds_of(text: str) -> float:

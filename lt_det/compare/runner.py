@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from itertools import count
@@ -19,6 +19,10 @@ _KEEP_MEMORY = {
     "MALLOC_TRIM_THRESHOLD_": str(2**34),
     "MALLOC_TOP_PAD_": str(2**28),
 }
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,13 @@ def run_all(tool: Path, runs: Sequence[Run], jobs: int = 1) -> None:
         raise RuntimeError(failed[0])
 
 
-def run_each(command: Sequence[str], runs: Sequence[Run], jobs: int) -> Iterator[tuple[Run, str]]:
+def run_each(
+    command: Sequence[str],
+    runs: Sequence[Run],
+    jobs: int,
+    say: Callable[[str], None] = _print,
+    starts: Callable[[Run], None] = lambda run: None,
+) -> Iterator[tuple[Run, str]]:
     """Make what is not there yet, and say of each run how it ended; one that fails stops no other.
 
     A run is there where it was made with the same arguments, data, weights, configs and version of
@@ -80,6 +90,8 @@ def run_each(command: Sequence[str], runs: Sequence[Run], jobs: int) -> Iterator
         command: that a run's arguments come after.
         runs: in their order.
         jobs: at a time; they share the cores evenly.
+        say: takes a line about a run.
+        starts: is told each run that starts now.
 
     Yields:
         a run and what went wrong with it, empty where nothing did; in the order of their ends, with
@@ -93,18 +105,23 @@ def run_each(command: Sequence[str], runs: Sequence[Run], jobs: int) -> Iterator
             missing.append(run)
     threads = max(1, (os.cpu_count() or 1) // jobs)
     with ThreadPoolExecutor(jobs) as pool:
-        started = {pool.submit(_run, command, run, threads): run for run in missing}
+
+        def make(run: Run) -> str:
+            starts(run)
+            return _run(command, run, threads, say)
+
+        started = {pool.submit(make, run): run for run in missing}
         for future in as_completed(started):
             yield started[future], future.result()
 
 
-def _run(command: Sequence[str], run: Run, threads: int) -> str:
+def _run(command: Sequence[str], run: Run, threads: int, say: Callable[[str], None]) -> str:
     record = make_record(run.arguments, run.folder)
-    resumed = _prepare(run, record)
+    resumed = _prepare(run, record, say)
     spent = run.seconds if resumed else 0.0
     write_run_record(run.folder, record, finished=False)
     log_file = run.folder / "console.txt"
-    print(f"{run.name}: log in {log_file}", flush=True)
+    say(f"{run.name}: log in {log_file}")
     # Flags come before KEY VALUE pairs.
     words = [*command, *(["--resume"] if resumed else []), *run.arguments]
     environment = {**_KEEP_MEMORY, **os.environ, "OMP_NUM_THREADS": str(threads)}
@@ -113,15 +130,15 @@ def _run(command: Sequence[str], run: Run, threads: int) -> str:
         done = subprocess.run(words, stdout=log, stderr=log, check=False, env=environment)
     record = {**record, "seconds": spent + time.monotonic() - start}
     if done.returncode:
-        write_run_record(run.folder, record, finished=False)
+        write_run_record(run.folder, {**record, "failed": True}, finished=False)
         last = log_file.read_text(encoding="utf-8").strip().splitlines()[-1:]
         return f"{run.name} failed ({' '.join(last)}); its log: {log_file}"
     write_run_record(run.folder, record, finished=True)
-    print(f"{run.name}: done", flush=True)
+    say(f"{run.name}: done")
     return ""
 
 
-def _prepare(run: Run, record: Record) -> bool:
+def _prepare(run: Run, record: Record, say: Callable[[str], None]) -> bool:
     """Make the folder; returns whether the run goes on from a checkpoint in it."""
     if run.folder.is_dir() and any(run.folder.iterdir()):
         why = difference(read_run_record(run.folder), record)
@@ -133,9 +150,6 @@ def _prepare(run: Run, record: Record) -> bool:
             if not (folder := run.folder.with_name(f"{run.folder.name}.old-{number}")).exists()
         )
         run.folder.rename(aside)
-        print(
-            f"{run.name}: made anew, the earlier run differs: {why}; it is kept as {aside}",
-            flush=True,
-        )
+        say(f"{run.name}: made anew, the earlier run differs: {why}; it is kept as {aside}")
     run.folder.mkdir(parents=True, exist_ok=True)
     return False

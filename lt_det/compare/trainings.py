@@ -1,18 +1,40 @@
-"""A comparison's trainings on one data set: measured by a short one, then made."""
+"""A comparison's trainings on one data set: measured by short ones, then made."""
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from tqdm import tqdm
 
 from lt_det.errors import DataError
 
 from .kinds import MEASURED, Kind
-from .methods import Method
+from .methods import Method, waves
+from .progress import Progress
 from .runner import Run, run_each
+
+_WEIGHTS = "model_final.pth"
+_MEASURED = "_measured"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a training takes.
+
+    Attributes:
+        step: seconds of an iteration.
+        iterations: of the training.
+        beside: seconds of its start and its evaluation.
+    """
+
+    step: float
+    iterations: int
+    beside: float
+
+    @property
+    def seconds(self) -> float:
+        """Of all of it."""
+        return self.step * self.iterations + self.beside
 
 
 @dataclass(frozen=True)
@@ -27,6 +49,7 @@ class Trainings:
         options: KEY VALUE pairs of each.
         threshold: of repeat-factor sampling; ``None`` where there is nothing to repeat.
         output: folder of the runs.
+        length: of each schedule, as the kind counts it; 0: the configs' own.
     """
 
     kind: Kind
@@ -36,75 +59,151 @@ class Trainings:
     options: tuple[str, ...]
     threshold: float | None
     output: Path
+    length: int = 0
 
     @property
     def _command(self) -> list[str]:
         return [sys.executable, "-m", "lt_det", self.kind.command]
 
+    def words(self, run: Run) -> list[str]:
+        """Return the command of a run, as a person types it."""
+        return ["lt-det", self.kind.command, *run.arguments]
+
     def config_file(self, method: Method) -> Path:
         """Return a method's config."""
         return self.configs / f"{self.network}_{method.config}.yaml"
 
-    def of(self, method: Method, name: str = "", *more: str) -> Run:
+    def of(self, method: Method, seed: int = 1, suffix: str = "", *more: str) -> Run:
         """Plan a training.
 
         Args:
             method: how.
-            name: of its folder; the method's where it is empty.
+            seed: SEED, and what its folder and those of what it starts from are called by; the
+                first seed's have the methods' names.
+            suffix: of these folders, too.
             more: KEY VALUE pairs, the last word.
         """
-        folder = self.output / "runs" / (name or method.name)
+        folder = self.folder(method.name, seed, suffix)
         keys = ["OUTPUT_DIR", str(folder), "TEST.POST_HOC", json.dumps(method.readings)]
-        keys += self.kind.keys
+        keys += ["SEED", str(seed), *self.kind.keys]
+        for key, start in method.starts:
+            keys += [key, str(self.folder(start, seed, suffix) / _WEIGHTS)]
         if method.repeats and self.threshold is not None:
             keys += ["DATALOADER.SAMPLER_TRAIN", "RepeatFactorTrainingSampler"]
             keys += ["DATALOADER.REPEAT_THRESHOLD", f"{self.threshold:g}"]
+        keys += self._schedule(method)
         config = ("--config-file", str(self.config_file(method)))
         return Run(folder.name, folder, (*config, *self.data, *keys, *self.options, *more))
 
-    def measure(self, method: Method, iterations: int, jobs: int) -> float:
-        """Return the seconds of a training and its evaluation, by one of 20 iterations.
+    def folder(self, name: str, seed: int = 1, suffix: str = "") -> Path:
+        """Return where a method's training with a seed goes."""
+        return self.output / "runs" / f"{name}{'' if seed == 1 else f'_seed{seed}'}{suffix}"
 
-        What that one takes beside its iterations (start, evaluation) is counted once. It is made
-        once for the same arguments.
+    def _schedule(self, method: Method) -> list[str]:
+        if not self.length or method.is_short:
+            return []
+        return self.kind.scaled(self.config_file(method), self.length)
+
+    def measure(
+        self, methods: Sequence[Method], num_images: int, jobs: int
+    ) -> tuple[dict[str, Cost], dict[str, str]]:
+        """Say what trainings take, by one of 20 iterations each, made once for the same arguments.
+
+        The first one's start and evaluation stand for all, whose evaluations are the same pass
+        over the same images: the others are not evaluated where they need not be.
 
         Args:
-            method: how.
-            iterations: of the training.
-            jobs: that will run at a time; the short one has no more cores than each of them.
+            methods: in their order.
+            num_images: to train on.
+            jobs: that will run at a time, as the short ones do.
+
+        Returns:
+            what each takes, and what went wrong with each that failed.
 
         Raises:
-            DataError: the short training failed; says why.
+            DataError: the first one failed; says why.
         """
-        pairs = zip(self.options[::2], self.options[1::2], strict=False)
-        # Its schedule is in iterations, whatever the others' is in.
-        kept = [word for pair in pairs if not pair[0].startswith("SOLVER.EPOCHS.") for word in pair]
-        shared = replace(self, options=tuple(kept))
-        run = shared.of(method, f"{method.name}_measured", *self.kind.short)
-        for _, error in run_each(self._command, [run], jobs):
-            if error:
-                raise DataError(error)
-        lines = (run.folder / "metrics.json").read_text(encoding="utf-8").splitlines()
-        step = float([json.loads(line)["time"] for line in lines if '"time"' in line][-1])
-        return run.seconds + step * (iterations - MEASURED)
+        runs = {method.name: self._short(method, method == methods[0]) for method in methods}
+        each = {name: [run] for name, run in runs.items()}
+        with Progress([(run, 1.0, MEASURED) for run in runs.values()]) as progress:
+            failed = self._make(methods, each, jobs, progress)
+        first = methods[0].name
+        if first in failed:
+            raise DataError(failed[first])
+        beside = runs[first].seconds - MEASURED * _step(runs[first])
+        costs = {
+            method.name: Cost(
+                _step(runs[method.name]), self._iterations(method, num_images), max(beside, 0.0)
+            )
+            for method in methods
+            if method.name not in failed
+        }
+        return costs, failed
 
-    def make(self, methods: Sequence[Method], jobs: int) -> tuple[list[Run], dict[str, str]]:
+    def _short(self, method: Method, is_evaluated: bool) -> Run:
+        # Its schedule is in iterations, whatever the others' is in.
+        pairs = zip(self.options[::2], self.options[1::2], strict=False)
+        kept = [word for pair in pairs if not pair[0].startswith("SOLVER.EPOCHS.") for word in pair]
+        shared = replace(self, options=tuple(kept), length=0)
+        untested = self.kind.tested_on
+        if is_evaluated or not untested:
+            return shared.of(method, 1, _MEASURED, *self.kind.short)
+        flags = zip(self.data[::2], self.data[1::2], strict=True)
+        data = [word for flag in flags if flag[0] not in untested for word in flag]
+        run = replace(shared, data=tuple(data)).of(method, 1, _MEASURED, *self.kind.short)
+        return replace(run, result="metrics.json")
+
+    def _iterations(self, method: Method, num_images: int) -> int:
+        options = [*self._schedule(method), *self.options]
+        return self.kind.iterations(str(self.config_file(method)), self.data, options, num_images)
+
+    def make(
+        self, methods: Sequence[Method], costs: Mapping[str, Cost], jobs: int, seeds: int = 1
+    ) -> tuple[dict[str, list[Run]], dict[str, str]]:
         """Train and evaluate what is not there yet.
 
         Args:
             methods: in their order.
+            costs: of each, for what is left to do.
             jobs: at a time.
+            seeds: trainings of each.
 
         Returns:
-            those that ended well, in the order of the methods, and what went wrong with
+            of each method whose trainings all ended well these, by seed; and what went wrong with
             each other one.
         """
-        runs = [self.of(method) for method in methods]
-        failed = {}
-        with tqdm(total=len(runs), unit="training") as bar:
-            for run, error in run_each(self._command, runs, jobs):
+        runs = {m.name: [self.of(m, seed + 1) for seed in range(seeds)] for m in methods}
+        expected = [(run, costs[name]) for name, of_method in runs.items() for run in of_method]
+        with Progress([(run, cost.seconds, cost.iterations) for run, cost in expected]) as progress:
+            failed = self._make(methods, runs, jobs, progress)
+        return {name: of_method for name, of_method in runs.items() if name not in failed}, failed
+
+    def _make(
+        self,
+        methods: Sequence[Method],
+        runs: Mapping[str, Sequence[Run]],
+        jobs: int,
+        progress: Progress,
+    ) -> dict[str, str]:
+        """Make runs, what others start from first; returns what went wrong, by method."""
+        failed: dict[str, str] = {}
+        for wave in waves(methods):
+            method_of: dict[Run, str] = {}
+            for method in wave:
+                lost = [start for _, start in method.starts if start in failed]
+                if lost:
+                    failed[method.name] = f"{method.name} starts from {lost[0]}, which failed"
+                    continue
+                method_of |= dict.fromkeys(runs[method.name], method.name)
+            ends = run_each(self._command, list(method_of), jobs, progress.say, progress.starts)
+            for run, error in ends:
                 if error:
-                    failed[run.name] = error
-                    bar.write(error)
-                bar.update()
-        return [run for run in runs if run.name not in failed], failed
+                    failed.setdefault(method_of[run], error)
+                    progress.say(error)
+        return failed
+
+
+def _step(run: Run) -> float:
+    """Return the seconds of an iteration of a run, by the last that it has written."""
+    lines = (run.folder / "metrics.json").read_text(encoding="utf-8").splitlines()
+    return float([json.loads(line)["time"] for line in lines if '"time"' in line][-1])

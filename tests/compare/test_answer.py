@@ -2,7 +2,7 @@
 
 import pytest
 
-from lt_det.compare.answer import BY_AP, Direction, answer, both_directions, surest
+from lt_det.compare.answer import BY_AP, Direction, Measured, answer, both_directions, surest
 from lt_det.compare.page import answer_page, answer_text
 
 
@@ -115,11 +115,12 @@ def test_each_half_chooses_for_the_other():
         direction("", {"tde": 0.1, "pc": 1.0}, images=9),
     ]
     made = both_directions(
-        [half.figures for half in halves], lambda half, first: halves[half].minus[first],
+        [Measured([h.figures for h in halves], lambda half, first: halves[half].minus[first])],
         [half.images for half in halves], "base", BY_AP,
     )  # fmt: skip
     assert [(d.chosen, d.images) for d in made] == [("tde", 9), ("pc", 7)]
-    assert made[0].figures is halves[1].figures
+    assert made[0].figures == halves[1].figures
+    assert made[0].spreads == {}
     assert list(made[0].minus) == ["base", "tde", "pc"]
     # tde is not shown on the second half; pc is on the first.
     assert answer(made, "base").recommended == "pc"
@@ -128,13 +129,21 @@ def test_each_half_chooses_for_the_other():
 def test_text_and_page_mark_the_recommended_one():
     gains = {"tde": 2.0, "norcal": 1.8}
     made = answer([direction("tde", gains), direction("tde", gains, images=90)], "base")
-    text = answer_text(made)
+    costs = {
+        "tde": {"training": 7200.0, "image": 0.0123},
+        "given": {"training": None, "image": None},
+    }
+    text = answer_text(made, costs)
     assert "| tde *" in text
     assert "| norcal =" in text
     assert "100 images of half 2; tde was chosen on the other" in text
-    page = answer_page(made, "Which helps")
+    assert "| tde   | 2 h 00 min" in text
+    assert "| 12.3 ms" in text
+    assert "| given | –" in text
+    page = answer_page(made, "Which helps", ["Its checkpoint: x.pth"], costs)
     titles = [section.title for section in page.sections]
-    assert (titles[0], len(titles)) == ("Answer", 4)
+    assert (titles[0], len(titles)) == ("Answer", 5)
+    assert page.sections[0].paragraphs[-1] == "Its checkpoint: x.pth"
     assert made.to_record()["directions"][1]["images"] == 90
 
 
@@ -142,4 +151,4 @@ def test_text_and_page_mark_the_recommended_one():
 def test_an_interval_that_does_not_hold_0_is_told_in_words(value):
     made = answer([direction("base", {"tde": value})] * 2, "base")
     shown = "+0.6 [0.1, 1.1]" if value > 0 else "-0.6 [-1.1, -0.1]"
-    assert shown in answer_text(made)
+    assert shown in answer_text(made, {})

@@ -36,15 +36,15 @@ def predictions(rows, test=EVEN, train=TRAIN, seed=0):
 
 
 def save(folder, made):
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, parents=True)
     save_predictions(made, folder / "predictions.npz")
     return folder
 
 
 def compared(folder, *rows, resamples=100, **how):
-    readings, tested = read_classifiers([save(folder, predictions(rows, **how))])
+    readings, tested = read_classifiers({"run": save(folder, predictions(rows, **how))})
     baseline = readings[0].name
-    directions = measure_classifiers(readings, tested, baseline, resamples)
+    directions = measure_classifiers([readings], tested, baseline, resamples)
     return answer(directions, baseline, BY_TOP1)
 
 
@@ -79,10 +79,9 @@ def test_two_copies_of_one_method_are_no_different(tmp_path):
 
 def test_figures_are_those_of_the_half(tmp_path):
     """By hand: of 4 images each half has one of a class that is always right, one never."""
-    readings, tested = read_classifiers(
-        [save(tmp_path / "run", predictions([[1.0, 0.0]], np.array([2, 2]), np.array([200, 5])))]
-    )
-    for direction in measure_classifiers(readings, tested, readings[0].name):
+    made = predictions([[1.0, 0.0]], np.array([2, 2]), np.array([200, 5]))
+    readings, tested = read_classifiers({"run": save(tmp_path / "run", made)})
+    for direction in measure_classifiers([readings], tested, readings[0].name):
         assert direction.images == 2
         figures = direction.figures["run: row 0"]
         assert np.isnan(figures.pop("medium"))
@@ -96,9 +95,9 @@ def test_runs_of_other_images_are_refused(tmp_path):
         ("class counts", predictions([HEAD_FIRST], train=TRAIN + 1)),
     ):
         with pytest.raises(DataError, match=f"b: other {what} than"):
-            read_classifiers([first, save(tmp_path / "b", made)])
+            read_classifiers({"a": first, "b": save(tmp_path / "b", made)})
     with pytest.raises(DataError, match=r"predictions\.npz: cannot be read"):
-        read_classifiers([first, tmp_path / "absent"])
+        read_classifiers({"a": first, "b": tmp_path / "absent"})
 
 
 def test_the_command_takes_classifiers(tmp_path, capsys):

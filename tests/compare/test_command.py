@@ -10,7 +10,7 @@ from lt_det.compare.kinds import DETECTION
 from lt_det.compare.runner import Run
 
 from ..inspection.helpers import coco, picture
-from .test_classifiers import HEAD_FIRST, TAIL_FIRST, predictions, save
+from .test_classifiers import EVEN, HEAD_FIRST, TAIL_FIRST, predictions, save
 
 BOXES = ([8, 6, 20, 14], [20, 10, 30, 24], [4, 20, 24, 20])
 SMALL = (
@@ -57,15 +57,33 @@ def test_data_are_planned_trained_and_compared(words, tmp_path, capsys):
 
 
 def test_a_training_that_fails_stops_no_other(tmp_path, monkeypatch):
-    def fail_one(command, runs, jobs):
+    called = []
+
+    def fail_one(command, runs, jobs, say, starts):
         for each in runs:
-            yield each, "out of memory" if each.name == "tde" else ""
+            called.append(each.name)
+            yield each, "out of memory" if each.name == "tde_seed2" else ""
 
     monkeypatch.setattr(trainings, "run_each", fail_one)
     made = trainings.Trainings(DETECTION, tmp_path, "cascade_lite0", (), (), None, tmp_path)
-    folders, failed = made.make(DETECTION.methods[:3], 1)
-    assert [folder.name for folder in folders] == ["baseline", "seesaw_rfs"]
-    assert failed == {"tde": "out of memory"}
+    methods = [m for m in DETECTION.methods if m.name in ("baseline", "tde", "xerm_tde")]
+    costs = {method.name: trainings.Cost(1.0, 10, 1.0) for method in methods}
+    runs, failed = made.make(methods, costs, 1, seeds=2)
+    assert [run.folder.name for run in runs["baseline"]] == ["baseline", "baseline_seed2"]
+    assert list(runs) == ["baseline"]
+    assert failed == {
+        "tde": "out of memory", "xerm_tde": "xerm_tde starts from tde, which failed",
+    }  # fmt: skip
+    assert called == ["baseline", "baseline_seed2", "tde", "tde_seed2"]
+
+
+def test_what_a_training_starts_from_is_the_same_seed_s(tmp_path):
+    made = trainings.Trainings(DETECTION, tmp_path, "cascade_lite0", (), (), None, tmp_path)
+    (student,) = (method for method in DETECTION.methods if method.name == "xerm_tde")
+    words = made.of(student, 2).arguments
+    teacher = str(tmp_path / "runs" / "tde_seed2" / "model_final.pth")
+    assert words[words.index("MODEL.LT.XERM.TEACHER_WEIGHTS") + 1] == teacher
+    assert words[words.index("SEED") + 1] == "2"
 
 
 @pytest.mark.parametrize(
@@ -74,39 +92,54 @@ def test_a_training_that_fails_stops_no_other(tmp_path, monkeypatch):
         ((), "name one of runs"),
         (("a_run", "--train-json", "x"), "name one of runs"),
         (("a_run", "--jobs", "0"), "--jobs 0: at least 1"),
+        (("a_run", "--seeds", "0"), "--seeds 0: at least 1"),
+        (("--data", "x", "--seeds", "2", "--options", "SEED", "1"), "--options SEED: --seeds"),
+        (("--data", "x", "--iterations", "9"), "--iterations: of the other kind of training; --ep"),
+        (("--train-json", "x", "--epochs", "9"), "--epochs: of the other kind of training; --it"),
         (("--train-json", "x", "--budget", "soon"), "--budget soon: not a time such as 90m"),
         (("--train-json", "x", "--network", "none"), "none_baseline.yaml: no such config"),
-        (("--data", "x", "--methods", "seesaw_rfs"), "--methods seesaw_rfs: of xe, tde,"),
+        (("--data", "x", "--methods", "seesaw_rfs"), "--methods seesaw_rfs: of xe, lws, crt,"),
         (("--train-json", "absent.json", "--train-images", "x"), "absent.json"),
     ],
 )
 def test_mistakes_are_one_line(words, said, tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
-        run([*words, "--output", str(tmp_path)])
+        run(["--output", str(tmp_path), *words])
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
 
 
 def test_a_failed_run_is_named_and_the_others_compared(tmp_path, monkeypatch, capsys):
-    def make(self, methods, jobs):
+    def make(self, methods, costs, jobs, seeds):
+        made = {}
         for method in methods[:-1]:
-            save(tmp_path / method.name, predictions([HEAD_FIRST, TAIL_FIRST]))
-        made = [Run(m.name, tmp_path / m.name, ()) for m in methods[:-1]]
+            for seed in range(seeds):
+                run = Run(method.name, self.folder(method.name, seed + 1), ())
+                save(run.folder, predictions([HEAD_FIRST, TAIL_FIRST], EVEN * 3, seed=seed))
+                (run.folder / "model_final.pth").touch()
+                made.setdefault(method.name, []).append(run)
         return made, {methods[-1].name: "no memory"}
 
+    def measure(self, methods, num_images, jobs):
+        return {method.name: trainings.Cost(1.0, 50, 10.0) for method in methods}, {}
+
     monkeypatch.setattr(trainings.Trainings, "make", make)
-    monkeypatch.setattr(trainings.Trainings, "measure", lambda *args: 60.0)
+    monkeypatch.setattr(trainings.Trainings, "measure", measure)
     for label, number in ((0, 12), (1, 3)):
         for index in range(number):
             picture(tmp_path / "data" / f"class_{label}", f"{index}.png", index, (32, 32))
     words = ["--data", str(tmp_path / "data"), "--output", str(tmp_path / "out")]
-    run([*words, "--methods", "xe", "lade"])
+    run([*words, "--methods", "xe", "lade", "--seeds", "2"])
     shown = capsys.readouterr().out
-    assert "2 trainings, 1 at a time: about 2 min" in shown
+    assert "4 trainings, 1 at a time: about 4 min" in shown
     assert "Take xe: row 1" in shown
+    checkpoint = tmp_path / "out" / "runs" / "xe" / "model_final.pth"
+    assert f"to use it: lt-det predict --weights {checkpoint} --images" in shown
     assert "not compared: no memory" in shown
     record = json.loads((tmp_path / "out" / "compare.json").read_text())
     assert record["failed"] == {"lade": "no memory"}
+    # Two trainings whose errors were drawn anew.
+    assert record["directions"][0]["spreads"]["xe: row 0"]["top1"] > 0
     # Without the first there is nothing to compare with.
     with pytest.raises(SystemExit):
         run([*words, "--methods", "xe"])

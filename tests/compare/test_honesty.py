@@ -28,7 +28,7 @@ def candidate(name, parts, record, results):
     of_set = SimpleNamespace(categories=[{**c, "instance_count": 1} for c in parts[2]])
     detections = Detections.from_records(results, ("bbox",))
     saved = SavedRow({"name": name}, of_set, record, detections, Path("none"), "bbox")
-    return Candidate(Path("run"), saved)
+    return Candidate(Path("run"), saved, "run")
 
 
 def test_two_copies_of_one_method_are_no_different():
@@ -38,7 +38,7 @@ def test_two_copies_of_one_method_are_no_different():
     for repetition in range(REPETITIONS):
         rng = np.random.default_rng(repetition + 1)
         copies = [candidate(n, parts, record, random_results(rng, *parts)) for n in "ab"]
-        made = answer(measure(copies, "run: a", resamples=60), "run: a")
+        made = answer(measure([copies], "run: a", resamples=60), "run: a")
         taken.append(made.recommended == "run: a" and made.level == ["run: b"])
     assert np.mean(taken) >= 0.95
 
@@ -53,6 +53,6 @@ def test_one_that_finds_more_is_recommended():
         for a in parts[1][::2]
     ]  # fmt: skip
     both = [candidate(n, parts, record, r) for n, r in (("a", results), ("b", better))]
-    made = answer(measure(both, "run: a", resamples=60), "run: a")
+    made = answer(measure([both], "run: a", resamples=60), "run: a")
     assert made.recommended == "run: b"
     assert made.level == []

@@ -6,7 +6,7 @@ from lt_det.classification.config_checks import check_config as check_classifica
 from lt_det.classification.setup import argument_parser as classification_parser
 from lt_det.classification.setup import load_config as load_classification_config
 from lt_det.compare.kinds import CLASSIFICATION, DETECTION
-from lt_det.compare.plan import duration, make_plan, plan_text, seconds_of
+from lt_det.compare.plan import Room, duration, make_plan, plan_text, seconds_of, sensible
 from lt_det.compare.trainings import Trainings
 from lt_det.detection.config_checks import check_config
 from lt_det.detection.evaluation.row_info import post_hoc_rows
@@ -17,13 +17,18 @@ from lt_det.model_zoo import config_folder
 METHODS = DETECTION.methods
 
 
-def plan(methods=METHODS, seconds=60.0, **changes):
-    given = {"imbalance": 100.0, "threshold": 0.01, "budget": None, "jobs": 1, **changes}
-    return make_plan(methods, seconds, **given)
+def plan(methods=METHODS, seconds=60.0, imbalance=100.0, threshold=0.01, **room):
+    """Of methods that take the same time; of a dict, each its own."""
+    of_each = {m.name: seconds for m in methods} if isinstance(seconds, float) else seconds
+    return make_plan(methods, of_each, sensible(methods, imbalance, threshold), Room(**room))
 
 
 def made(planned):
     return [each.method.name for each in planned if not each.left_out]
+
+
+def named(*names):
+    return [method for method in METHODS if method.name in names]
 
 
 def test_without_a_budget_a_long_tail_has_all():
@@ -40,16 +45,37 @@ def test_nothing_is_repeated_where_no_category_is_rare():
     assert not [name for name in made(plan(threshold=None)) if name.endswith("rfs")]
 
 
-@pytest.mark.parametrize(("jobs", "count"), [(1, 3), (2, 6)])
-def test_a_budget_holds_whole_trainings_in_every_place(jobs, count):
-    planned = plan(budget=200.0, jobs=jobs)
-    assert len(made(planned)) == count
-    assert made(planned) == [method.name for method in METHODS[:count]]
+@pytest.mark.parametrize(("jobs", "seeds", "count"), [(1, 1, 3), (2, 1, 6), (2, 2, 3)])
+def test_a_budget_holds_whole_trainings_in_every_place(jobs, seeds, count):
+    methods = [method for method in METHODS if not method.starts]
+    planned = plan(methods, budget=200.0, jobs=jobs, seeds=seeds)
+    assert made(planned) == [method.name for method in methods[:count]]
     assert planned[-1].left_out == "the budget is used up"
 
 
+def test_what_still_fits_is_trained_after_what_does_not():
+    seconds = {"baseline": 60.0, "tde": 100.0, "eqlv2": 40.0}
+    methods = named("baseline", "tde", "eqlv2")
+    assert made(plan(methods, seconds, budget=110.0)) == ["baseline", "eqlv2"]
+
+
+def test_a_student_waits_for_all_that_start_from_nothing():
+    """By hand: 60 and 100 side by side, then the student's 30."""
+    methods = named("baseline", "tde", "xerm_tde")
+    seconds = {"baseline": 60.0, "tde": 100.0, "xerm_tde": 30.0}
+    room = Room(jobs=2)
+    assert room.seconds(plan(methods, seconds)) == 130
+    assert Room(jobs=2, seeds=2).seconds(plan(methods, seconds)) == 160 + 30
+    assert made(plan(methods, seconds, jobs=2, budget=129.0)) == ["baseline", "tde"]
+
+
+def test_a_student_without_its_teacher_is_left_out():
+    (planned,) = [each for each in plan(named("baseline", "xerm_tde")) if each.left_out]
+    assert planned.left_out == "starts from tde, which is not trained"
+
+
 def test_a_budget_that_holds_nothing_is_refused():
-    with pytest.raises(ConfigError, match="--budget: one training takes 1 min, 30 s are given"):
+    with pytest.raises(ConfigError, match="--budget: baseline takes 1 min, 30 s are given"):
         plan(budget=30.0)
 
 
@@ -59,10 +85,14 @@ def test_methods_of_nothing_but_tails_on_balanced_data():
 
 
 def test_the_table_says_times_and_reasons():
-    text = plan_text(plan(METHODS[:3], seconds=5400, threshold=None, jobs=2), 2)
+    planned = plan(METHODS[:3], seconds=5400.0, threshold=None)
+    text = plan_text(planned, Room(jobs=2))
     assert "| baseline   | 8        | 1 h 30 min | trained" in text
     assert "no category is rare enough to be repeated" in text
     assert text.endswith("2 trainings, 2 at a time: about 1 h 30 min")
+    text = plan_text(planned, Room(jobs=2, seeds=3))
+    assert "| 3 × 1 h 30 min | trained" in text
+    assert text.endswith("6 trainings, 2 at a time: about 4 h 30 min")
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("90m", 5400), ("1.5h", 5400)])
@@ -103,6 +133,7 @@ def test_every_classifier_and_its_readings_are_permitted(method, tmp_path):
     cfg = load_classification_config(classification_parser().parse_args([*words]))
     check_classification_config(cfg, words[words.index("x") + 1 :])
     assert len(cfg.TEST.POST_HOC) == len(method.readings)
-    words = made.of(method, "", *CLASSIFICATION.short).arguments
+    words = made.of(method, 1, "_measured", *CLASSIFICATION.short).arguments
     short = load_classification_config(classification_parser().parse_args([*words]))
     assert (short.SOLVER.MAX_ITER, short.SOLVER.EPOCHS.MAX) == (20, 0)
+    check_classification_config(short, words[words.index("x") + 1 :])

@@ -8,7 +8,7 @@ import pytest
 from experiments import ablations
 from experiments import comparison as class_study
 from experiments.comparison import best_parameter, compact, mean_over_seeds
-from experiments.study import Study, scaled_schedule
+from experiments.study import Study
 from experiments.systems import SYSTEMS, waves
 from lt_det.engine.named_files import named_file
 
@@ -144,17 +144,6 @@ def test_every_system_can_be_trained(root):
         for system in wave:
             assert (CONFIGS / f"resnet32_{system.leaf}.yaml").is_file()
     assert before == set(SYSTEMS)
-
-
-def test_schedules_are_scaled_with_what_a_loss_counts_in_epochs():
-    assert scaled_schedule(CONFIGS / "resnet32_xe.yaml", 100) == [
-        *("SOLVER.EPOCHS.MAX", "100", "SOLVER.EPOCHS.STEPS", "[60,80]"),
-        *("SOLVER.EPOCHS.WARMUP", "5"),
-    ]
-    assert scaled_schedule(CONFIGS / "resnet32_ldam_drw.yaml", 50) == [
-        *("SOLVER.EPOCHS.MAX", "50", "SOLVER.EPOCHS.STEPS", "[40,45]"),
-        *("SOLVER.EPOCHS.WARMUP", "2", "MODEL.LT.LOSS.OPTIONS.drw_after", "40"),
-    ]
 
 
 def test_mean_over_seeds():

@@ -13,6 +13,7 @@ from detectron2.structures import Instances
 from detectron2.utils import comm
 
 from lt_det.data.lvis.catalog import registered_set
+from lt_det.engine.pass_record import PassClock, save_pass
 from lt_det.evaluation import (
     Detections,
     GroundTruth,
@@ -117,6 +118,7 @@ class LTEvaluator(DatasetEvaluator):
     def reset(self) -> None:
         """Forget every detection."""
         self._detections = [[] for _ in self._rows]
+        self._clock = PassClock()
 
     def process(self, inputs: list[Record], outputs: list[Record]) -> None:
         """Take the answers for some images: ``instances``, or a SweepAnswer in the rows' order."""
@@ -143,9 +145,12 @@ class LTEvaluator(DatasetEvaluator):
     def evaluate(self) -> list[Record]:
         """Return rows of results (:mod:`lt_det.evaluation.tables`); none off the main process."""
         comm.synchronize()
+        num_images = len(self._set.images)
+        seconds = self._clock.seconds_per_image(num_images)
         gathered = comm.gather(self._detections, dst=0)
         if not comm.is_main_process():
             return []
+        save_pass(self._folder, num_images, seconds)
         merged = [
             Detections.concatenate([self._none(), *itertools.chain(*parts)])
             for parts in zip(*gathered, strict=True)
