@@ -1,5 +1,6 @@
 """One view of all trainings of a comparison: done, running, to come, and the time left."""
 
+import io
 import json
 import sys
 import threading
@@ -14,6 +15,8 @@ from .runner import Run
 
 # Seconds between two looks; of a file or a scheduler's log, whose lines stay, seldom.
 _OFTEN, _SELDOM = 2.0, 60.0
+_LINE = "{percentage:3.0f} %, {elapsed}, {remaining} left{postfix}"
+_BAR = "{percentage:3.0f} % |{bar:20}| {elapsed}, {remaining} left{postfix}"
 # Bytes of metrics.json that hold its last line.
 _LAST = 65536
 
@@ -31,12 +34,18 @@ class Progress:
     def __init__(self, runs: Sequence[tuple[Run, float, int]]) -> None:
         self._runs = runs
         self._started: set[Run] = set()
-        pause = _OFTEN if sys.stderr.isatty() else _SELDOM
+        self._is_shown = sys.stderr.isatty()
+        pause = _OFTEN if self._is_shown else _SELDOM
         whole = sum(seconds for _, seconds, _ in runs)
-        done, text = self._look()
-        layout = "{percentage:3.0f} % |{bar:20}| {elapsed}, {remaining} left: {postfix}"
-        self._bar = tqdm(total=whole, initial=done, bar_format=layout, mininterval=0, leave=False)
-        self._bar.set_postfix_str(text)
+        done, _ = self._look()
+        self._bar = tqdm(
+            total=whole,
+            initial=done,
+            bar_format=_BAR if self._is_shown else _LINE,
+            mininterval=0,
+            leave=False,
+            file=sys.stderr if self._is_shown else io.StringIO(),
+        )
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, args=(pause,), daemon=True)
 
@@ -57,16 +66,25 @@ class Progress:
     def starts(self, run: Run) -> None:
         """Take a run that starts now; one that was stopped earlier is yet to come until it does."""
         self._started.add(run)
+        self._update()
 
     def say(self, line: str) -> None:
         """Write a line above the view."""
-        self._bar.write(line)
+        if self._is_shown:
+            self._update()
+            self._bar.write(line)
+        else:
+            print(line, flush=True)
 
     def _follow(self, pause: float) -> None:
         while not self._ended.wait(pause):
-            done, text = self._look()
-            self._bar.n = done
-            self._bar.set_postfix_str(text)
+            self._update()
+            if not self._is_shown:
+                print(self._bar, flush=True)
+
+    def _update(self) -> None:
+        self._bar.n, text = self._look()
+        self._bar.set_postfix_str(text)
 
     def _look(self) -> tuple[float, str]:
         """Return the planned seconds of what is done, and the line about it."""

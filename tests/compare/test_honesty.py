@@ -56,3 +56,57 @@ def test_one_that_finds_more_is_recommended():
     made = answer(measure([both], "run: a", resamples=60), "run: a")
     assert made.recommended == "run: b"
     assert made.level == []
+
+
+def found(parts, part_of, seed):
+    """Detections of a share of each category's annotations; and false ones, with lower scores."""
+    rng = np.random.default_rng(seed)
+    results = []
+    for a in parts[1]:
+        if rng.random() < part_of(a["category_id"]):
+            score = 0.5 + rng.random() / 2
+        else:
+            a, score = {**a, "category_id": int(rng.integers(9)) + 1}, rng.random() / 2
+        results.append({key: a[key] for key in ("image_id", "category_id", "bbox")})
+        results[-1]["score"] = score
+    return results
+
+
+def compared(parts, record, *shares):
+    rows = [
+        candidate(name, parts, record, found(parts, part_of, seed))
+        for seed, (name, part_of) in enumerate(zip("ab", shares, strict=True))
+    ]
+    return answer(measure([rows], "run: a", resamples=60), "run: a")
+
+
+def test_what_trades_head_for_tail_has_its_price_said():
+    """AP counts each category alike whatever the images show, so it is recommended by AP: with
+    what the frequent categories, most of a long-tailed set's instances, lose.
+    """
+    parts, record = data(0, images=120)
+
+    def head_first(category):  # 1, 4, 7 are rare, 3, 6, 9 frequent
+        return (0.9, 0.2, 0.5)[category % 3]
+
+    def tail_first(category):
+        return (0.6, 0.9, 0.5)[category % 3]
+
+    made = compared(parts, record, head_first, tail_first)
+    assert made.recommended == "run: b"
+    (price,) = (s for s in made.sentences if "pays with the frequent categories (APf -" in s)
+    assert "as long-tailed as the training set, run: a keeps them" in price
+    # One that trades as much as it gains is not.
+    made = compared(parts, record, head_first, lambda category: (0.2, 0.9, 0.5)[category % 3])
+    assert made.recommended == "run: a"
+
+
+def test_on_balanced_data_the_baseline_is_recommended():
+    """Nine categories alike, a method that has nothing to do: the same shares, other errors."""
+    parts, record = data(0, images=60)
+    parts = (*parts[:2], [{**category, "frequency": "f"} for category in parts[2]])
+    for seed in range(4):
+        one = candidate("a", parts, record, found(parts, lambda _: 0.7, 10 + seed))
+        other = candidate("b", parts, record, found(parts, lambda _: 0.7, 20 + seed))
+        made = answer(measure([[one, other]], "run: a", resamples=60), "run: a")
+        assert made.recommended == "run: a"
