@@ -261,7 +261,8 @@ def test_real_photographs_without_code(root, work, shared_data):
         flags += [f"--{split}-images", mini / split]
     options = ["SOLVER.MAX_ITER", "1", "SOLVER.IMS_PER_BATCH", "1", "MODEL.TIMM.WEIGHTS", ""]
     options += ["INPUT.MIN_SIZE_TRAIN", "(96,)", "INPUT.MIN_SIZE_TEST", "96"]
-    options += ["TEST.DETECTIONS_PER_IMAGE", "5", "OUTPUT_DIR", work / "photographs"]
+    options += ["TEST.DETECTIONS_PER_IMAGE", "5", "TEST.NUM_DRAWN_IMAGES", "0"]
+    options += ["OUTPUT_DIR", work / "photographs"]
     done = run(
         work, command(root, *config(root, "custom/cascade_lite0_tde.yaml"), *flags, *options)
     )

@@ -189,7 +189,8 @@ OWN: dict[str, Any] = {
     },
 }  # fmt: skip
 
-OWN["cascade_lite0_baseline"] = OWN["cascade_lite0_tde"]
+for leaf in ("baseline", "xerm"):
+    OWN[f"cascade_lite0_{leaf}"] = OWN["cascade_lite0_tde"]
 
 
 def recipe_of(name: str) -> dict[str, Any]:
@@ -208,7 +209,8 @@ def _base_recipe(name: str) -> dict[str, Any]:
     recipe = {**SHARED, **HEADS[kind], **NETWORKS[network], **_method(method)}
     if folder == "custom":
         data = {"DATASETS.TRAIN": ["custom_train"], "DATASETS.TEST": ["custom_val"]}
-        return {**recipe, **OWN[leaf], **data, "DATASETS.ON_INVALID": "error"}
+        shown = {"DATASETS.ON_INVALID": "error", "TEST.NUM_DRAWN_IMAGES": 6}
+        return {**recipe, **OWN[leaf], **data, **shown}
     classes, images, thresholds = LVIS[folder]
     step, late, end = (round(epoch * images / 16) for epoch in (16, 19, 20))
     return {
