@@ -10,6 +10,7 @@ goes on where it was stopped. The third takes runs that are there, of either.
 """
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -47,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
         nargs="*",
         type=Path,
         metavar="RUN",
-        help="folders; the first row is the baseline",
+        help="folders (NAME_seed1 NAME_seed2 …: one method); the first row is the baseline",
     )
     for name in _FILES:
         kind = "FILE" if name.endswith("json") else "DIR"
@@ -77,9 +78,7 @@ def main(args: argparse.Namespace) -> None:
         if getattr(args, name) < 1:
             raise ConfigError(f"--{name} {getattr(args, name)}: at least 1")
     if args.runs:
-        unique = len({folder.name for folder in args.runs}) == len(args.runs)
-        called = {folder.name if unique else str(folder): [folder] for folder in args.runs}
-        compare_runs(called, args.output, args.resamples)
+        compare_runs(by_seed(args.runs), args.output, args.resamples)
         return
     room = Room(seconds_of(args.budget) if args.budget else None, args.jobs, args.seeds)
     trainings, planned, costs = plan(args, room)
@@ -145,6 +144,30 @@ def _methods(names: Sequence[str] | None, trainings: Trainings) -> list[Method]:
         if name not in there:
             raise ConfigError(f"{trainings.config_file(known[name])}: no such config")
     return [there[name] for name in names or there]
+
+
+def by_seed(folders: Sequence[Path]) -> dict[str, list[Path]]:
+    """Put trainings of a method with several seeds together: ``NAME``, ``NAME_seed2``, ….
+
+    Args:
+        folders: of runs. Where some methods have more of them than others, and where names are the
+            same, each folder is a method of its own, and called by its path.
+
+    Returns:
+        folders by what they are called, in the order of the first of each.
+    """
+    groups: dict[str, list[Path]] = {}
+    for folder in folders:
+        groups.setdefault(re.sub(r"_seed\d+$", "", folder.name), []).append(folder)
+    names_are_unique = len({folder.name for folder in folders}) == len(folders)
+    numbers = {len(group) for group in groups.values()}
+    if names_are_unique and len(numbers) == 1:
+        only = numbers == {1}
+        return {group[0].name if only else name: group for name, group in groups.items()}
+    if names_are_unique:
+        counts = ", ".join(f"{name} {len(group)}" for name, group in groups.items())
+        print(f"numbers of seeds differ ({counts}): each run is compared by itself")
+    return {f.name if names_are_unique else str(f): [f] for f in folders}
 
 
 @dataclass(frozen=True)

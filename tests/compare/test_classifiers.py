@@ -1,11 +1,12 @@
 """Classifiers' readings: honest where nothing helps, or where a tail is bought with the head."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lt_det.commands.compare import run
+from lt_det.commands.compare import by_seed, run
 from lt_det.compare.answer import BY_TOP1, answer
 from lt_det.compare.classifiers import measure_classifiers, read_classifiers
 from lt_det.errors import DataError
@@ -113,3 +114,30 @@ def test_the_command_takes_classifiers(tmp_path, capsys):
     assert record["recommended"] == "tde: row 0"
     page = (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")
     assert "tde: row 0 *" in page
+
+
+def test_runs_of_several_seeds_are_one_method(capsys):
+    def of(*names):
+        return {
+            name: [str(f) for f in group] for name, group in by_seed([*map(Path, names)]).items()
+        }
+
+    assert of("a/xe", "b/tde") == {"xe": ["a/xe"], "tde": ["b/tde"]}
+    assert of("xe_seed3") == {"xe_seed3": ["xe_seed3"]}
+    assert of("xe_seed1", "tde_seed1", "xe_seed2", "tde_seed2") == {
+        "xe": ["xe_seed1", "xe_seed2"], "tde": ["tde_seed1", "tde_seed2"],
+    }  # fmt: skip
+    assert of("xe", "xe_seed2") == {"xe": ["xe", "xe_seed2"]}
+    assert of("a/xe", "b/xe") == {"a/xe": ["a/xe"], "b/xe": ["b/xe"]}
+    assert capsys.readouterr().out == ""
+    assert list(of("xe", "xe_seed2", "tde")) == ["xe", "xe_seed2", "tde"]
+    assert "numbers of seeds differ (xe 2, tde 1)" in capsys.readouterr().out
+
+
+def test_of_many_copies_none_is_recommended(tmp_path):
+    """The luckiest of twelve is not lucky on the other half, too."""
+    kept = [
+        compared(tmp_path / "run", *[HEAD_FIRST] * 12, seed=seed).recommended == "run: row 0"
+        for seed in range(20)
+    ]
+    assert np.mean(kept) >= 0.95
