@@ -173,9 +173,22 @@ def classification(folder: Path, full: bool, published: Path | None = None) -> l
     return rows
 
 
+def planning(folder: Path, full: bool) -> list[Row]:
+    """Compare 8 trainings in 12 readings each, beside making each by itself."""
+    measured = in_its_own_process("planning", **({} if full else {"trainings": 2}))
+    name = f"compare, {8 if full else 2} trainings × 12 readings"
+    return [
+        (f"{name} / each trained and evaluated", measured["planned"] / measured["retrained"],
+         "≤ 0.35"),
+        (f"{name} / trained once, each evaluated", measured["planned"] / measured["each"], ""),
+        (f"{name}: share of the answer", measured["answering"] / measured["planned"], ""),
+    ]  # fmt: skip
+
+
 BENCHMARKS = {
     **{"inference": inference, "tde": tde, "evaluation": evaluation, "loading": loading},
     **{"classification": classification, "losses": losses, "predicting": predicting},
+    "planning": planning,
 }
 
 
