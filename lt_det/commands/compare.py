@@ -130,7 +130,8 @@ def plan(args: argparse.Namespace, room: Room) -> tuple[Trainings, list[Planned]
     print("trainings of 20 iterations say what each takes:", flush=True)
     costs, failed = trainings.measure(measured, given.num_images, args.jobs)
     seconds = {name: cost.seconds for name, cost in costs.items()}
-    return trainings, make_plan(methods, seconds, {**idle, **failed}, room), costs
+    lost = dict.fromkeys(failed, "its 20 iterations failed, as said above")
+    return trainings, make_plan(methods, seconds, {**idle, **lost}, room), costs
 
 
 def _methods(names: Sequence[str] | None, trainings: Trainings) -> list[Method]:

@@ -104,6 +104,7 @@ def _classification_iterations(
 
 _SHORT = (
     *("SOLVER.MAX_ITER", str(MEASURED), "SOLVER.STEPS", "()"),
+    *("SOLVER.LR_SCHEDULER_NAME", "WarmupMultiStepLR"),  # whose steps these are
     *("SOLVER.CHECKPOINT_PERIOD", "1000"),
 )
 DETECTION = Kind(

@@ -5,6 +5,7 @@ import pytest
 from lt_det.classification.config_checks import check_config as check_classification_config
 from lt_det.classification.setup import argument_parser as classification_parser
 from lt_det.classification.setup import load_config as load_classification_config
+from lt_det.classification.unused_keys import check_unused_keys
 from lt_det.compare.kinds import CLASSIFICATION, DETECTION
 from lt_det.compare.plan import Room, duration, make_plan, plan_text, seconds_of, sensible
 from lt_det.compare.trainings import Trainings
@@ -132,8 +133,10 @@ def test_every_classifier_and_its_readings_are_permitted(method, tmp_path):
     words = made.of(method).arguments
     cfg = load_classification_config(classification_parser().parse_args([*words]))
     check_classification_config(cfg, words[words.index("x") + 1 :])
+    check_unused_keys(cfg, words[words.index("x") + 1 :])
     assert len(cfg.TEST.POST_HOC) == len(method.readings)
     words = made.of(method, 1, "_measured", *CLASSIFICATION.short).arguments
     short = load_classification_config(classification_parser().parse_args([*words]))
     assert (short.SOLVER.MAX_ITER, short.SOLVER.EPOCHS.MAX) == (20, 0)
     check_classification_config(short, words[words.index("x") + 1 :])
+    check_unused_keys(short, words[words.index("x") + 1 :])
