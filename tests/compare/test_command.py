@@ -34,22 +34,29 @@ def words(tmp_path):
 
 @pytest.mark.slow
 def test_data_are_planned_trained_and_compared(words, tmp_path, capsys):
-    options = ["--resamples", "5", "--methods", "baseline", "--options", *SMALL]
+    options = ["--resamples", "5", "--methods", "tde", "xerm_tde"]
+    options += ["--options", *SMALL]
     run([*words, "--plan", *options])
     shown = capsys.readouterr().out
-    assert "| baseline | 8 " in shown
-    assert "1 training, 1 at a time: about" in shown
+    assert "| tde      | 10 " in shown
+    assert "2 trainings, 1 at a time: about" in shown
     out = tmp_path / "out"
-    assert [folder.name for folder in (out / "runs").iterdir()] == ["baseline_measured"]
+    measured = {folder.name: folder for folder in (out / "runs").iterdir()}
+    assert set(measured) == {"tde_measured", "xerm_tde_measured"}
+    # One evaluation stands for all.
+    assert not (measured["xerm_tde_measured"] / "results.json").exists()
 
     run([*words, *options])
-    assert "baseline_measured" not in capsys.readouterr().out  # measured once
+    assert "_measured" not in capsys.readouterr().out  # measured once
     record = json.loads((out / "compare.json").read_text())
     names = list(record["directions"][0]["figures"])
-    assert len(names) == 8
-    assert names[0] == record["baseline"] == "baseline: Baseline"
+    assert len(names) == 11
+    assert names[0] == record["baseline"] == "tde: De-confound"
+    assert names[-1].startswith("xerm_tde: xERM")
     assert record["failed"] == {}
-    assert record["seconds"]["baseline"] > 1
+    assert record["seconds"]["tde"] > 1
+    assert record["costs"]["xerm_tde"]["image"] > 0
+    assert record["how_to"]["train"].startswith("lt-det train --config-file ")
     assert (out / "compare.html").is_file()
 
     run([*words, *options])
