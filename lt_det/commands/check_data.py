@@ -29,6 +29,7 @@ from lt_det.model_zoo import config_file
 from lt_det.visualization.page import write_page
 
 from .command_line import run_alone
+from .data_flags import ANNOTATIONS, IMAGES, add_data_flags, data_words
 
 _SPLITS = ("train", "val")
 _ANY_FOLDER = "classification/folder_lt/resnet32_xe"
@@ -39,11 +40,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    for split, use in zip(_SPLITS, ("training", "validation"), strict=True):
-        made.add_argument(f"--{split}-json", default="", metavar="FILE", help=f"{use} annotations")
-        made.add_argument(f"--{split}-images", default="", metavar="DIR", help="their images")
-    made.add_argument("--data", default="", metavar="PATH", help="folder or zip, a folder a class")
-    made.add_argument("--imbalance", type=float, metavar="R", help="cut --data's training to it")
+    add_data_flags(made)
     made.add_argument("--from", dest="kind", choices=FORMATS, help="what --train-json names")
     made.add_argument("--config-file", default="", metavar="FILE", help="of the training to come")
     made.add_argument("--output", type=Path, required=True, metavar="DIR")
@@ -73,21 +70,18 @@ def _is_classification(args: argparse.Namespace) -> bool:
 
 def _images(args: argparse.Namespace) -> Findings:
     words = ["--config-file", args.config_file or config_file(_ANY_FOLDER)]
-    words += ["--data", args.data] if args.data else []
-    words += [] if args.imbalance is None else ["--imbalance", str(args.imbalance)]
+    words += data_words(args, IMAGES)
     cfg = load_classification_config(classification_parser().parse_args([*words, *args.opts]))
     return check_image_data(cfg, compare_images=not args.quick)
 
 
 def _annotations(args: argparse.Namespace) -> Findings:
-    words = []
-    for split in _SPLITS:
+    for split in _SPLITS if args.kind else ():
         json_file, images = getattr(args, f"{split}_json"), getattr(args, f"{split}_images")
-        if json_file and args.kind:
-            json_file = convert(json_file, images, args.kind, args.output / f"{split}.json")
         if json_file:
-            words += [f"--{split}-json", json_file, f"--{split}-images", images]
-    given = detection_parser().parse_args(words)
+            made = convert(json_file, images, args.kind, args.output / f"{split}.json")
+            setattr(args, f"{split}_json", made)
+    given = detection_parser().parse_args(data_words(args, ANNOTATIONS))
     cfg = load_config(args.config_file, args.opts, given)
     return check_detection_data(cfg, fit=_fit(args), compare_images=not args.quick)
 

@@ -33,9 +33,7 @@ from lt_det.model_zoo import config_folder
 from lt_det.visualization.page import write_page
 
 from .command_line import run_alone
-
-_FILES = ("train_json", "train_images", "val_json", "val_images")
-_DATA = ("data", "imbalance")
+from .data_flags import ANNOTATIONS, IMAGES, add_data_flags, data_words
 
 
 def parser() -> argparse.ArgumentParser:
@@ -50,11 +48,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="RUN",
         help="folders (NAME_seed1 NAME_seed2 …: one method); the first row is the baseline",
     )
-    for name in _FILES:
-        kind = "FILE" if name.endswith("json") else "DIR"
-        made.add_argument(f"--{name.replace('_', '-')}", default="", metavar=kind)
-    made.add_argument("--data", default="", metavar="PATH", help="folder or zip, a folder a class")
-    made.add_argument("--imbalance", default="", metavar="R", help="to cut --data to")
+    add_data_flags(made)
     made.add_argument("--output", type=Path, required=True, metavar="DIR")
     made.add_argument("--resamples", type=int, default=200, metavar="N", help="of images")
     made.add_argument("--plan", action="store_true", help="say what would be trained, and stop")
@@ -107,12 +101,7 @@ def plan(args: argparse.Namespace, room: Room) -> tuple[Trainings, list[Planned]
         DataError: the data cannot be trained on, or the first short training failed.
     """
     kind = CLASSIFICATION if args.data else DETECTION
-    flags = [
-        word
-        for name in (_DATA if args.data else _FILES)
-        if (value := getattr(args, name))
-        for word in (f"--{name.replace('_', '-')}", value)
-    ]
+    flags = data_words(args, IMAGES if args.data else ANNOTATIONS)
     other = "iterations" if args.data else "epochs"
     if getattr(args, other):
         raise ConfigError(f"--{other}: of the other kind of training; --{kind.length} N")
