@@ -103,22 +103,7 @@ def parser() -> argparse.ArgumentParser:
         "--config", type=_config_file, help="of any backbone and data set; in place of --data"
     )
     commands = top.add_subparsers(required=True)
-    command = commands.add_parser("compare", parents=[shared])
-    command.add_argument("--seeds", type=int, nargs="+", default=[1])
-    command.add_argument(
-        "--variants", nargs="+", choices=XERM_VARIANTS, default=list(XERM_VARIANTS), help="of xERM"
-    )
-    command.add_argument(
-        "--chosen",
-        type=Path,
-        metavar="FILE",
-        help="part.json or by_seed.json of an earlier comparison: its α and p, not chosen again",
-    )
-    command.add_argument("--systems", nargs="+", choices=SYSTEMS, default=COMPARED)
-    command.add_argument(
-        "--students", action="store_true", help="xERM by start, decay and g, beside its controls"
-    )
-    command.set_defaults(study=run_compare)
+    _add_compare(commands.add_parser("compare", parents=[shared]))
     command = commands.add_parser("merge")
     command.add_argument("--parts", type=Path, nargs="+", required=True, metavar="FOLDER")
     command.add_argument("--output", type=Path, required=True)
@@ -145,6 +130,24 @@ def parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(study=run_features)
     return top
+
+
+def _add_compare(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--seeds", type=int, nargs="+", default=[1])
+    command.add_argument(
+        "--variants", nargs="+", choices=XERM_VARIANTS, default=list(XERM_VARIANTS), help="of xERM"
+    )
+    command.add_argument(
+        "--chosen",
+        type=Path,
+        metavar="FILE",
+        help="part.json or by_seed.json of an earlier comparison: its α and p, not chosen again",
+    )
+    command.add_argument("--systems", nargs="+", choices=SYSTEMS, default=COMPARED)
+    command.add_argument(
+        "--students", action="store_true", help="xERM by start, decay and g, beside its controls"
+    )
+    command.set_defaults(study=run_compare)
 
 
 def _shared_options() -> argparse.ArgumentParser:

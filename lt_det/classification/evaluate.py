@@ -75,6 +75,12 @@ def test_distributions(
 test_distributions.__test__ = False  # type: ignore[attr-defined]
 
 
+def shot_limits(cfg: CfgNode) -> dict[str, int]:
+    """Return the limits of the shot groups, as the metrics take them."""
+    options = cfg.DATASETS.CLASSIFICATION
+    return {"many": options.MANY, "few": options.FEW}
+
+
 def evaluate(
     cfg: CfgNode,
     model: nn.Module,
@@ -129,7 +135,6 @@ def measure(
     classifier: Any = model.module if hasattr(model, "module") else model
     checked_rows(classifier, cfg)
     check_experts(classifier, cfg)
-    options = cfg.DATASETS.CLASSIFICATION
     counts = data.class_counts if class_counts is None else class_counts
     grouping = data.grouping_counts(counts)
     rank_order = rank_order_of(grouping)
@@ -142,7 +147,7 @@ def measure(
     views = expert_views(classifier, cfg, data) if weighs else []
     if not comm.is_main_process():
         return None
-    limits = {"many": options.MANY, "few": options.FEW}
+    limits = shot_limits(cfg)
     results: Results = {}
     predicted, probs_of = [], []
     rows = post_hoc_results(classifier, features, counts, cfg, test_counts)
@@ -163,7 +168,6 @@ def measure(
         }
         predicted.append(predictions)
         probs_of.append(probs.gather(1, predictions[:, None])[:, 0].float())
-    seconds = clock.seconds_per_image(len(labels))
     norms = weight_norms(classifier.classifier)[rank_order]
     read = Predictions(
         image_names=without_common_folder([data.test.image_name(i) for i in range(len(labels))]),
@@ -176,8 +180,8 @@ def measure(
         probs=torch.stack(probs_of).numpy(),
         tests={name: at.numpy() for name, at in tests.items()},
     )
-    of_method = {f"{cfg.MODEL.CLASSIFICATION.METHOD}{mark}": norms.tolist()}
-    return Measured(results, read, of_method, seconds)
+    name = f"{cfg.MODEL.CLASSIFICATION.METHOD}{mark}"
+    return Measured(results, read, {name: norms.tolist()}, clock.seconds_per_image(len(labels)))
 
 
 def _counts_of(tests: dict[str, Tensor], labels: Tensor, num_classes: int) -> dict[str, Tensor]:

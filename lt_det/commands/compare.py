@@ -55,8 +55,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--budget", metavar="TIME", help="for all trainings: 90m, 3h, 1.5d")
     made.add_argument("--jobs", type=int, default=1, help="trainings at a time")
     made.add_argument("--seeds", type=int, default=1, metavar="N", help="trainings of each method")
-    made.add_argument("--iterations", type=int, default=0, metavar="N", help="of each detector")
-    made.add_argument("--epochs", type=int, default=0, metavar="N", help="of each classifier")
+    for length, of_what in (("iterations", "of each detector"), ("epochs", "of each classifier")):
+        made.add_argument(f"--{length}", type=int, default=0, metavar="N", help=of_what)
     made.add_argument("--methods", nargs="+", metavar="M", help="default: as the budget has it")
     made.add_argument("--configs", type=Path, metavar="DIR", help="of your own")
     made.add_argument("--network", metavar="NAME", help="how the configs' names begin")

@@ -102,12 +102,12 @@ def make_plan(
         kept = [each for each in planned if not each.left_out]
         names = {each.method.name for each in kept}
         lost = [start for _, start in method.starts if start not in names]
-        one = Planned(method, seconds.get(method.name, 0.0), left_out.get(method.name, ""))
-        if not one.left_out and lost:
-            one = replace(one, left_out=f"starts from {lost[0]}, which is not trained")
-        elif not one.left_out and not room.holds([*kept, one]):
-            one = replace(one, left_out=NO_TIME)
-        planned.append(one)
+        of_method = Planned(method, seconds.get(method.name, 0.0), left_out.get(method.name, ""))
+        if not of_method.left_out and lost:
+            of_method = replace(of_method, left_out=f"starts from {lost[0]}, which is not trained")
+        elif not of_method.left_out and not room.holds([*kept, of_method]):
+            of_method = replace(of_method, left_out=NO_TIME)
+        planned.append(of_method)
     if all(each.left_out for each in planned):
         first = planned[0]
         if room.budget is None or first.left_out != NO_TIME:

@@ -12,7 +12,7 @@ Differences = dict[str, dict[str, Interval]]
 def means(of_seeds: Sequence[Figures]) -> Figures:
     """Return each figure's mean over the seeds: candidate → figure → value."""
     return {
-        name: {key: float(np.mean([one[name][key] for one in of_seeds])) for key in figures}
+        name: {key: float(np.mean([of_seed[name][key] for of_seed in of_seeds])) for key in figures}
         for name, figures in of_seeds[0].items()
     }
 
@@ -22,7 +22,10 @@ def spreads(of_seeds: Sequence[Figures]) -> Figures:
     if len(of_seeds) == 1:
         return {}
     return {
-        name: {key: float(np.std([one[name][key] for one in of_seeds], ddof=1)) for key in figures}
+        name: {
+            key: float(np.std([of_seed[name][key] for of_seed in of_seeds], ddof=1))
+            for key in figures
+        }
         for name, figures in of_seeds[0].items()
     }
 
@@ -36,11 +39,11 @@ def of_all_seeds(of_seeds: Sequence[Differences]) -> Differences:
         of_seeds: candidate → figure → ``{"value", "low", "high"}`` of trainings with the same seed.
             A candidate that one seed can tell nothing of is left out.
     """
-    names = [name for name in of_seeds[0] if all(name in one for one in of_seeds)]
+    names = [name for name in of_seeds[0] if all(name in of_seed for of_seed in of_seeds)]
     return {
         name: {
             key: {
-                end: float(of_ends([one[name][key][end] for one in of_seeds]))
+                end: float(of_ends([of_seed[name][key][end] for of_seed in of_seeds]))
                 for end, of_ends in (("value", np.mean), ("low", np.min), ("high", np.max))
             }
             for key in of_seeds[0][name]
