@@ -17,6 +17,7 @@ from pathlib import Path
 
 from lt_det.compare.answer import BY_TOP1, Answer, answer
 from lt_det.compare.candidates import read_candidates
+from lt_det.compare.chart import save_gain_chart
 from lt_det.compare.classifiers import measure_classifiers, read_classifiers
 from lt_det.compare.kinds import CLASSIFICATION, DETECTION
 from lt_det.compare.measuring import measure
@@ -203,9 +204,10 @@ def compare_runs(
     lost = [f"not compared: {why}" for why in made.failed.values()]
     page = answer_page(told, "Which helps", [*further.lines, *lost], costs)
     write_page(page, output / "compare.html")
+    save_gain_chart(told, output / "compare.png")
     print(f"{answer_text(told, costs)}\n\n* recommended, = not told from it")
     print("\n".join([*further.lines, *lost]))
-    print(f"{output}: compare.html, compare.json")
+    print(f"{output}: compare.html, compare.json, compare.png")
 
 
 def _of_detectors(of_seeds: Sequence[Mapping[str, Path]], resamples: int) -> Answer:

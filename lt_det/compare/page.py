@@ -9,6 +9,7 @@ from lt_det.evaluation.tables import markdown_table
 from lt_det.visualization.page import Page, Section, Table
 
 from .answer import Answer, Interval
+from .chart import gain_chart
 from .plan import duration
 
 _COSTS = "What they take"
@@ -48,9 +49,10 @@ def answer_page(answer: Answer, title: str, further: Sequence[str], costs: Costs
         further: lines on how to go on, and on what is missing.
         costs: of :func:`costs_of`.
     """
-    sections = [Section("Answer", [*answer.sentences, *further])]
+    sections = [Section("Answer", [*answer.sentences, *further], figures=[gain_chart(answer)])]
     for number in (0, 1):
-        sections.append(Section(_title(answer, number), tables=[Table(*_table(answer, number))]))
+        tables = [Table(*_table(answer, number))]
+        sections.append(Section(f"Half {2 - number}", [_title(answer, number)], tables))
     sections.append(Section(_COSTS, tables=[Table(*_cost_table(costs))]))
     note = (
         "Validation images are split in two, the rare categories shared between both; what is "
@@ -74,7 +76,9 @@ def _cost_table(costs: Costs) -> tuple[list[str], list[list[str]]]:
 
 def _title(answer: Answer, number: int) -> str:
     direction = answer.directions[number]
-    half = f"{direction.images} images of half {2 - number}"
+    half = f"{direction.images:,} images of half {2 - number}"
+    if direction.chosen == answer.baseline:
+        return f"{half}; on the other nothing is shown to be better than {answer.baseline}"
     return f"{half}; {direction.chosen} was chosen on the other"
 
 

@@ -144,6 +144,10 @@ def test_text_and_page_mark_the_recommended_one():
     titles = [section.title for section in page.sections]
     assert (titles[0], len(titles)) == ("Answer", 5)
     assert page.sections[0].paragraphs[-1] == "Its checkpoint: x.pth"
+    (chart,) = page.sections[0].figures
+    assert chart.caption.startswith("AP over base, in points")
+    assert "norcal" in chart.markup
+    assert "tde *" in chart.markup
     assert made.to_record()["directions"][1]["images"] == 90
 
 

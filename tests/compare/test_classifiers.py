@@ -112,6 +112,7 @@ def test_the_command_takes_classifiers(tmp_path, capsys):
     assert "| mean recall |" in shown
     record = json.loads((tmp_path / "out" / "compare.json").read_text())
     assert record["recommended"] == "tde: row 0"
+    assert (tmp_path / "out" / "compare.png").read_bytes().startswith(b"\x89PNG")
     page = (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")
     assert "tde: row 0 *" in page
 
