@@ -54,7 +54,20 @@ def test_what_is_done_is_counted_in_planned_time(runs, monkeypatch):
     assert not view._thread.is_alive()
 
 
-def test_lines_stand_above_the_view(runs, capsys):
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_lines_stand_above_the_view(is_terminal, runs, capsys, monkeypatch):
+    monkeypatch.setattr(module.sys.stderr, "isatty", lambda: is_terminal)
     with Progress([(run, 1.0, 10) for run in runs]) as view:
+        view.starts(runs[2])
         view.say("xe: log in x")
-    assert "xe: log in x\n" in capsys.readouterr().out
+    shown = capsys.readouterr()
+    assert "xe: log in x\n" in shown.out
+    # A terminal has a bar; elsewhere lines stay, so there is one a minute alone.
+    assert ("tde 10 of 10" in shown.err) == is_terminal
+
+
+def test_a_log_has_a_line_now_and_then(runs, capsys, monkeypatch):
+    monkeypatch.setattr(module, "_SELDOM", 0.01)
+    with Progress([(run, 1.0, 10) for run in runs]) as view:
+        view._thread.join(0.2)
+    assert "1 done, 4 to come\n" in capsys.readouterr().out
