@@ -20,19 +20,29 @@ class Figures:
         chosen_by: one of them.
         head: what a choice must not lose in silence, another of them.
         head_name: of what that is, in words.
+        groups: of those shown, the ones of parts of the classes.
     """
 
     shown: tuple[str, ...]
     chosen_by: str
     head: str
     head_name: str
+    groups: tuple[str, ...]
 
 
 BY_AP = Figures(
-    ("AP", "AP_fixed", "APr", "APc", "APf", "by instances"), "AP", "APf", "the frequent categories"
+    ("AP", "AP_fixed", "APr", "APc", "APf", "by instances"),
+    "AP",
+    "APf",
+    "the frequent categories",
+    ("APr", "APc", "APf"),
 )
 BY_TOP1 = Figures(
-    ("top1", "mean recall", "many", "medium", "few"), "top1", "many", "the many-shot classes"
+    ("top1", "mean recall", "many", "medium", "few"),
+    "top1",
+    "many",
+    "the many-shot classes",
+    ("many", "medium", "few"),
 )
 
 
@@ -177,6 +187,7 @@ def answer(directions: Sequence[Direction], baseline: str, by: Figures = BY_AP) 
         )
     if recommended == baseline:
         sentences += _how_many(directions, baseline, by)
+    sentences += _of_groups(directions, recommended, baseline, by)
     level = _level(directions, recommended, by)
     if level:
         sentences.append(f"Not told from it by both halves: {', '.join(level)}.")
@@ -233,6 +244,29 @@ def _how_many(directions: Sequence[Direction], baseline: str, by: Figures) -> li
         f"A gain of {value:.1f} points, which is what {best} seems to have, would take about "
         f"{wanted:,} images to be told from none; there are {images:,}."
     ]
+
+
+def _of_groups(
+    directions: Sequence[Direction], recommended: str, baseline: str, by: Figures
+) -> list[str]:
+    """Say of which parts of the classes the images tell nothing, or too little."""
+    unknown = [
+        key
+        for key in by.groups
+        if all(math.isnan(d.figures[baseline].get(key, math.nan)) for d in directions)
+    ]
+    said = [f"Nothing is known of {', '.join(unknown)}: no image has one."] if unknown else []
+    for key in by.groups if recommended != baseline else ():
+        gains = [_gain(direction, recommended, baseline, key) for direction in directions]
+        width = max((gain["high"] - gain["low"]) / 2 for gain in gains)
+        if width > 1 and all(gain["low"] <= 0 <= gain["high"] for gain in gains):
+            images = sum(direction.images for direction in directions)
+            said.append(
+                f"Of {key} by itself neither half tells a difference "
+                f"({', '.join(_told(gain) for gain in gains)}): one of a point would take about "
+                f"{math.ceil(images * width**2):,} images."
+            )
+    return said
 
 
 def _level(directions: Sequence[Direction], recommended: str, by: Figures) -> list[str]:

@@ -1,5 +1,7 @@
 """What is recommended, and why."""
 
+import math
+
 import pytest
 
 from lt_det.compare.answer import BY_AP, Direction, Measured, answer, both_directions, surest
@@ -88,6 +90,21 @@ def test_what_it_costs_at_the_head_is_said():
         in (made.sentences[1])
     )
     assert "base keeps them" in made.sentences[1]
+
+
+def test_a_group_that_the_images_are_too_few_for_is_named():
+    """APr by hand: ±3 from 100 images a half, so ±1 would take nine times as many."""
+    halves = [direction("pc", {"pc": 2.0}, {"pc": 1.0}) for _ in range(2)]
+    for half in halves:
+        half.minus["base"]["pc"]["APr"] = interval(1.5, 3.0)
+        for figures in half.figures.values():
+            figures["APc"] = math.nan
+    made = answer(halves, "base")
+    assert made.sentences[1:] == [
+        "Nothing is known of APc: no image has one.",
+        "Of APr by itself neither half tells a difference (+1.5 [-1.5, 4.5], +1.5 [-1.5, 4.5]): "
+        "one of a point would take about 1,800 images.",
+    ]
 
 
 def test_the_level_ones_are_named():
