@@ -21,7 +21,7 @@ from lt_det.compare.chart import save_gain_chart
 from lt_det.compare.classifiers import measure_classifiers, read_classifiers
 from lt_det.compare.kinds import CLASSIFICATION, DETECTION
 from lt_det.compare.measuring import measure
-from lt_det.compare.methods import Method
+from lt_det.compare.methods import Method, startable
 from lt_det.compare.page import answer_page, answer_text, costs_of
 from lt_det.compare.plan import Planned, Room, make_plan, plan_text, seconds_of, sensible
 from lt_det.compare.reproduce import how_to
@@ -116,7 +116,9 @@ def plan(args: argparse.Namespace, room: Room) -> tuple[Trainings, list[Planned]
     given = kind.look(str(trainings.config_file(methods[0])), flags, args.options)
     trainings = replace(trainings, threshold=suggested_threshold(given.counts, given.num_images))
     idle = sensible(methods, imbalance(given.counts), trainings.threshold)
-    measured = [method for method in methods if not idle[method.name]] or methods[:1]
+    measured = startable([method for method in methods if not idle[method.name]])
+    if not measured:
+        return trainings, make_plan(methods, {}, idle, room), {}  # which says why
     print("trainings of 20 iterations say what each takes:", flush=True)
     costs, failed = trainings.measure(measured, given.num_images, args.jobs)
     seconds = {name: cost.seconds for name, cost in costs.items()}

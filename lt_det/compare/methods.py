@@ -67,6 +67,12 @@ CLASSIFIERS = (
 )  # fmt: skip
 
 
+def startable(methods: Sequence[Method]) -> list[Method]:
+    """Return the methods that start from nothing, or from others of them."""
+    names = {method.name for method in methods if not method.starts}
+    return [m for m in methods if all(start in names for _, start in m.starts)]
+
+
 def waves(methods: Sequence[Method]) -> list[list[Method]]:
     """Return methods in the order in which they can be trained.
 

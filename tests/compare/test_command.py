@@ -12,6 +12,7 @@ from lt_det.compare.runner import Run
 from ..inspection.helpers import coco, picture
 from .test_classifiers import EVEN, HEAD_FIRST, TAIL_FIRST, predictions, save
 
+DIGITS = "of two classes"  # made by the test
 BOXES = ([8, 6, 20, 14], [20, 10, 30, 24], [4, 20, 24, 20])
 SMALL = (
     "SOLVER.MAX_ITER", "4", "SOLVER.STEPS", "()", "SOLVER.IMS_PER_BATCH", "2", "SEED", "1",
@@ -106,10 +107,19 @@ def test_what_a_training_starts_from_is_the_same_seed_s(tmp_path):
         (("--train-json", "x", "--budget", "soon"), "--budget soon: not a time such as 90m"),
         (("--train-json", "x", "--network", "none"), "none_baseline.yaml: no such config"),
         (("--data", "x", "--methods", "seesaw_rfs"), "--methods seesaw_rfs: of xe, lws, crt,"),
+        (
+            ("--data", DIGITS, "--methods", "xerm_pc"),
+            "xerm_pc: starts from xe, which is not trained",
+        ),
         (("--train-json", "absent.json", "--train-images", "x"), "absent.json"),
     ],
 )
 def test_mistakes_are_one_line(words, said, tmp_path, capsys):
+    if DIGITS in words:
+        for label, number in ((0, 9), (1, 2)):
+            for index in range(number):
+                picture(tmp_path / "data" / f"class_{label}", f"{index}.png", index, (32, 32))
+        words = [str(tmp_path / "data") if word == DIGITS else word for word in words]
     with pytest.raises(SystemExit) as ended:
         run(["--output", str(tmp_path), *words])
     assert ended.value.code == 2
