@@ -127,11 +127,18 @@ def plan(args: argparse.Namespace, room: Room) -> tuple[Trainings, list[Planned]
 
 
 def _methods(names: Sequence[str] | None, trainings: Trainings) -> list[Method]:
-    """Return the methods named; of no names, those that have a config."""
+    """Return the methods named; of no names, those known that have a config.
+
+    A name that is not known is one's own: what its config is called after the network's name.
+    """
     known = {method.name: method for method in trainings.kind.methods}
     for name in names or []:
+        mine = Method(name, name, ("none",), for_tails=False)
+        if name not in known and trainings.config_file(mine).is_file():
+            known[name] = mine
         if name not in known:
-            raise ConfigError(f"--methods {name}: of {', '.join(known)}")
+            place = trainings.config_file(mine)
+            raise ConfigError(f"--methods {name}: of {', '.join(known)}; there is no {place}")
     there = {m.name: m for m in known.values() if trainings.config_file(m).is_file()}
     for name in names or list(known)[:1]:
         if name not in there:

@@ -107,6 +107,7 @@ def test_what_a_training_starts_from_is_the_same_seed_s(tmp_path):
         (("--train-json", "x", "--budget", "soon"), "--budget soon: not a time such as 90m"),
         (("--train-json", "x", "--network", "none"), "none_baseline.yaml: no such config"),
         (("--data", "x", "--methods", "seesaw_rfs"), "--methods seesaw_rfs: of xe, lws, crt,"),
+        (("--data", "x", "--methods", "mine"), "there is no "),
         (
             ("--data", DIGITS, "--methods", "xerm_pc"),
             "xerm_pc: starts from xe, which is not trained",
@@ -161,6 +162,9 @@ def test_a_failed_run_is_named_and_the_others_compared(tmp_path, monkeypatch, ca
     with pytest.raises(SystemExit):
         run([*words, "--methods", "xe"])
     assert capsys.readouterr().err == "error: no memory\n"
+    # A method of one's own is a config.
+    run([*words, "--methods", "bbn", "lade"])
+    assert "| bbn    | 1 " in capsys.readouterr().out
 
 
 @pytest.mark.slow
