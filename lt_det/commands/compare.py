@@ -26,6 +26,7 @@ from lt_det.compare.page import answer_page, answer_text, costs_of
 from lt_det.compare.plan import Planned, Room, make_plan, plan_text, seconds_of, sensible
 from lt_det.compare.reproduce import how_to
 from lt_det.compare.trainings import Cost, Trainings
+from lt_det.engine import add_import_flag, import_extensions
 from lt_det.errors import ConfigError, DataError
 from lt_det.evaluation.classification.predictions import PREDICTIONS_FILE
 from lt_det.files import save_json
@@ -50,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
         help="folders (NAME_seed1 NAME_seed2 …: one method); the first row is the baseline",
     )
     add_data_flags(made)
+    add_import_flag(made)
     made.add_argument("--output", type=Path, required=True, metavar="DIR")
     made.add_argument("--resamples", type=int, default=200, metavar="N", help="of images")
     made.add_argument("--plan", action="store_true", help="say what would be trained, and stop")
@@ -102,7 +104,9 @@ def plan(args: argparse.Namespace, room: Room) -> tuple[Trainings, list[Planned]
         DataError: the data cannot be trained on, or the first short training failed.
     """
     kind = CLASSIFICATION if args.data else DETECTION
+    import_extensions(args)
     flags = data_words(args, IMAGES if args.data else ANNOTATIONS)
+    flags += [word for named in args.imports for word in ("--import", named)]
     other = "iterations" if args.data else "epochs"
     if getattr(args, other):
         raise ConfigError(f"--{other}: of the other kind of training; --{kind.length} N")

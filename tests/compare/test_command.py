@@ -8,6 +8,7 @@ from lt_det.commands.compare import run
 from lt_det.compare import trainings
 from lt_det.compare.kinds import DETECTION
 from lt_det.compare.runner import Run
+from lt_det.model_zoo import config_folder
 
 from ..inspection.helpers import coco, picture
 from .test_classifiers import EVEN, HEAD_FIRST, TAIL_FIRST, predictions, save
@@ -162,9 +163,31 @@ def test_a_failed_run_is_named_and_the_others_compared(tmp_path, monkeypatch, ca
     with pytest.raises(SystemExit):
         run([*words, "--methods", "xe"])
     assert capsys.readouterr().err == "error: no memory\n"
-    # A method of one's own is a config.
-    run([*words, "--methods", "bbn", "lade"])
-    assert "| bbn    | 1 " in capsys.readouterr().out
+
+
+def test_a_method_of_one_s_own_is_a_config(tmp_path, monkeypatch, capsys, root):
+    """With the loss of an imported file, which every training imports, too."""
+    given = []
+
+    def measure(self, methods, num_images, jobs):
+        given.extend(self.of(methods[-1]).arguments)
+        return {method.name: trainings.Cost(1.0, 50, 10.0) for method in methods}, {}
+
+    monkeypatch.setattr(trainings.Trainings, "measure", measure)
+    for label, number in ((0, 9), (1, 2)):
+        for index in range(number):
+            picture(tmp_path / "data" / f"class_{label}", f"{index}.png", index, (32, 32))
+    configs = config_folder() / "classification" / "folder_lt"
+    for name in ("xe", "smoothed"):
+        loss = "" if name == "xe" else "MODEL: {LT: {LOSS: {NAME: label_smoothing}}}\n"
+        base = f'_BASE_: "{configs / "resnet32_xe.yaml"}"\n'
+        (tmp_path / f"resnet32_{name}.yaml").write_text(base + loss)
+    example = str(root / "examples" / "label_smoothing.py")
+    words = ["--data", str(tmp_path / "data"), "--output", str(tmp_path / "out"), "--plan"]
+    run([*words, "--configs", str(tmp_path), "--import", example, "--methods", "xe", "smoothed"])
+    assert "| smoothed | 1 " in capsys.readouterr().out
+    assert given[given.index("--import") + 1] == example
+    assert given[1] == str(tmp_path / "resnet32_smoothed.yaml")
 
 
 @pytest.mark.slow
