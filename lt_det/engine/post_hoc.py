@@ -56,6 +56,8 @@ def spelled_methods(
         except ValueError as error:
             raise ConfigError(f"TEST.POST_HOC: {error}") from error
         if asks_for_alpha(method):
+            if not has_background:
+                raise ConfigError(f"TEST.POST_HOC: {call}: measured for detectors alone: give α")
             method = with_alpha(method, measured_alpha(cfg.MODEL.WEIGHTS))
         if method in methods:
             raise ConfigError(f"TEST.POST_HOC: {call!r} is there twice")

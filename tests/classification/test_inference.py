@@ -14,6 +14,8 @@ from lt_det.classification.inference import (
 from lt_det.core import adjust_logits
 from lt_det.core.post_hoc import TDE
 from lt_det.data.classification import read_digits
+from lt_det.engine.post_hoc import spelled_methods
+from lt_det.errors import ConfigError
 
 from .helpers import batch, small_config
 
@@ -66,6 +68,12 @@ def test_results_of_a_linear_classifier():
     torch.testing.assert_close(found["XE, LA τ=0.5"], half)
     by_hand = features @ (linear.weight / linear.weight.norm(dim=1, keepdim=True)).T
     torch.testing.assert_close(found["XE, τ-norm p=1"], by_hand)
+
+
+def test_an_alpha_that_nothing_measures_for_classifiers_is_refused():
+    cfg = small_config("digits_lt/resnet32_tde.yaml", "TEST.POST_HOC", ['tde(alpha="auto")'])
+    with pytest.raises(ConfigError, match="measured for detectors alone: give α"):
+        spelled_methods(cfg, has_background=False)
 
 
 @torch.no_grad()
