@@ -11,6 +11,8 @@ goes on where it was stopped. The third takes runs that are there, of either.
 
 import argparse
 import re
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -107,6 +109,8 @@ def plan(args: argparse.Namespace, room: Room) -> tuple[Trainings, list[Planned]
     import_extensions(args)
     flags = data_words(args, IMAGES if args.data else ANNOTATIONS)
     flags += [word for named in args.imports for word in ("--import", named)]
+    if args.train_json and not args.val_json:
+        raise ConfigError("--val-json FILE: the images that methods are compared on")
     other = "iterations" if args.data else "epochs"
     if getattr(args, other):
         raise ConfigError(f"--{other}: of the other kind of training; --{kind.length} N")
@@ -218,7 +222,8 @@ def compare_runs(
     page = answer_page(told, "Which helps", [*further.lines, *lost], costs)
     write_page(page, output / "compare.html")
     save_gain_chart(told, output / "compare.png")
-    print(f"{answer_text(told, costs)}\n\n* recommended, = not told from it")
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    print(f"{answer_text(told, costs, columns)}\n\n* recommended, = not told from it")
     print("\n".join([*further.lines, *lost]))
     print(f"{output}: compare.html, compare.json, compare.png")
 

@@ -13,6 +13,8 @@ from .chart import gain_chart
 from .plan import duration
 
 _COSTS = "What they take"
+# Of a narrow terminal's table these columns go, the last first.
+_LEAST = ("APc", "medium", "APf over", "many over", "by instances", "mean recall", "AP_fixed")
 
 
 # By run: seconds of its training, seconds of an image; either may be unknown.
@@ -32,11 +34,17 @@ def costs_of(runs: Mapping[str, Path], seconds: Mapping[str, float]) -> Costs:
     }
 
 
-def answer_text(answer: Answer, costs: Costs) -> str:
-    """Return sentences and tables."""
+def answer_text(answer: Answer, costs: Costs, columns: int = 0) -> str:
+    """Return sentences and tables.
+
+    Args:
+        answer: what it says.
+        costs: of :func:`costs_of`.
+        columns: of the terminal: what does not fit is left to the page; 0: all of it.
+    """
     parts = [" ".join(answer.sentences)]
     for number in (0, 1):
-        parts += [_title(answer, number), markdown_table(*_table(answer, number))]
+        parts += [_title(answer, number), _fitting(*_table(answer, number), columns)]
     return "\n\n".join([*parts, _COSTS, markdown_table(*_cost_table(costs))])
 
 
@@ -72,6 +80,18 @@ def _cost_table(costs: Costs) -> tuple[list[str], list[list[str]]]:
         told = "–" if training is None else duration(training)
         rows.append([called, told, "–" if image is None else f"{1000 * image:.3g} ms"])
     return ["", "training with its evaluation", "an image, in all readings"], rows
+
+
+def _fitting(heading: list[str], rows: list[list[str]], columns: int) -> str:
+    """Return a table as wide as the terminal at most, without the columns that matter least."""
+    kept = list(range(len(heading)))
+    for name in _LEAST[::-1] if columns else ():
+        table = [[row[at] for at in kept] for row in [heading, *rows]]
+        width = len(markdown_table(table[0], table[1:]).partition("\n")[0])
+        if width <= columns:
+            break
+        kept = [at for at in kept if not heading[at].startswith(name)]
+    return markdown_table([heading[at] for at in kept], [[row[at] for at in kept] for row in rows])
 
 
 def _title(answer: Answer, number: int) -> str:

@@ -168,6 +168,19 @@ def test_text_and_page_mark_the_recommended_one():
     assert made.to_record()["directions"][1]["images"] == 90
 
 
+def test_a_narrow_terminal_has_the_columns_that_matter_most():
+    made = answer([direction("tde", {"tde": 2.0})] * 2, "base")
+    heads = [
+        answer_text(made, {}, columns).split("\n\n")[2].splitlines() for columns in (0, 200, 80, 1)
+    ]
+    assert heads[0] == heads[1]
+    assert "AP_fixed" in heads[1][0]
+    assert max(map(len, heads[2])) <= 80
+    for name in ("| AP ", "| APr", "AP over the first"):
+        assert name in heads[2][0]
+    assert "APc" not in heads[3][0]
+
+
 @pytest.mark.parametrize("value", [0.6, -0.6])
 def test_an_interval_that_does_not_hold_0_is_told_in_words(value):
     made = answer([direction("base", {"tde": value})] * 2, "base")

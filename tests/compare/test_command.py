@@ -13,6 +13,7 @@ from lt_det.model_zoo import config_folder
 from ..inspection.helpers import coco, picture
 from .test_classifiers import EVEN, HEAD_FIRST, TAIL_FIRST, predictions, save
 
+BOTH = ("--train-json", "x", "--val-json", "y")
 DIGITS = "of two classes"  # made by the test
 BOXES = ([8, 6, 20, 14], [20, 10, 30, 24], [4, 20, 24, 20])
 SMALL = (
@@ -104,16 +105,17 @@ def test_what_a_training_starts_from_is_the_same_seed_s(tmp_path):
         (("a_run", "--seeds", "0"), "--seeds 0: at least 1"),
         (("--data", "x", "--seeds", "2", "--options", "SEED", "1"), "--options SEED: --seeds"),
         (("--data", "x", "--iterations", "9"), "--iterations: of the other kind of training; --ep"),
-        (("--train-json", "x", "--epochs", "9"), "--epochs: of the other kind of training; --it"),
-        (("--train-json", "x", "--budget", "soon"), "--budget soon: not a time such as 90m"),
-        (("--train-json", "x", "--network", "none"), "none_baseline.yaml: no such config"),
+        ((*BOTH, "--epochs", "9"), "--epochs: of the other kind of training; --it"),
+        ((*BOTH, "--budget", "soon"), "--budget soon: not a time such as 90m"),
+        ((*BOTH, "--network", "none"), "none_baseline.yaml: no such config"),
         (("--data", "x", "--methods", "seesaw_rfs"), "--methods seesaw_rfs: of xe, lws, crt,"),
         (("--data", "x", "--methods", "mine"), "there is no "),
         (
             ("--data", DIGITS, "--methods", "xerm_pc"),
             "xerm_pc: starts from xe, which is not trained",
         ),
-        (("--train-json", "absent.json", "--train-images", "x"), "absent.json"),
+        (("--train-json", "x"), "--val-json FILE: the images that methods are compared on"),
+        (("--train-json", "absent.json", "--val-json", "x"), "absent.json"),
     ],
 )
 def test_mistakes_are_one_line(words, said, tmp_path, capsys):
