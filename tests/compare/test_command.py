@@ -115,7 +115,10 @@ def test_what_a_training_starts_from_is_the_same_seed_s(tmp_path):
             "xerm_pc: starts from xe, which is not trained",
         ),
         (("--train-json", "x"), "--val-json FILE: the images that methods are compared on"),
-        (("--train-json", "absent.json", "--val-json", "x"), "absent.json"),
+        (
+            ("--train-json", "absent.json", "--train-images", "x", *BOTH[2:], "--val-images", "y"),
+            "absent.json",
+        ),
     ],
 )
 def test_mistakes_are_one_line(words, said, tmp_path, capsys):
