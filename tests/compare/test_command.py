@@ -116,7 +116,7 @@ def test_what_a_training_starts_from_is_the_same_seed_s(tmp_path):
         ),
         (("--train-json", "x"), "--val-json FILE: the images that methods are compared on"),
         (
-            ("--train-json", "absent.json", "--train-images", "x", *BOTH[2:], "--val-images", "y"),
+            (*BOTH[:2], "--train-images", "x", "--val-json", "absent.json", "--val-images", "y"),
             "absent.json",
         ),
     ],
