@@ -57,7 +57,9 @@ def spelled_methods(
             raise ConfigError(f"TEST.POST_HOC: {error}") from error
         if asks_for_alpha(method):
             if not has_background:
-                raise ConfigError(f"TEST.POST_HOC: {call}: measured for detectors alone: give α")
+                raise ConfigError(
+                    f"TEST.POST_HOC: {call}: tools/measure_alpha.py says a classifier's number"
+                )
             method = with_alpha(method, measured_alpha(cfg.MODEL.WEIGHTS))
         if method in methods:
             raise ConfigError(f"TEST.POST_HOC: {call!r} is there twice")

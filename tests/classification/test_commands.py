@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -146,6 +147,17 @@ def test_studies(root, work):
     done = run(root, work, "study_cls.py", "grid", *shared, "--heads", 2, "--temperatures", 16,
                "--offsets", 0.03125)  # fmt: skip
     assert "K=2 τ=16 γ=0.03125" in done.stdout
+
+
+def test_the_alpha_that_needs_no_validation_set(root, work, trained):
+    _, output = trained
+    given = [*config(root, TDE), *SHORT, "OUTPUT_DIR", work / "alpha"]
+    done = run(root, work, "measure_alpha.py", *given, "MODEL.WEIGHTS", output / "model_final.pth")
+    assert "| all    |" in done.stdout
+    (alpha,) = re.findall(r"on average at α = ([0-9.]+): TEST.POST_HOC", done.stdout)
+    assert float(alpha) >= 1
+    done = run(root, work, "measure_alpha.py", *given, code=2)
+    assert "error: MODEL.WEIGHTS: name the trained classifier" in done.stderr
 
 
 def test_images_of_features(root, work, trained):

@@ -70,9 +70,9 @@ def test_results_of_a_linear_classifier():
     torch.testing.assert_close(found["XE, τ-norm p=1"], by_hand)
 
 
-def test_an_alpha_that_nothing_measures_for_classifiers_is_refused():
+def test_an_alpha_that_is_measured_by_a_tool_is_given_as_a_number():
     cfg = small_config("digits_lt/resnet32_tde.yaml", "TEST.POST_HOC", ['tde(alpha="auto")'])
-    with pytest.raises(ConfigError, match="measured for detectors alone: give α"):
+    with pytest.raises(ConfigError, match=r"tools/measure_alpha\.py says a classifier"):
         spelled_methods(cfg, has_background=False)
 
 
