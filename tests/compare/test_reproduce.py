@@ -31,7 +31,7 @@ def test_the_row_s_own_call_is_named(runs):
         "--images FOLDER --output DIR"
     )
     assert made.train == "lt-det train-cls --data 'a b.zip'"
-    assert made.lines[2] == f"to train it: {made.train}"
+    assert made.lines[2] == f"To train it: {made.train}"
     assert how_to(told(ROWS[1]), runs, {}).post_hoc == "none"
 
 
