@@ -33,8 +33,8 @@ class HowTo:
         """As a person reads them."""
         named = {
             "Its checkpoint": self.checkpoint,
-            "to use it": self.use,
-            "to train it": self.train,
+            "To use it": self.use,
+            "To train it": self.train,
         }
         return [f"{name}: {value}" for name, value in named.items() if value]
 
