@@ -39,7 +39,9 @@ def _drawn(answer: Answer) -> Any:
     for number, colour in enumerate(_COLOURS):
         direction = answer.directions[number]
         over = direction.minus[answer.baseline]
-        label = f"{direction.images:,} images of half {2 - number}"
+        axis.plot(
+            [], [], "o", color=colour, label=f"{direction.images:,} images of half {2 - number}"
+        )
         for row, name in enumerate(names):
             interval = over.get(name, {}).get(answer.figures.chosen_by)
             if interval is None or math.isnan(interval["low"]):
@@ -47,9 +49,8 @@ def _drawn(answer: Answer) -> Any:
             height = row + 0.17 * (2 * number - 1)
             is_shown = interval["low"] > 0 or interval["high"] < 0
             axis.plot([interval["low"], interval["high"]], [height] * 2, color=colour, linewidth=2)
-            axis.plot(interval["value"], height, "o", color=colour, markersize=6, label=label,
+            axis.plot(interval["value"], height, "o", color=colour, markersize=6,
                       markerfacecolor=colour if is_shown else "white")  # fmt: skip
-            label = "_nolegend_"
     axis.set_yticks(range(len(names)), [_marked(name, answer) for name in names], color=INK)
     axis.set_ylim(len(names) - 0.5, -0.5)
     axis.set_xlabel(f"{answer.figures.chosen_by} over the first row, points")
