@@ -9,7 +9,7 @@ KEPT = []
 
 def test_a_run_sets_up_its_own_log(capsys):
     logger = logging.getLogger("detectron2")
-    KEPT.append(list(logger.handlers))
+    KEPT.append((list(logger.handlers), logging.getLogger("lt_det").propagate))
     logger.addHandler(logging.StreamHandler())
     log_like_detectron2()
     logging.getLogger("lt_det").warning("said")
@@ -18,5 +18,6 @@ def test_a_run_sets_up_its_own_log(capsys):
 
 def test_the_next_has_none_of_it(capsys):
     if KEPT:  # else it ran alone
-        assert logging.getLogger("detectron2").handlers == KEPT.pop()
-    assert logging.getLogger("lt_det").propagate
+        handlers, propagate = KEPT.pop()
+        assert logging.getLogger("detectron2").handlers == handlers
+        assert logging.getLogger("lt_det").propagate == propagate

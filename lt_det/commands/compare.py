@@ -43,7 +43,9 @@ from .data_flags import ANNOTATIONS, IMAGES, add_data_flags, data_words
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     made = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="%(prog)s [RUN ...] [options] --output DIR",  # all of them would fill the screen
     )
     made.add_argument(
         "runs",
