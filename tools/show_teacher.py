@@ -12,6 +12,7 @@ from itertools import islice
 from lt_det.commands.command_line import parse, with_examples
 
 # isort: split
+from lt_det.classification.evaluate import shot_limits
 from lt_det.classification.setup import argument_parser, setup
 from lt_det.classification.teacher import load_teacher
 from lt_det.classification.teacher_report import teacher_report, teacher_table
@@ -25,7 +26,7 @@ def main(args: argparse.Namespace) -> None:
     teacher = load_teacher(cfg, data.class_counts)
     batches = training_batches(cfg, data)
     epoch = islice(batches, -(-len(data.train) // cfg.SOLVER.IMS_PER_BATCH))
-    limits = {"many": cfg.DATASETS.CLASSIFICATION.MANY, "few": cfg.DATASETS.CLASSIFICATION.FEW}
+    limits = shot_limits(cfg)
     exponent = cfg.MODEL.LT.XERM.EXPONENT
     counts = data.class_counts
     report = teacher_report(teacher, epoch, exponent, class_counts=counts, **limits)

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lt_det.core.layers.normalization import project_heads, split_heads, unit
+from lt_det.core.layers.normalization import direction_cosines
 from lt_det.errors import ConfigError
 
 from .model import ImageClassifier
@@ -30,8 +30,8 @@ def cosines_to_direction(model: ImageClassifier, features: Tensor) -> Tensor:
     if not direction.direction.any():
         raise ConfigError("MODEL.WEIGHTS: the head direction is 0: it has not been trained")
     classifier: Any = model.classifier
-    heads = unit(split_heads(features.to(direction.direction.device), classifier.num_heads))
-    return project_heads(heads, direction.direction).mean(dim=1)
+    features = features.to(direction.direction.device)
+    return direction_cosines(features, direction.direction, classifier.num_heads).mean(dim=1)
 
 
 def alpha_of(cosines: Tensor) -> float:

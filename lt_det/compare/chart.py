@@ -4,6 +4,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
+
 from lt_det.files import whole_file
 from lt_det.inspection.charts import GROUP_COLOURS
 from lt_det.visualization.page import INK, Figure, axes, figure_of, legend
@@ -30,6 +32,7 @@ def save_gain_chart(answer: Answer, file: Path) -> None:
     figure = _drawn(answer)
     with whole_file(file, "wb") as opened:
         figure.savefig(opened, format="png", dpi=120, bbox_inches="tight", facecolor="white")
+    plt.close(figure)
 
 
 def _drawn(answer: Answer) -> Any:

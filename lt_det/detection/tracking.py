@@ -11,7 +11,7 @@ from detectron2.utils.events import EventStorage
 from detectron2.utils.logger import log_every_n_seconds
 from torch import Tensor, nn
 
-from lt_det.core.layers.normalization import full_precision, project_heads, split_heads, unit
+from lt_det.core.layers.normalization import direction_cosines, full_precision
 from lt_det.detection.modeling.box_predictor import LTFastRCNNOutputLayers
 from lt_det.errors import ConfigError
 
@@ -71,8 +71,8 @@ def track_direction(model: nn.Module, batches: Iterable[Any], steps: int) -> Tra
 
     def add_cosines(stage: int, features: Tensor) -> None:
         predictor = predictors[stage]
-        heads = unit(split_heads(features, predictor.cls_score.num_heads))
-        cosines = project_heads(heads, predictor.head_direction.direction)
+        direction, num_heads = predictor.head_direction.direction, predictor.cls_score.num_heads
+        cosines = direction_cosines(features, direction, num_heads)
         sums[stage][1] += cosines.double().sum()
         sums[stage][2] += cosines.numel()
 

@@ -53,6 +53,20 @@ def project_heads(heads: Tensor, direction: Tensor) -> Tensor:
     return torch.einsum("...kd,kd->...k", heads, unit_direction)
 
 
+def direction_cosines(features: Tensor, direction: Tensor, num_heads: int) -> Tensor:
+    """Return cos(x_k, d_k) of each head with its chunk of a direction.
+
+    Args:
+        features: (..., D).
+        direction: (D,), of any length; a zero chunk gives 0.
+        num_heads: K.
+
+    Returns:
+        (..., K), in [−1, 1].
+    """
+    return project_heads(unit(split_heads(features, num_heads)), direction)
+
+
 def full_precision(values: Tensor) -> Tensor:
     """Return half and bfloat16 values as float32, any others as they are.
 
