@@ -53,6 +53,18 @@ def test_a_run_killed_after_its_last_step_ends_the_same(whole, tmp_path):
     assert_same_run(whole, tmp_path)
 
 
+def test_a_run_killed_before_its_final_checkpoint_writes_it(whole, tmp_path):
+    """The last step is saved under its number, too: killed between the two, it has made all."""
+    register(tmp_path)
+    train(config(tmp_path, "SOLVER.CHECKPOINT_PERIOD", 13))
+    for file in ("model_final.pth", "results.json"):
+        (tmp_path / file).unlink()
+    (tmp_path / "last_checkpoint").write_text("model_0000025.pth")
+    train(config(tmp_path, "SOLVER.CHECKPOINT_PERIOD", 13), resume=True)
+    assert_same_run(whole, tmp_path)
+    assert (tmp_path / "last_checkpoint").read_text() == "model_final.pth"
+
+
 def test_a_broken_checkpoint_gives_way_to_the_one_before(whole, tmp_path, caplog):
     register(tmp_path)
     interrupted(config(tmp_path), 13)

@@ -33,6 +33,10 @@ class LTCheckpointer(DetectionCheckpointer):
         record: what checkpoints say of the model. A training that starts from the weights of a
             model of other classes takes over what it can by its class names.
         model, save_dir, checkpointables: as Detectron2's.
+
+    Attributes:
+        resumed_from: name of the checkpoint that the run goes on from, without its ending; "": of
+            none.
     """
 
     def __init__(
@@ -49,7 +53,7 @@ class LTCheckpointer(DetectionCheckpointer):
         super().__init__(model, save_dir, **checkpointables)
         self.path_manager = WholeFiles(self.path_manager)
         self._complete, self._record = complete, record
-        self._file = ""
+        self._file = self.resumed_from = ""
         self._start_from = ""  # weights that training starts from
 
     def save(self, name: str, **kwargs: Any) -> None:
@@ -98,6 +102,7 @@ class LTCheckpointer(DetectionCheckpointer):
         loaded: dict[str, Any]
         if last:
             loaded = self.load(last)
+            self.resumed_from = Path(last).stem
         else:
             self._start_from = path
             loaded = self.load(path, checkpointables=[])

@@ -122,6 +122,16 @@ class PeriodicCheckpointer(hooks.PeriodicCheckpointer):
         remove_partial(self._folder)
         if self._keep and self.trainer.start_iter:
             self._own = {file for file in _numbered(self._folder) if self._is_own(file)}
+        self._write_missing_final()
+
+    def _write_missing_final(self) -> None:
+        """Write ``model_final`` of a run that was killed between its last step's two files."""
+        final, trainer = f"{self.file_prefix}_final", self.trainer
+        if trainer.start_iter < self.max_iter or self.checkpointer.resumed_from in ("", final):
+            return
+        trainer.iter = trainer.start_iter - 1  # the last step's, as it would have been written
+        self.checkpointer.save(final, iteration=trainer.iter)
+        trainer.iter = trainer.start_iter
 
     def _is_own(self, file: Path) -> bool:
         reached = self.trainer.start_iter > _number(file)
