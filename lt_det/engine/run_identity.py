@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from detectron2.engine import HookBase
+from detectron2.utils import comm
 
 from lt_det.errors import DataError, WeightsError
 from lt_det.files import load_json, save_json
@@ -23,15 +24,15 @@ _RUN_FILE = "run.json"
 
 
 class RunIdentity(HookBase):
-    """Keeps a run's name and seed in its checkpoints.
+    """Keeps a run's name and seed in its checkpoints; all processes make it.
 
     Attributes:
-        name: drawn when a run starts anew; a resumed one keeps it.
+        name: drawn when a run starts anew, the same in all processes; a resumed one keeps it.
         seed: SEED.
     """
 
     def __init__(self, seed: int) -> None:
-        self.name, self.seed = uuid.uuid4().hex, seed
+        self.name, self.seed = comm.all_gather(uuid.uuid4().hex)[0], seed
 
     def state_dict(self) -> dict[str, Any]:
         """Return both."""
