@@ -5,7 +5,8 @@ import torch
 from detectron2.modeling import build_model
 from detectron2.utils.events import EventStorage
 
-from lt_det.core.post_hoc import ClassifierOutputs
+from lt_det.core.losses import LOSSES
+from lt_det.core.post_hoc import ClassifierOutputs, NoPostHoc
 from lt_det.detection.evaluation.post_hoc_sweep import PostHocSweep, SweepAnswer
 from lt_det.detection.evaluation.row_info import post_hoc_rows, row_info
 from lt_det.detection.modeling.cascade_inference import Counts, box_predictors
@@ -98,6 +99,33 @@ def test_names(overrides, method, expected):
     info = row_info(small_config("Base-RCNN-FPN.yaml", *overrides), tde_method(*method))
     keys = ("name", "alpha", "background_exempt", "slug")
     assert {key: info[key] for key in keys} == dict(zip(keys, expected, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("loss", "classifier", "expected"),
+    [
+        ("seesaw", "linear", ("Seesaw", "baseline_seesaw")),
+        ("seesaw", "cosine", ("Cosine, Seesaw", "cosine_seesaw")),
+        ("equalization_v2", "linear", ("EQL v2", "baseline_equalization_v2")),
+        ("gumbel_optimized", "linear", ("GOL", "baseline_gumbel_optimized")),
+    ],
+)
+def test_names_of_losses(loss, classifier, expected):
+    options = ("MODEL.LT.LOSS.NAME", loss, "MODEL.LT.CLASSIFIER.NAME", classifier)
+    info = row_info(small_config("Base-RCNN-FPN.yaml", *options), NoPostHoc())
+    assert (info["name"], info["slug"]) == expected
+
+
+def test_detectron2s_losses_and_derived_ones_have_names_of_their_own(monkeypatch):
+    federated = ("MODEL.ROI_BOX_HEAD.USE_SIGMOID_CE", True, "MODEL.ROI_BOX_HEAD.USE_FED_LOSS", True)
+    info = row_info(small_config("Base-RCNN-FPN.yaml", *LINEAR, *federated), NoPostHoc())
+    assert info["name"] == "Federated"
+    derived = type("Derived", (LOSSES.get("equalization"),), {})
+    monkeypatch.setattr(LOSSES, "get", lambda name: derived)
+    own = ("MODEL.LT.LOSS.NAME", "my_own")
+    assert row_info(small_config("Base-RCNN-FPN.yaml", *LINEAR, *own), NoPostHoc())["name"] == (
+        "my_own"
+    )
 
 
 def test_spelled_rows_take_the_place_of_alphas():

@@ -48,6 +48,7 @@ class BalancedSoftmaxLoss(Loss):
         class_counts, background_index: as in :class:`~lt_det.core.losses.base.Loss`.
     """
 
+    label = "Balanced softmax"
     takes_left_out = True
 
     def __init__(

@@ -37,6 +37,7 @@ class Loss(nn.Module):
         background_index: column of background in the logits; ``None`` where there is none.
 
     Attributes:
+        label: what a detector's results call it; empty, or a base class's: as it is registered.
         uses_class_counts: whether ``class_counts`` are made for it; the class says.
         uses_image_counts: whether ``image_counts`` are, an
             :class:`~lt_det.core.losses.sigmoid.ImageCounts`; the class says.
@@ -52,6 +53,7 @@ class Loss(nn.Module):
         caveat: what a training should be warned of before its first step; empty: of nothing.
     """
 
+    label: str = ""
     uses_class_counts: bool = True
     uses_image_counts: bool = False
     needs_num_columns: bool = False

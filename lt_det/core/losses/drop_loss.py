@@ -72,6 +72,8 @@ class DropLoss(EqualizationLoss):
             :class:`~lt_det.core.losses.equalization.EqualizationLoss`.
     """
 
+    label = "DropLoss"
+
     def forward(self, logits: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
         """Compute the loss of logits (N, C); arguments as in the base class."""
         logits = full_precision(logits)

@@ -41,6 +41,7 @@ class EffectiveClassMarginLoss(SigmoidLoss):
         image_counts: of the training set; ``None`` in an evaluation.
     """
 
+    label = "ECM"
     uses_class_counts = False
     uses_image_counts = True
 

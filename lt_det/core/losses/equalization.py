@@ -62,6 +62,7 @@ class EqualizationLoss(SigmoidLoss):
         image_counts: of the training set; ``None`` in an evaluation.
     """
 
+    label = "EQL"
     uses_class_counts = False
     uses_image_counts = True
 

@@ -48,6 +48,7 @@ class EqualizationLossV2(SigmoidLoss):
         gradients: (2, num_columns) accumulated positive and negative gradients, float32.
     """
 
+    label = "EQL v2"
     uses_class_counts = False
     # What is left out would count as a gradient that was none.
     takes_left_out = False

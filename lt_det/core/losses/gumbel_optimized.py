@@ -37,6 +37,8 @@ class GumbelOptimizedLoss(DropLoss):
             :class:`~lt_det.core.losses.equalization.EqualizationLoss`.
     """
 
+    label = "GOL"
+
     def forward(self, logits: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
         """Compute the loss of logits (N, C); arguments as in the base class."""
         dropped = dropped_negatives(labels, self.rare(logits), self.background_index)

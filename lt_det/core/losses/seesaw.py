@@ -89,6 +89,7 @@ class SeesawLoss(Loss):
         ValueError: background that is not the last column, or p or q below 0.
     """
 
+    label = "Seesaw"
     uses_class_counts = False
     needs_num_columns = True
     is_softmax = False

@@ -6,6 +6,7 @@ from typing import Any
 from detectron2.config import CfgNode
 
 from lt_det.config import LINEAR
+from lt_det.core.losses import LOSSES
 from lt_det.core.post_hoc import TDE, BackgroundExempt, NoPostHoc, PostHocMethod
 from lt_det.engine.post_hoc import spelled_methods, swept_tde
 
@@ -18,6 +19,8 @@ _TE_NAMES = {
     "tau_norm": "τ-norm",
     "lws": "LWS",
 }
+# Losses that are Detectron2's own.
+_DETECTRON2S = {"federated": "Federated", "sigmoid": "Sigmoid"}
 _OLD_NAMES = ("TEST.TDE_ALPHAS", "TEST.TDE_BACKGROUND_EXEMPT")
 
 
@@ -61,7 +64,16 @@ def _model_name(cfg: CfgNode) -> tuple[str, str]:
         loss = "federated" if cfg.MODEL.ROI_BOX_HEAD.USE_FED_LOSS else "sigmoid"
     if loss == "cross_entropy":
         return name, slug
-    return (loss if classifier == LINEAR else f"{name}, {loss}"), f"{slug}_{_as_slug(loss)}"
+    shown = _loss_label(loss)
+    return (shown if classifier == LINEAR else f"{name}, {shown}"), f"{slug}_{_as_slug(loss)}"
+
+
+def _loss_label(loss: str) -> str:
+    if loss in _DETECTRON2S:
+        return _DETECTRON2S[loss]
+    # Of the class itself: a person's loss is not called as the one it derives from.
+    label: str = vars(LOSSES.get(loss)).get("label", "")
+    return label or loss
 
 
 def _tde_columns(cfg: CfgNode, method: PostHocMethod) -> dict[str, Any]:
