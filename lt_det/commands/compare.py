@@ -25,7 +25,15 @@ from lt_det.compare.kinds import CLASSIFICATION, DETECTION
 from lt_det.compare.measuring import measure
 from lt_det.compare.methods import Method, startable
 from lt_det.compare.page import answer_page, answer_text, costs_of
-from lt_det.compare.plan import Planned, Room, make_plan, plan_text, seconds_of, sensible
+from lt_det.compare.plan import (
+    Planned,
+    Room,
+    make_plan,
+    plan_text,
+    seconds_of,
+    sensible,
+    shared_text,
+)
 from lt_det.compare.reproduce import how_to
 from lt_det.compare.trainings import Cost, Trainings
 from lt_det.engine import add_import_flag, import_extensions
@@ -64,6 +72,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seeds", type=int, default=1, metavar="N", help="trainings of each method")
     for length, of_what in (("iterations", "of each detector"), ("epochs", "of each classifier")):
         made.add_argument(f"--{length}", type=int, default=0, metavar="N", help=of_what)
+    made.add_argument(
+        "--own-schedules", action="store_true", help="of each config; not the first's"
+    )
     made.add_argument("--methods", nargs="+", metavar="M", help="default: as the budget has it")
     made.add_argument("--configs", type=Path, metavar="DIR", help="of your own")
     made.add_argument("--network", metavar="NAME", help="how the configs' names begin")
@@ -83,10 +94,12 @@ def main(args: argparse.Namespace) -> None:
         return
     room = Room(seconds_of(args.budget) if args.budget else None, args.jobs, args.seeds)
     trainings, planned, costs = plan(args, room)
-    print(plan_text(planned, room))
+    kept = [each.method for each in planned if not each.left_out]
+    changed = {method.name: trainings.changed(method) for method in kept}
+    schedule = shared_text(changed, planned[0].method.name)
+    print("\n".join(filter(None, [plan_text(planned, room), schedule])))
     if args.plan:
         return
-    kept = [each.method for each in planned if not each.left_out]
     made, failed = trainings.make(kept, costs, args.jobs, args.seeds)
     if kept[0].name in failed:
         # There is nothing to compare the others with.
@@ -96,7 +109,7 @@ def main(args: argparse.Namespace) -> None:
         args.output,
         args.resamples,
         Made(failed, {run.name: run.seconds for of_method in made.values() for run in of_method},
-             {name: trainings.words(of_method[0]) for name, of_method in made.items()}),
+             {name: trainings.words(of_method[0]) for name, of_method in made.items()}, schedule),
     )  # fmt: skip
 
 
@@ -123,6 +136,8 @@ def plan(args: argparse.Namespace, room: Room) -> tuple[Trainings, list[Planned]
         tuple(flags), tuple(args.options), None, args.output, getattr(args, kind.length),
     )  # fmt: skip
     methods = _methods(args.methods, trainings)
+    if not args.own_schedules:
+        trainings = replace(trainings, like=trainings.config_file(methods[0]))
     given = kind.look(str(trainings.config_file(methods[0])), flags, args.options)
     trainings = replace(trainings, threshold=suggested_threshold(given.counts, given.num_images))
     idle = sensible(methods, imbalance(given.counts), trainings.threshold)
@@ -188,11 +203,13 @@ class Made:
         failed: what went wrong with each method that is not compared.
         seconds: of each run, trained and evaluated.
         commands: the words that trained a method.
+        schedule: of whom the others have theirs, in words; empty where each has its config's.
     """
 
     failed: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     commands: dict[str, list[str]] = field(default_factory=dict)
+    schedule: str = ""
 
 
 def compare_runs(
@@ -221,12 +238,13 @@ def compare_runs(
     record |= {"failed": made.failed, "seconds": made.seconds}
     save_json(record, output / "compare.json", indent=1)
     lost = [f"not compared: {why}" for why in made.failed.values()]
-    page = answer_page(told, "Which helps", [*further.lines, *lost], costs)
+    lines = [*further.lines, *lost, *filter(None, [made.schedule])]
+    page = answer_page(told, "Which helps", lines, costs)
     write_page(page, output / "compare.html")
     save_gain_chart(told, output / "compare.png")
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     print(f"{answer_text(told, costs, columns)}\n\n* recommended, = not told from it")
-    print("\n".join([*further.lines, *lost]))
+    print("\n".join(lines))
     print(f"{output}: compare.html, compare.json, compare.png")
 
 

@@ -16,7 +16,7 @@ from lt_det.detection.setup import argument_parser as detection_parser
 from lt_det.detection.setup import load_config
 
 from .methods import CLASSIFIERS, DETECTORS, Method
-from .schedule import scaled_iterations, scaled_schedule
+from .schedule import classifier_schedule, detector_schedule
 
 # Iterations of a training that is measured: Detectron2 writes its first times after as many.
 MEASURED = 20
@@ -49,7 +49,8 @@ class Kind:
         tested_on: flags of the data that a training can go without.
         look: (config file, data flags, KEY VALUE pairs) → the training set; raises DataError.
         iterations: (config file, data flags, KEY VALUE pairs, training images) → of a training.
-        scaled: (config file, length) → KEY VALUE pairs of its schedule in that length.
+        schedule: (config file, another, length) → KEY VALUE pairs that give it the other's schedule
+            in that length.
         length: what that is counted in, as a flag has it.
     """
 
@@ -62,7 +63,7 @@ class Kind:
     tested_on: tuple[str, ...]
     look: Callable[[str, Sequence[str], Sequence[str]], TrainingSet]
     iterations: Callable[[str, Sequence[str], Sequence[str], int], int]
-    scaled: Callable[[Path, int], list[str]]
+    schedule: Callable[[Path, Path, int], list[str]]
     length: str
 
 
@@ -118,7 +119,7 @@ DETECTION = Kind(
     tested_on=("--val-json", "--val-images"),
     look=_detection_set,
     iterations=_detection_iterations,
-    scaled=scaled_iterations,
+    schedule=detector_schedule,
     length="iterations",
 )
 CLASSIFICATION = Kind(
@@ -131,6 +132,6 @@ CLASSIFICATION = Kind(
     tested_on=(),
     look=_classification_set,
     iterations=_classification_iterations,
-    scaled=scaled_schedule,
+    schedule=classifier_schedule,
     length="epochs",
 )

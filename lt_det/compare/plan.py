@@ -138,6 +138,23 @@ def plan_text(planned: Sequence[Planned], room: Room) -> str:
     return f"{table}\n\n{number}, {room.jobs} at a time: about {whole}"
 
 
+def shared_text(changed: Mapping[str, Sequence[str]], reference: str) -> str:
+    """Say which methods are trained by another schedule than their configs'; "" where none is.
+
+    Args:
+        changed: config keys that differ, by method.
+        reference: the method whose schedule all have.
+    """
+    methods = [name for name, keys in changed.items() if keys]
+    keys = list(dict.fromkeys(key for of_method in changed.values() for key in of_method))
+    if not methods:
+        return ""
+    return (
+        f"one schedule for all: {', '.join(methods)} with {', '.join(keys)} of {reference}; "
+        "--own-schedules leaves each config its own"
+    )
+
+
 def seconds_of(text: str) -> float:
     """Read a time.
 

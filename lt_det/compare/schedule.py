@@ -1,6 +1,10 @@
-"""A config's schedule in another length, for all methods of a comparison alike."""
+"""A config's schedule as another's, or in another length, for all methods of a comparison alike."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from fvcore.common.config import CfgNode
 
 from lt_det.config import default_config
 from lt_det.engine import merge_config
@@ -11,27 +15,95 @@ _IN_EPOCHS = (
     *("MODEL.LT.LOSS.OPTIONS.drw_after", "MODEL.LT.LOSS.OPTIONS.after"),
     "MODEL.CLASSIFICATION.TRAINING_METHOD.OPTIONS.drw_after",
 )
+# What two trainings have to have in common, so that their methods alone are compared.
+_SHARED = (
+    *("IMS_PER_BATCH", "BASE_LR", "MOMENTUM", "NESTEROV", "WEIGHT_DECAY", "WEIGHT_DECAY_NORM"),
+    *("LR_SCHEDULER_NAME", "GAMMA", "MAX_ITER", "STEPS"),
+    *("WARMUP_ITERS", "WARMUP_FACTOR", "WARMUP_METHOD"),
+)
+_EPOCHS = ("MAX", "STEPS", "WARMUP")
 
 
-def scaled_schedule(config_file: Path, epochs: int) -> list[str]:
+def classifier_schedule(config_file: Path, like: Path, epochs: int = 0) -> list[str]:
+    """Return KEY VALUE pairs that give a classifier another config's batch, rate, decay and length.
+
+    Args:
+        config_file: of the classifier.
+        like: the other one, which may be the same.
+        epochs: its schedule in that length; 0: as it is.
+
+    Raises:
+        ConfigError: a config cannot be read, or is to be scaled, and is in iterations.
+    """
+    mine, shared = (_read(file, classification=True).SOLVER for file in (config_file, like))
+    words = _differing(mine, shared, _SHARED)
+    if epochs:
+        words += scaled_schedule(config_file, epochs, like)
+    elif mine.EPOCHS.MAX and not shared.EPOCHS.MAX:
+        words += ["SOLVER.EPOCHS.MAX", "0"]
+    elif any(mine.EPOCHS[name] != shared.EPOCHS[name] for name in _EPOCHS):
+        words += scaled_schedule(config_file, shared.EPOCHS.MAX, like)
+        words += ["SOLVER.EPOCHS.WARMUP", str(shared.EPOCHS.WARMUP)]
+    return _once(words)
+
+
+def detector_schedule(config_file: Path, like: Path, iterations: int = 0) -> list[str]:
+    """Return KEY VALUE pairs that give a detector another config's batch, rate, decay and length.
+
+    Args:
+        config_file: of the detector.
+        like: the other one, which may be the same.
+        iterations: its schedule in that length; 0: as it is.
+
+    Raises:
+        ConfigError: a config cannot be read.
+    """
+    mine, shared = (_read(file, classification=False).SOLVER for file in (config_file, like))
+    scaled = scaled_iterations(like, iterations) if iterations else []
+    return _once([*_differing(mine, shared, _SHARED), *scaled])
+
+
+def _once(words: Sequence[str]) -> list[str]:
+    """Return KEY VALUE pairs with the last value of each key."""
+    pairs = dict(zip(words[::2], words[1::2], strict=True))
+    return [word for pair in pairs.items() for word in pair]
+
+
+def _differing(mine: CfgNode, shared: CfgNode, names: Sequence[str]) -> list[str]:
+    different = [name for name in names if mine[name] != shared[name]]
+    return [word for name in different for word in (f"SOLVER.{name}", _text(shared[name]))]
+
+
+def _read(file: Path, *, classification: bool) -> CfgNode:
+    return merge_config(default_config(classification=classification), str(file), [])
+
+
+def scaled_schedule(config_file: Path, epochs: int, like: Path | None = None) -> list[str]:
     """Return KEY VALUE pairs of a classifier's schedule in another number of epochs.
 
     Steps, and what a loss counts in epochs, keep their share of the whole; warm-up is 5 %.
 
-    Raises:
-        ConfigError: the config cannot be read, or its schedule is in iterations.
-    """
-    cfg = merge_config(default_config(classification=True), str(config_file), [])
-    schedule = cfg.SOLVER.EPOCHS
-    if not schedule.MAX:
-        raise ConfigError(f"{config_file}: SOLVER.EPOCHS.MAX: its schedule is not in epochs")
+    Args:
+        config_file: of the classifier.
+        epochs: of the whole.
+        like: the config whose steps they are; ``None``: its own.
 
-    def scaled(value: float) -> int:
-        return round(epochs * value / schedule.MAX)
+    Raises:
+        ConfigError: a config cannot be read, or its schedule is in iterations.
+    """
+    cfg = _read(config_file, classification=True)
+    of_steps = (_read(like, classification=True) if like else cfg).SOLVER
+    for file, solver in ((config_file, cfg.SOLVER), (like, of_steps)):
+        if not solver.EPOCHS.MAX:
+            raise ConfigError(f"{file}: SOLVER.EPOCHS.MAX: its schedule is not in epochs")
+
+    def scaled(value: float, whole: int) -> int:
+        return round(epochs * value / whole)
 
     pairs = ["SOLVER.EPOCHS.MAX", str(epochs)]
-    if cfg.SOLVER.LR_SCHEDULER_NAME == "WarmupMultiStepLR":
-        pairs += ["SOLVER.EPOCHS.STEPS", _text(sorted({scaled(step) for step in schedule.STEPS}))]
+    if of_steps.LR_SCHEDULER_NAME == "WarmupMultiStepLR":
+        steps = {scaled(step, of_steps.EPOCHS.MAX) for step in of_steps.EPOCHS.STEPS}
+        pairs += ["SOLVER.EPOCHS.STEPS", _text(sorted(steps))]
     pairs += ["SOLVER.EPOCHS.WARMUP", str(max(1, round(epochs * 0.05)))]
     for key in _IN_EPOCHS:
         *parents, last = key.split(".")
@@ -39,7 +111,7 @@ def scaled_schedule(config_file: Path, epochs: int) -> list[str]:
         for parent in parents:
             node = node[parent]
         if node.get(last):
-            pairs += [key, str(max(1, scaled(node[last])))]
+            pairs += [key, str(max(1, scaled(node[last], cfg.SOLVER.EPOCHS.MAX)))]
     return pairs
 
 
@@ -51,12 +123,12 @@ def scaled_iterations(config_file: Path, iterations: int) -> list[str]:
     Raises:
         ConfigError: the config cannot be read.
     """
-    solver = merge_config(default_config(classification=False), str(config_file), []).SOLVER
+    solver = _read(config_file, classification=False).SOLVER
     share = iterations / solver.MAX_ITER
     steps = sorted({round(share * step) for step in solver.STEPS})
     pairs = ["SOLVER.MAX_ITER", str(iterations), "SOLVER.STEPS", _text(steps)]
     return [*pairs, "SOLVER.WARMUP_ITERS", str(round(share * solver.WARMUP_ITERS))]
 
 
-def _text(steps: list[int]) -> str:
-    return str(steps).replace(" ", "")
+def _text(value: Any) -> str:
+    return str(value).replace(" ", "")

@@ -50,6 +50,7 @@ class Trainings:
         threshold: of repeat-factor sampling; ``None`` where there is nothing to repeat.
         output: folder of the runs.
         length: of each schedule, as the kind counts it; 0: the configs' own.
+        like: the config whose schedule each method has but second stages; ``None``: each its own.
     """
 
     kind: Kind
@@ -60,6 +61,7 @@ class Trainings:
     threshold: float | None
     output: Path
     length: int = 0
+    like: Path | None = None
 
     @property
     def _command(self) -> list[str]:
@@ -100,9 +102,14 @@ class Trainings:
         return self.output / "runs" / f"{name}{'' if seed == 1 else f'_seed{seed}'}{suffix}"
 
     def _schedule(self, method: Method) -> list[str]:
-        if not self.length or method.is_short:
+        if method.is_short or not (self.like or self.length):
             return []
-        return self.kind.scaled(self.config_file(method), self.length)
+        config = self.config_file(method)
+        return self.kind.schedule(config, self.like or config, self.length)
+
+    def changed(self, method: Method) -> list[str]:
+        """Return the keys that differ between a method's config and the schedule that all have."""
+        return [] if method.is_short else replace(self, length=0)._schedule(method)[::2]
 
     def measure(
         self, methods: Sequence[Method], num_images: int, jobs: int

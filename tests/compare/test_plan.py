@@ -1,5 +1,7 @@
 """Which trainings are made."""
 
+from dataclasses import replace
+
 import pytest
 
 from lt_det.classification.config_checks import check_config as check_classification_config
@@ -7,7 +9,15 @@ from lt_det.classification.setup import argument_parser as classification_parser
 from lt_det.classification.setup import load_config as load_classification_config
 from lt_det.classification.unused_keys import check_unused_keys
 from lt_det.compare.kinds import CLASSIFICATION, DETECTION
-from lt_det.compare.plan import Room, duration, make_plan, plan_text, seconds_of, sensible
+from lt_det.compare.plan import (
+    Room,
+    duration,
+    make_plan,
+    plan_text,
+    seconds_of,
+    sensible,
+    shared_text,
+)
 from lt_det.compare.trainings import Trainings
 from lt_det.detection.config_checks import check_config
 from lt_det.detection.evaluation.row_info import post_hoc_rows
@@ -140,3 +150,31 @@ def test_every_classifier_and_its_readings_are_permitted(method, tmp_path):
     assert (short.SOLVER.MAX_ITER, short.SOLVER.EPOCHS.MAX) == (20, 0)
     check_classification_config(short, words[words.index("x") + 1 :])
     check_unused_keys(short, words[words.index("x") + 1 :])
+
+
+def test_every_method_has_the_first_ones_schedule_but_second_stages(tmp_path):
+    kind = CLASSIFICATION
+    configs = config_folder() / kind.configs
+    xe = configs / f"{kind.network}_xe.yaml"
+    own = Trainings(kind, configs, kind.network, (), (), None, tmp_path)
+    shared = replace(own, like=xe)
+    for method in kind.methods:
+        words = shared.of(method).arguments
+        options = [word for word in words if not str(word).startswith("--")][1:]
+        cfg = load_classification_config(
+            classification_parser().parse_args(
+                ["--config-file", str(shared.config_file(method)), *map(str, options)]
+            )
+        )
+        is_shared = cfg.SOLVER.IMS_PER_BATCH == 256 and cfg.SOLVER.EPOCHS.STEPS == [120, 160]
+        assert is_shared is not method.is_short, method.name
+    changed = {method.name: shared.changed(method) for method in kind.methods}
+    assert [name for name, keys in changed.items() if keys] == [
+        *("ldam_drw", "ride", "class_balanced", "focal")
+    ]
+    assert not any(own.changed(method) for method in kind.methods)
+    said = shared_text(changed, "xe")
+    assert said.startswith(
+        "one schedule for all: ldam_drw, ride, class_balanced, focal with SOLVER."
+    )
+    assert shared_text(dict.fromkeys(changed, ()), "xe") == ""

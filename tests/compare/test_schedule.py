@@ -2,7 +2,12 @@
 
 import pytest
 
-from lt_det.compare.schedule import scaled_iterations, scaled_schedule
+from lt_det.compare.schedule import (
+    classifier_schedule,
+    detector_schedule,
+    scaled_iterations,
+    scaled_schedule,
+)
 from lt_det.errors import ConfigError
 from lt_det.model_zoo import config_folder
 
@@ -27,6 +32,51 @@ def test_iterations_with_steps_and_warm_up():
         *("SOLVER.MAX_ITER", "200", "SOLVER.STEPS", "[140,180]"),
         *("SOLVER.WARMUP_ITERS", "20"),
     ]
+
+
+def test_all_have_the_first_ones_batch_rate_decay_and_steps():
+    """LDAM-DRW's recipe has 128 images a step at 0.1, and steps at 160 and 180 of 200 epochs."""
+    xe, ldam = (CLASSIFIERS / f"resnet32_{name}.yaml" for name in ("xe", "ldam_drw"))
+    shared = [
+        *("SOLVER.IMS_PER_BATCH", "256", "SOLVER.BASE_LR", "0.2"),
+        *("SOLVER.WEIGHT_DECAY", "0.0005", "SOLVER.WEIGHT_DECAY_NORM", "0.0005"),
+    ]
+    assert classifier_schedule(ldam, xe) == [
+        *(*shared, "SOLVER.EPOCHS.MAX", "200", "SOLVER.EPOCHS.STEPS", "[120,160]"),
+        *("SOLVER.EPOCHS.WARMUP", "5", "MODEL.LT.LOSS.OPTIONS.drw_after", "160"),
+    ]
+    assert classifier_schedule(ldam, xe, 50) == [
+        *(*shared, "SOLVER.EPOCHS.MAX", "50", "SOLVER.EPOCHS.STEPS", "[30,40]"),
+        *("SOLVER.EPOCHS.WARMUP", "2", "MODEL.LT.LOSS.OPTIONS.drw_after", "40"),
+    ]
+    assert classifier_schedule(xe, xe) == []
+    assert classifier_schedule(xe, xe, 100) == scaled_schedule(xe, 100)
+
+
+def config(folder, name, text):
+    file = folder / f"{name}.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_a_schedule_in_iterations_is_shared_too(tmp_path):
+    mine = config(tmp_path, "mine", "SOLVER:\n  EPOCHS:\n    MAX: 5\n")
+    other = "SOLVER:\n  MAX_ITER: 70\n  STEPS: (30, 60)\n  EPOCHS:\n    MAX: 0\n"
+    assert classifier_schedule(mine, config(tmp_path, "other", other)) == [
+        *("SOLVER.MAX_ITER", "70", "SOLVER.STEPS", "(30,60)", "SOLVER.EPOCHS.MAX", "0")
+    ]
+
+
+def test_detectors_have_the_first_ones_schedule_in_any_length(tmp_path):
+    seesaw = DETECTORS / "cascade_lite0_seesaw.yaml"
+    text = f'_BASE_: "{seesaw}"\nSOLVER:\n  BASE_LR: 0.01\n  MAX_ITER: 3000\n'
+    mine = config(tmp_path, "mine", text)
+    rate = ["SOLVER.BASE_LR", "0.02", "SOLVER.MAX_ITER"]
+    assert detector_schedule(mine, seesaw) == [*rate, "1000"]
+    assert detector_schedule(mine, seesaw, 200) == [
+        *(*rate, "200", "SOLVER.STEPS", "[140,180]", "SOLVER.WARMUP_ITERS", "20")
+    ]
+    assert detector_schedule(seesaw, seesaw) == []
 
 
 def test_a_schedule_without_epochs_is_named(tmp_path):
