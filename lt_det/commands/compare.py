@@ -21,6 +21,7 @@ from lt_det.compare.answer import BY_TOP1, Answer, answer
 from lt_det.compare.candidates import read_candidates
 from lt_det.compare.chart import save_gain_chart
 from lt_det.compare.classifiers import measure_classifiers, read_classifiers
+from lt_det.compare.given_runs import schedule_notes
 from lt_det.compare.kinds import CLASSIFICATION, DETECTION
 from lt_det.compare.measuring import measure
 from lt_det.compare.methods import Method, startable
@@ -230,6 +231,7 @@ def compare_runs(
         {called: of_run[seed] for called, of_run in runs.items()} for seed in range(len(folders))
     ]
     told = (_of_classifiers if are_classifiers else _of_detectors)(of_seeds, resamples)
+    notes = [made.schedule] if made else schedule_notes(of_seeds[0])
     made = made or Made()
     further = how_to(told, of_seeds[0], made.commands)
     costs = costs_of(of_seeds[0], made.seconds)
@@ -238,7 +240,7 @@ def compare_runs(
     record |= {"failed": made.failed, "seconds": made.seconds}
     save_json(record, output / "compare.json", indent=1)
     lost = [f"not compared: {why}" for why in made.failed.values()]
-    lines = [*further.lines, *lost, *filter(None, [made.schedule])]
+    lines = [*further.lines, *lost, *filter(None, notes)]
     page = answer_page(told, "Which helps", lines, costs)
     write_page(page, output / "compare.html")
     save_gain_chart(told, output / "compare.png")

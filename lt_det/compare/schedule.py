@@ -16,12 +16,12 @@ _IN_EPOCHS = (
     "MODEL.CLASSIFICATION.TRAINING_METHOD.OPTIONS.drw_after",
 )
 # What two trainings have to have in common, so that their methods alone are compared.
-_SHARED = (
+SHARED = (
     *("IMS_PER_BATCH", "BASE_LR", "MOMENTUM", "NESTEROV", "WEIGHT_DECAY", "WEIGHT_DECAY_NORM"),
     *("LR_SCHEDULER_NAME", "GAMMA", "MAX_ITER", "STEPS"),
     *("WARMUP_ITERS", "WARMUP_FACTOR", "WARMUP_METHOD"),
 )
-_EPOCHS = ("MAX", "STEPS", "WARMUP")
+EPOCHS = ("MAX", "STEPS", "WARMUP")
 
 
 def classifier_schedule(config_file: Path, like: Path, epochs: int = 0) -> list[str]:
@@ -36,12 +36,12 @@ def classifier_schedule(config_file: Path, like: Path, epochs: int = 0) -> list[
         ConfigError: a config cannot be read, or is to be scaled, and is in iterations.
     """
     mine, shared = (_read(file, classification=True).SOLVER for file in (config_file, like))
-    words = _differing(mine, shared, _SHARED)
+    words = _differing(mine, shared, SHARED)
     if epochs:
         words += scaled_schedule(config_file, epochs, like)
     elif mine.EPOCHS.MAX and not shared.EPOCHS.MAX:
         words += ["SOLVER.EPOCHS.MAX", "0"]
-    elif any(mine.EPOCHS[name] != shared.EPOCHS[name] for name in _EPOCHS):
+    elif any(mine.EPOCHS[name] != shared.EPOCHS[name] for name in EPOCHS):
         words += scaled_schedule(config_file, shared.EPOCHS.MAX, like)
         words += ["SOLVER.EPOCHS.WARMUP", str(shared.EPOCHS.WARMUP)]
     return _once(words)
@@ -60,7 +60,7 @@ def detector_schedule(config_file: Path, like: Path, iterations: int = 0) -> lis
     """
     mine, shared = (_read(file, classification=False).SOLVER for file in (config_file, like))
     scaled = scaled_iterations(like, iterations) if iterations else []
-    return _once([*_differing(mine, shared, _SHARED), *scaled])
+    return _once([*_differing(mine, shared, SHARED), *scaled])
 
 
 def _once(words: Sequence[str]) -> list[str]:
