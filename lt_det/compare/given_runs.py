@@ -35,9 +35,9 @@ def _schedule(folder: Path) -> dict[str, Any]:
         return {}
     solver = CfgNode.load_yaml_with_base(str(file)).get("SOLVER", {})
     epochs = solver.get("EPOCHS", {})
-    found = {f"SOLVER.{name}": solver[name] for name in SHARED if name in solver}
-    found |= {f"SOLVER.EPOCHS.{name}": epochs[name] for name in EPOCHS if name in epochs}
+    values = {f"SOLVER.{name}": solver[name] for name in SHARED if name in solver}
+    values |= {f"SOLVER.EPOCHS.{name}": epochs[name] for name in EPOCHS if name in epochs}
     if epochs.get("MAX"):  # these are of a schedule in iterations
         for name in ("MAX_ITER", "STEPS", "WARMUP_ITERS"):
-            found.pop(f"SOLVER.{name}", None)
-    return found
+            values.pop(f"SOLVER.{name}", None)
+    return values
