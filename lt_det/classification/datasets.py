@@ -254,9 +254,9 @@ def cut(train: ImageSet, imbalance: float, seed: int) -> ImageSet:
     short = [label for label, count in enumerate(counts) if count < wanted[label]]
     if short:
         logger.warning(
-            "%s: a cut to %g takes %d images of class %d (%s), which has %d; %d classes are "
-            "short of the cut, and the imbalance is %g",
+            "%s: a cut to %g takes %d images of class %d (%s), which has %d; classes "
+            "short of the cut: %d of %d; the imbalance is %.3g",
             *(train.name, imbalance, wanted[short[0]], short[0], train.class_names[short[0]]),
-            *(counts[short[0]], len(short), max(counts) / min(counts)),
+            *(counts[short[0]], len(short), len(counts), max(counts) / min(counts)),
         )
     return train.select(cut_to_counts(train.labels, counts, seed))

@@ -130,7 +130,9 @@ class Trainings:
         Raises:
             DataError: the first one failed; says why.
         """
-        runs = {method.name: self._short(method, method == methods[0]) for method in methods}
+        runs = {
+            method.name: self.short(method, is_evaluated=method == methods[0]) for method in methods
+        }
         each = {name: [run] for name, run in runs.items()}
         with Progress([(run, 1.0, MEASURED) for run in runs.values()]) as progress:
             failed = self._make(methods, each, jobs, progress)
@@ -147,11 +149,13 @@ class Trainings:
         }
         return costs, failed
 
-    def _short(self, method: Method, is_evaluated: bool) -> Run:
+    def short(self, method: Method, *, is_evaluated: bool) -> Run:
+        """Plan the training of 20 iterations that says what a method takes."""
         # Its schedule is in iterations, whatever the others' is in.
-        pairs = zip(self.options[::2], self.options[1::2], strict=False)
+        words = [*replace(self, length=0)._schedule(method), *self.options]
+        pairs = zip(words[::2], words[1::2], strict=False)
         kept = [word for pair in pairs if not pair[0].startswith("SOLVER.EPOCHS.") for word in pair]
-        shared = replace(self, options=tuple(kept), length=0)
+        shared = replace(self, options=tuple(kept), length=0, like=None)
         untested = self.kind.tested_on
         if is_evaluated or not untested:
             return shared.of(method, 1, _MEASURED, *self.kind.short)

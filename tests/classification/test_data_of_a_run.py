@@ -107,8 +107,8 @@ def test_a_cut_that_classes_are_too_small_for_is_said(tmp_path, caplog):
     data = found(tmp_path, path, "DATASETS.CLASSIFICATION.IMBALANCE", 3)
     assert data.class_counts.tolist() == [9, 2, 3]
     assert (
-        "set/train: a cut to 3 takes 5 images of class 1 (c1), which has 2; 1 classes are short "
-        "of the cut, and the imbalance is 4.5"
+        "set/train: a cut to 3 takes 5 images of class 1 (c1), which has 2; classes short of "
+        "the cut: 1 of 3; the imbalance is 4.5"
     ) in said(tmp_path)
     caplog.clear()
     assert len(cut(data.train, 1.0, 0)) == 14

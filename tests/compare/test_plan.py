@@ -136,18 +136,24 @@ def test_every_method_and_its_readings_are_permitted_on_own_data(method, tmp_pat
     assert ("RepeatFactor" in cfg.DATALOADER.SAMPLER_TRAIN) == method.repeats
 
 
+@pytest.mark.parametrize("is_shared", [True, False])
 @pytest.mark.parametrize("method", CLASSIFICATION.methods, ids=lambda method: method.name)
-def test_every_classifier_and_its_readings_are_permitted(method, tmp_path):
+def test_every_classifier_and_its_readings_are_permitted(method, is_shared, tmp_path):
     configs = config_folder() / CLASSIFICATION.configs
-    made = Trainings(CLASSIFICATION, configs, "resnet32", ("--data", "x"), (), None, tmp_path)
+    like = configs / "resnet32_xe.yaml" if is_shared else None
+    made = Trainings(
+        CLASSIFICATION, configs, "resnet32", ("--data", "x"), (), None, tmp_path, 7, like
+    )
     words = made.of(method).arguments
     cfg = load_classification_config(classification_parser().parse_args([*words]))
     check_classification_config(cfg, words[words.index("x") + 1 :])
     check_unused_keys(cfg, words[words.index("x") + 1 :])
     assert len(cfg.TEST.POST_HOC) == len(method.readings)
-    words = made.of(method, 1, "_measured", *CLASSIFICATION.short).arguments
+    words = made.short(method, is_evaluated=True).arguments
     short = load_classification_config(classification_parser().parse_args([*words]))
     assert (short.SOLVER.MAX_ITER, short.SOLVER.EPOCHS.MAX) == (20, 0)
+    # Whose steps are the costly ones; otherwise it says nothing of the training.
+    assert short.SOLVER.IMS_PER_BATCH == cfg.SOLVER.IMS_PER_BATCH
     check_classification_config(short, words[words.index("x") + 1 :])
     check_unused_keys(short, words[words.index("x") + 1 :])
 
