@@ -35,16 +35,19 @@ def classifier_schedule(config_file: Path, like: Path, epochs: int = 0) -> list[
     Raises:
         ConfigError: a config cannot be read, or is to be scaled, and is in iterations.
     """
-    mine, shared = (_read(file, classification=True).SOLVER for file in (config_file, like))
+    cfg = _read(config_file, classification=True)
+    mine, shared = cfg.SOLVER, _read(like, classification=True).SOLVER
     words = _differing(mine, shared, SHARED)
     if epochs:
-        words += scaled_schedule(config_file, epochs, like)
-    elif mine.EPOCHS.MAX and not shared.EPOCHS.MAX:
+        return _once([*words, *scaled_schedule(config_file, epochs, like)])
+    if mine.EPOCHS.MAX and not shared.EPOCHS.MAX:
         words += ["SOLVER.EPOCHS.MAX", "0"]
     elif any(mine.EPOCHS[name] != shared.EPOCHS[name] for name in EPOCHS):
         words += scaled_schedule(config_file, shared.EPOCHS.MAX, like)
         words += ["SOLVER.EPOCHS.WARMUP", str(shared.EPOCHS.WARMUP)]
-    return _once(words)
+    words = _once(words)
+    pairs = zip(words[::2], words[1::2], strict=True)
+    return [word for pair in pairs if _text(_value(cfg, pair[0])) != pair[1] for word in pair]
 
 
 def detector_schedule(config_file: Path, like: Path, iterations: int = 0) -> list[str]:
@@ -106,12 +109,9 @@ def scaled_schedule(config_file: Path, epochs: int, like: Path | None = None) ->
         pairs += ["SOLVER.EPOCHS.STEPS", _text(sorted(steps))]
     pairs += ["SOLVER.EPOCHS.WARMUP", str(max(1, round(epochs * 0.05)))]
     for key in _IN_EPOCHS:
-        *parents, last = key.split(".")
-        node = cfg
-        for parent in parents:
-            node = node[parent]
-        if node.get(last):
-            pairs += [key, str(max(1, scaled(node[last], cfg.SOLVER.EPOCHS.MAX)))]
+        value = _value(cfg, key)
+        if value:
+            pairs += [key, str(max(1, scaled(value, cfg.SOLVER.EPOCHS.MAX)))]
     return pairs
 
 
@@ -128,6 +128,15 @@ def scaled_iterations(config_file: Path, iterations: int) -> list[str]:
     steps = sorted({round(share * step) for step in solver.STEPS})
     pairs = ["SOLVER.MAX_ITER", str(iterations), "SOLVER.STEPS", _text(steps)]
     return [*pairs, "SOLVER.WARMUP_ITERS", str(round(share * solver.WARMUP_ITERS))]
+
+
+def _value(cfg: CfgNode, key: str) -> Any:
+    """Return what a config has under a key; ``None`` where it has not that key."""
+    *parents, last = key.split(".")
+    node = cfg
+    for parent in parents:
+        node = node[parent]
+    return node.get(last)
 
 
 def _text(value: Any) -> str:

@@ -108,8 +108,9 @@ class Trainings:
         return self.kind.schedule(config, self.like or config, self.length)
 
     def changed(self, method: Method) -> list[str]:
-        """Return the keys that differ between a method's config and the schedule that all have."""
-        return [] if method.is_short else replace(self, length=0)._schedule(method)[::2]
+        """Return the solver's keys in which a method's config differs from the shared schedule."""
+        keys = replace(self, length=0)._schedule(method)[::2]
+        return [key for key in keys if key.startswith("SOLVER.")]
 
     def measure(
         self, methods: Sequence[Method], num_images: int, jobs: int
