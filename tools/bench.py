@@ -210,17 +210,25 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in args.only:
             print(f"{name}:", flush=True)
-            rows += BENCHMARKS[name](Path(folder), args.full)
-    on = machine()
-    sizes = "LVIS's own sizes" if args.full else "smaller sizes"
-    cells = [[what, f"{value:.3g}", wanted] for what, value, wanted in rows]
-    table = markdown_table(["what", "measured", "wanted"], cells)
-    described = ", ".join(f"{key}: {value}" for key, value in on.items())
-    text = f"{sizes}; {described}\n\n{table}\n"
-    args.output.mkdir(parents=True, exist_ok=True)
-    save_json({what: value for what, value, _ in rows}, args.output / "bench.json", indent=1)
-    (args.output / "bench.md").write_text(text, encoding="utf-8")
+            made = BENCHMARKS[name](Path(folder), args.full)
+            rows += made
+            print(_table(made), flush=True)
+            text = _write(rows, args.output, args.full)  # of a run that is stopped, too
     print(f"{text}\n{args.output}/bench.json, bench.md")
+
+
+def _write(rows: list[Row], output: Path, full: bool) -> str:
+    described = ", ".join(f"{key}: {value}" for key, value in machine().items())
+    text = f"{'LVIS sizes' if full else 'smaller sizes'}; {described}\n\n{_table(rows)}\n"
+    output.mkdir(parents=True, exist_ok=True)
+    save_json({what: value for what, value, _ in rows}, output / "bench.json", indent=1)
+    (output / "bench.md").write_text(text, encoding="utf-8")
+    return text
+
+
+def _table(rows: list[Row]) -> str:
+    cells = [[what, f"{value:.3g}", wanted] for what, value, wanted in rows]
+    return markdown_table(["what", "measured", "wanted"], cells)
 
 
 if __name__ == "__main__":
