@@ -33,6 +33,7 @@ class System:
 
 _TEACHER, _WEIGHTS = "MODEL.LT.XERM.TEACHER_WEIGHTS", "MODEL.WEIGHTS"
 _ALPHA = ("MODEL.LT.TDE.ALPHA", "{alpha}")
+_NEUTRAL = ("MODEL.LT.LOSS.OPTIONS.gamma", "0.0")  # of focal loss: cross-entropy
 
 _ALL = (
     System(
@@ -51,6 +52,9 @@ _ALL = (
     System("LADE", "lade", replicated=True),
     System("LDAM", "ldam"),
     System("Focal", "focal"),
+    # Cross-entropy with the batch, rate, decay and steps of LDAM, focal and class-balanced loss: what
+    # of their distance from XE is the recipe's.
+    System("XE, LDAM's recipe", "focal", options=_NEUTRAL, folder="xe_ldam_recipe"),
     System("Class-balanced", "class_balanced"),
     System("Softmax equalization", "softmax_equalization"),
     System("Cosine", "cosine"),
