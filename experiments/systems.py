@@ -52,8 +52,8 @@ _ALL = (
     System("LADE", "lade", replicated=True),
     System("LDAM", "ldam"),
     System("Focal", "focal"),
-    # Cross-entropy with the batch, rate, decay and steps of LDAM, focal and class-balanced loss: what
-    # of their distance from XE is the recipe's.
+    # Cross-entropy with the batch, rate, decay and steps of LDAM, focal and class-balanced loss:
+    # what of their distance from XE is the recipe's.
     System("XE, LDAM's recipe", "focal", options=_NEUTRAL, folder="xe_ldam_recipe"),
     System("Class-balanced", "class_balanced"),
     System("Softmax equalization", "softmax_equalization"),
