@@ -1,6 +1,8 @@
 """Processes of tests, which end without aborting one another."""
 
+import torch
 from detectron2.engine import launch
+from detectron2.utils import comm
 
 from lt_det.engine.launch import leave_together
 
@@ -17,3 +19,17 @@ def in_processes(count, work, *arguments):
 def _work_and_leave(work, *arguments):
     work(*arguments)
     leave_together()
+
+
+def differing_state(model):
+    """Return the names of parameters and buffers whose bits are not the same in all processes.
+
+    Batch norms' running statistics are each process's own.
+    """
+    sums = {
+        name: tensor.contiguous().view(-1).view(torch.uint8).long().sum().item()
+        for name, tensor in model.state_dict().items()
+        if not name.endswith(("running_mean", "running_var"))
+    }
+    first, *others = comm.all_gather(sums)
+    return sorted({name for other in others for name in first if other[name] != first[name]})

@@ -2,13 +2,13 @@
 
 from unittest import mock
 
-import torch
 from detectron2.utils import comm
 
 from experiments.systems import COMPARED, SYSTEMS, waves
 from lt_det.classification import LTClassifierTrainer
 from lt_det.classification.run import train_or_evaluate
 
+from ..processes import differing_state
 from .helpers import arguments
 
 QUICK = (
@@ -45,20 +45,13 @@ def _folder(folder, system):
 
 
 def _compared(folder, original=LTClassifierTrainer.after_train):
-    """After a training, a file says which of its parameters differ between processes."""
+    """After a training, a file says what of its state differs between processes."""
 
     def after_train(trainer):
         original(trainer)
-        parameters = dict(trainer.checkpointer.model.named_parameters())
-        sums = {name: _bits(parameter) for name, parameter in parameters.items()}
-        first, *others = comm.all_gather(sums)
-        differing = sorted({k for other in others for k in first if other[k] != first[k]})
+        differing = differing_state(trainer.checkpointer.model)
         if comm.is_main_process():
             with open(folder / "differing.txt", "a", encoding="utf-8") as file:
                 print(trainer.cfg.OUTPUT_DIR, *differing, file=file)
 
     return after_train
-
-
-def _bits(parameter):
-    return parameter.detach().contiguous().view(-1).view(torch.int32).sum().item()
