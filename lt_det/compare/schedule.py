@@ -84,7 +84,8 @@ def _read(file: Path, *, classification: bool) -> CfgNode:
 def scaled_schedule(config_file: Path, epochs: int, like: Path | None = None) -> list[str]:
     """Return KEY VALUE pairs of a classifier's schedule in another number of epochs.
 
-    Steps, and what a loss counts in epochs, keep their share of the whole; warm-up is 5 %.
+    Steps keep their share of the whole; warm-up is 5 %. What a loss counts in epochs begins at the
+    same step of the learning rate as in its config, or else keeps its share, too.
 
     Args:
         config_file: of the classifier.
@@ -100,18 +101,18 @@ def scaled_schedule(config_file: Path, epochs: int, like: Path | None = None) ->
         if not solver.EPOCHS.MAX:
             raise ConfigError(f"{file}: SOLVER.EPOCHS.MAX: its schedule is not in epochs")
 
-    def scaled(value: float, whole: int) -> int:
-        return round(epochs * value / whole)
-
+    mine, whole = cfg.SOLVER.EPOCHS, of_steps.EPOCHS.MAX
     pairs = ["SOLVER.EPOCHS.MAX", str(epochs)]
+    steps = [round(epochs * step / whole) for step in of_steps.EPOCHS.STEPS]
     if of_steps.LR_SCHEDULER_NAME == "WarmupMultiStepLR":
-        steps = {scaled(step, of_steps.EPOCHS.MAX) for step in of_steps.EPOCHS.STEPS}
-        pairs += ["SOLVER.EPOCHS.STEPS", _text(sorted(steps))]
+        pairs += ["SOLVER.EPOCHS.STEPS", _text(sorted(set(steps)))]
     pairs += ["SOLVER.EPOCHS.WARMUP", str(max(1, round(epochs * 0.05)))]
+    begins = dict(zip(mine.STEPS, steps, strict=False))
     for key in _IN_EPOCHS:
         value = _value(cfg, key)
         if value:
-            pairs += [key, str(max(1, scaled(value, cfg.SOLVER.EPOCHS.MAX)))]
+            begin = begins.get(value, round(epochs * value / mine.MAX))
+            pairs += [key, str(max(1, begin))]
     return pairs
 
 

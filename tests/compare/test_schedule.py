@@ -41,22 +41,29 @@ def test_all_have_the_first_ones_batch_rate_decay_and_steps():
         *("SOLVER.IMS_PER_BATCH", "256", "SOLVER.BASE_LR", "0.2"),
         *("SOLVER.WEIGHT_DECAY", "0.0005", "SOLVER.WEIGHT_DECAY_NORM", "0.0005"),
     ]
-    assert classifier_schedule(ldam, xe) == [*(*shared, "SOLVER.EPOCHS.STEPS", "[120,160]")]
+    assert classifier_schedule(ldam, xe) == [
+        *(*shared, "SOLVER.EPOCHS.STEPS", "[120,160]"),
+        # Where the rate falls first, as in its own recipe; later it would find no rate to learn by.
+        *("MODEL.LT.LOSS.OPTIONS.drw_after", "120"),
+    ]
     assert classifier_schedule(ldam, xe, 50) == [
         *(*shared, "SOLVER.EPOCHS.MAX", "50", "SOLVER.EPOCHS.STEPS", "[30,40]"),
-        *("SOLVER.EPOCHS.WARMUP", "2", "MODEL.LT.LOSS.OPTIONS.drw_after", "40"),
+        *("SOLVER.EPOCHS.WARMUP", "2", "MODEL.LT.LOSS.OPTIONS.drw_after", "30"),
     ]
     assert classifier_schedule(xe, xe) == []
     assert classifier_schedule(xe, xe, 100) == scaled_schedule(xe, 100)
 
 
-def test_what_a_loss_counts_in_epochs_keeps_its_share_of_the_others_length(tmp_path):
-    """Weights from epoch 160 of 200 on, of 50 from the 40th; the warm-up is the other's."""
-    ldam = CLASSIFIERS / "resnet32_ldam_drw.yaml"
+@pytest.mark.parametrize(("mine", "begins"), [(160, "30"), (100, "25")])
+def test_what_a_loss_counts_in_epochs_begins_at_the_same_step(mine, begins, tmp_path):
+    """Its recipe's 160 of 200 is the first step of the rate; 100 is none, but half of it."""
+    text = f'_BASE_: "{CLASSIFIERS / "resnet32_ldam_drw.yaml"}"\n'
+    text += f"MODEL:\n  LT:\n    LOSS:\n      OPTIONS:\n        drw_after: {mine}\n"
+    ldam = config(tmp_path, "ldam", text)
     text = f'_BASE_: "{ldam}"\nSOLVER:\n  EPOCHS:\n    MAX: 50\n    STEPS: [30]\n    WARMUP: 1\n'
     assert classifier_schedule(ldam, config(tmp_path, "short", text)) == [
         *("SOLVER.EPOCHS.MAX", "50", "SOLVER.EPOCHS.STEPS", "[30]", "SOLVER.EPOCHS.WARMUP", "1"),
-        *("MODEL.LT.LOSS.OPTIONS.drw_after", "40"),
+        *("MODEL.LT.LOSS.OPTIONS.drw_after", begins),
     ]
 
 
