@@ -237,10 +237,10 @@ def compare_runs(
     costs = costs_of(of_seeds[0], made.seconds)
     output.mkdir(parents=True, exist_ok=True)
     record = {**told.to_record(), "how_to": further.to_record(), "costs": costs}
-    record |= {"failed": made.failed, "seconds": made.seconds}
+    record |= {"failed": made.failed, "seconds": made.seconds, "notes": list(filter(None, notes))}
     save_json(record, output / "compare.json", indent=1)
     lost = [f"not compared: {why}" for why in made.failed.values()]
-    lines = [*further.lines, *lost, *filter(None, notes)]
+    lines = [*further.lines, *lost, *record["notes"]]
     page = answer_page(told, "Which helps", lines, costs)
     write_page(page, output / "compare.html")
     save_gain_chart(told, output / "compare.png")
