@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from lt_det.detection.evaluation.evaluator import Bootstrap
 from lt_det.evaluation.lvis.detections import Detections
 from lt_det.evaluation.lvis.ground_truth import normalize_ground_truth
 from lt_det.evaluation.lvis.lvis_ap import GroundTruth, evaluate_lvis
@@ -82,6 +81,9 @@ def _results(rng, image_id, categories, boxes, per_image):
 
 def standard(truth: GroundTruth, results: Detections) -> dict[str, float]:
     """Time two rows' AP alone, and what an evaluation and a report make of them beside it."""
+    # Here, for it brings torch and Detectron2, which the other measurements do without.
+    from lt_det.detection.evaluation.evaluator import Bootstrap
+
     rng = np.random.default_rng(1)
     other = replace(results, scores=results.scores * rng.uniform(0.7, 1.0, len(results)))
     evaluate_lvis(truth, results, "bbox")  # the ground truth is indexed once for all rows
