@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .distinct import distinct
 from .image_ids import ImageId, ImageIds
 from .store import Annotations
 from .vocabulary import Vocabulary
@@ -161,5 +162,5 @@ class AnnotationSet:
         store, size = self.store, self.num_classes
         instances = self.classes[store.trained]
         image_of = np.repeat(np.arange(len(store.image_ids)), np.diff(store.starts))[store.trained]
-        pairs = np.unique(image_of * size + instances) % size
+        pairs = distinct(image_of * size + instances) % size
         return tuple(np.bincount(v, minlength=size).tolist() for v in (pairs, instances))

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from lt_det.records import without_degenerate
 
+from .distinct import distinct
 from .negatives import left_out_classes
 from .reader import AnnotationSet
 
@@ -155,7 +156,7 @@ class TrainingDicts(Dataset[dict[str, Any]]):
     def image_classes(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return positions and class indices as :meth:`instance_classes`, each pair once."""
         positions, classes = self.instance_classes()
-        pairs = np.unique(positions * self.num_classes + classes)
+        pairs = distinct(positions * self.num_classes + classes)
         return pairs // self.num_classes, pairs % self.num_classes
 
     def categories(self) -> list[dict[str, Any]]:
