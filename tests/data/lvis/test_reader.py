@@ -1,5 +1,6 @@
 """Reading annotation files: what is accepted, and that each fault is one clear line."""
 
+import gc
 import json
 import logging
 
@@ -246,3 +247,17 @@ def test_published_lvis_annotations_pass(shared_data):
     )
     assert annotation_set.num_classes == 1230
     assert len(annotation_set.images) == 100
+
+
+@pytest.mark.parametrize("was_enabled", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(was_enabled, tmp_path):
+    """Reading goes without it; of a file that is wrong, too."""
+    (gc.enable if was_enabled else gc.disable)()
+    try:
+        read_annotations(write(tmp_path, valid()), tmp_path)
+        assert gc.isenabled() is was_enabled
+        with pytest.raises(DataError):
+            read_annotations(write(tmp_path, {"images": []}), tmp_path)
+        assert gc.isenabled() is was_enabled
+    finally:
+        gc.enable()
