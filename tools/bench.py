@@ -195,7 +195,7 @@ BENCHMARKS = {
 def main() -> None:
     """Run, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--full", action="store_true", help="LVIS's own sizes; 11 minutes, 9 GiB")
+    parser.add_argument("--full", action="store_true", help="LVIS's own sizes; an hour, 9 GiB")
     parser.add_argument("--output", type=Path, default=Path("output/bench"))
     parser.add_argument("--only", nargs="+", choices=BENCHMARKS, default=list(BENCHMARKS))
     parser.add_argument(
