@@ -62,16 +62,18 @@ def differences_table(rows: list[Row]) -> str:
     Of mask AP where there are masks, else of boxes; "none" where the 95 % interval holds 0.
     """
     figures = ("AP", "AP50", "APr", "APc", "APf")
+    several = len({row["dataset"] for row in rows}) > 1
     lines = []
     for row in rows:
         task = "segm" if "segm" in row else "bbox"
         differences = row.get(task, {}).get("minus_first")
         if differences:
-            lines.append([row["name"], *(_difference(differences[figure]) for figure in figures)])
+            named = [row["name"], *([row["dataset"]] if several else [])]
+            lines.append([*named, *(_difference(differences[figure]) for figure in figures)])
     if not lines:
         return ""
     first = f"minus {rows[0]['name']}"
-    return markdown_table([first, *figures], lines)
+    return markdown_table([first, *(["data set"] if several else []), *figures], lines)
 
 
 def _difference(interval: dict[str, float]) -> str:

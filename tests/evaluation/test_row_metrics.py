@@ -168,6 +168,10 @@ def test_tables_say_where_there_is_no_difference(tmp_path):
     assert lines[3].split("|")[2].strip() == "+1.0 [0.5, 2.0]"
     assert lines[3].split("|")[4].strip() == "–"
     assert differences_table(rows[:1]) == ""
+    of_two = differences_table([*rows, *({**each, "dataset": "other"} for each in rows)])
+    assert [line.split("|")[2].strip() for line in of_two.splitlines()] == [
+        *("data set", "---:", "d", "d", "other", "other")
+    ]
     assert "box AP_fixed" in results_table(rows)
     assert "boundary" not in results_table(rows)
     write_results(rows, tmp_path)
