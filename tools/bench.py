@@ -219,7 +219,8 @@ def main() -> None:
 
 def _write(rows: list[Row], output: Path, full: bool) -> str:
     described = ", ".join(f"{key}: {value}" for key, value in machine().items())
-    text = f"{'LVIS sizes' if full else 'smaller sizes'}; {described}\n\n{_table(rows)}\n"
+    sizes = "LVIS's own sizes" if full else "smaller sizes"
+    text = f"{sizes}; {described}\n\n{_table(rows)}\n"
     output.mkdir(parents=True, exist_ok=True)
     save_json({what: value for what, value, _ in rows}, output / "bench.json", indent=1)
     (output / "bench.md").write_text(text, encoding="utf-8")

@@ -93,7 +93,7 @@ class Trainings:
         if method.repeats and self.threshold is not None:
             keys += ["DATALOADER.SAMPLER_TRAIN", "RepeatFactorTrainingSampler"]
             keys += ["DATALOADER.REPEAT_THRESHOLD", f"{self.threshold:g}"]
-        keys += self._schedule(method)
+        keys += self._schedule(method, self.length)
         config = ("--config-file", str(self.config_file(method)))
         return Run(folder.name, folder, (*config, *self.data, *keys, *self.options, *more))
 
@@ -101,15 +101,15 @@ class Trainings:
         """Return where a method's training with a seed goes."""
         return self.output / "runs" / f"{name}{'' if seed == 1 else f'_seed{seed}'}{suffix}"
 
-    def _schedule(self, method: Method) -> list[str]:
-        if method.is_short or not (self.like or self.length):
+    def _schedule(self, method: Method, length: int) -> list[str]:
+        if method.is_short or not (self.like or length):
             return []
         config = self.config_file(method)
-        return self.kind.schedule(config, self.like or config, self.length)
+        return self.kind.schedule(config, self.like or config, length)
 
     def changed(self, method: Method) -> list[str]:
         """Return the solver's keys in which a method's config differs from the shared schedule."""
-        keys = replace(self, length=0)._schedule(method)[::2]
+        keys = self._schedule(method, 0)[::2]
         return [key for key in keys if key.startswith("SOLVER.")]
 
     def measure(
@@ -153,7 +153,7 @@ class Trainings:
     def short(self, method: Method, *, is_evaluated: bool) -> Run:
         """Plan the training of 20 iterations that says what a method takes."""
         # Its schedule is in iterations, whatever the others' is in.
-        words = [*replace(self, length=0)._schedule(method), *self.options]
+        words = [*self._schedule(method, 0), *self.options]
         pairs = zip(words[::2], words[1::2], strict=False)
         kept = [word for pair in pairs if not pair[0].startswith("SOLVER.EPOCHS.") for word in pair]
         shared = replace(self, options=tuple(kept), length=0, like=None)
@@ -166,7 +166,7 @@ class Trainings:
         return replace(run, result="metrics.json")
 
     def _iterations(self, method: Method, num_images: int) -> int:
-        options = [*self._schedule(method), *self.options]
+        options = [*self._schedule(method, self.length), *self.options]
         return self.kind.iterations(str(self.config_file(method)), self.data, options, num_images)
 
     def make(
