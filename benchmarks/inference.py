@@ -1,7 +1,6 @@
 """One way of detecting in an image at LVIS's vocabulary, timed outside the backbone."""
 
 import argparse
-import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from lt_det.detection.evaluation.post_hoc_sweep import PostHocSweep
 from lt_det.detection.modeling.cascade_inference import Counts, box_predictors
 from lt_det.engine.post_hoc import tde_method
 
-from .measuring import ROOT, peak, reset_peak, say
+from .measuring import ROOT, now, peak, reset_peak, say
 
 CONFIGS = {"cascade": "cascade_r50_{}.yaml", "mask_rcnn": "mask_rcnn_r50_{}.yaml"}
 # Variant: (config, Detectron2's own modules instead of ours).
@@ -133,9 +132,9 @@ def main(args: argparse.Namespace) -> None:
 
     def timed(x: torch.Tensor) -> Any:
         nonlocal in_backbone
-        started = time.perf_counter()
+        started = now()
         output = real(x)
-        in_backbone += time.perf_counter() - started
+        in_backbone += now() - started
         return output
 
     model.backbone.forward = timed
@@ -145,9 +144,9 @@ def main(args: argparse.Namespace) -> None:
     @torch.no_grad()
     def detect() -> Any:
         nonlocal in_backbone
-        in_backbone, started = 0.0, time.perf_counter()
+        in_backbone, started = 0.0, now()
         output = tested(inputs)
-        whole.append(time.perf_counter() - started)
+        whole.append(now() - started)
         spent.append(whole[-1] - in_backbone)
         return output
 

@@ -27,7 +27,7 @@ class _Untracked(nn.Module):
 
 def _training(args: argparse.Namespace) -> dict[str, float]:
     """Steps of the linear classifier, of the de-confound one, and of that with its direction."""
-    batch = _batch(args)
+    batch = _batch(args) * args.images
     linear, model = _model(args, "linear").train(), _model(args, "tde").train()
     predictors = box_predictors(model.roi_heads)
     tracked = [predictor.head_direction for predictor in predictors]
@@ -36,8 +36,10 @@ def _training(args: argparse.Namespace) -> dict[str, float]:
 
     def step(trained: Any) -> None:
         torch.manual_seed(0)
-        with EventStorage():
-            sum(trained(batch).values()).backward()
+        half = torch.autocast(args.device, torch.float16, enabled=args.amp)
+        with EventStorage(), half:
+            losses = sum(trained(batch).values())
+        losses.backward()
 
     def step_with(directions: list[Any]) -> None:
         for predictor, direction in zip(predictors, directions, strict=True):
@@ -90,6 +92,8 @@ def _model(args: argparse.Namespace, variant: str) -> Any:
 if __name__ == "__main__":
     parser = inference.parser()
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--images", type=int, default=1, help="a training step's")
+    parser.add_argument("--amp", action="store_true", help="training in float16 where that is")
     given = parser.parse_args()
     training, testing = _training(given), _inference(given)
     say(
