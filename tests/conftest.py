@@ -75,15 +75,27 @@ def _own_log():
     """What a run in this process writes to, its log.txt and a captured screen, ends with its test.
 
     Or the next test's lines go there, too, and Python complains on its screen that it is closed.
+    They are forgotten before it, too: a module's fixture may have made a run already.
     """
-    loggers = [
-        logging.getLogger(name) for name in ("detectron2", "fvcore", "lt_det", "py.warnings")
-    ]
-    before = [(list(logger.handlers), logger.propagate, logger.level) for logger in loggers]
+    _forget_logs()
     yield
-    for logger, (handlers, propagate, level) in zip(loggers, before, strict=True):
-        logger.handlers, logger.propagate = handlers, propagate
-        logger.setLevel(level)
+    _forget_logs()
+
+
+@pytest.fixture
+def caplog(caplog):
+    """pytest's, which hears of a run too, once it has taken its loggers off the root."""
+    logger = logging.getLogger("detectron2")
+    logger.addHandler(caplog.handler)
+    logger.propagate = False
+    return caplog
+
+
+def _forget_logs():
+    for name in ("detectron2", "fvcore", "lt_det", "py.warnings"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [], True
+        logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,22 @@
 """Processes of tests, which end without aborting one another."""
 
+import pytest
 import torch
 from detectron2.engine import launch
 from detectron2.utils import comm
 
 from lt_det.engine.launch import leave_together
+
+
+def skip_without_devices(count):
+    """Leave a test of several processes out where each would want a GPU that is not there.
+
+    Without any GPU they run on the CPU: CUDA_VISIBLE_DEVICES= runs them on any machine.
+    """
+    if 0 < torch.cuda.device_count() < count:
+        pytest.skip(
+            f"{count} processes on {torch.cuda.device_count()} GPU; set CUDA_VISIBLE_DEVICES="
+        )
 
 
 def in_processes(count, work, *arguments):
@@ -13,6 +25,7 @@ def in_processes(count, work, *arguments):
     Detectron2's launcher alone leaves the group to the interpreter's end, where one process can
     abort the other that is a moment later ("terminate called without an active exception").
     """
+    skip_without_devices(count)
     launch(_work_and_leave, count, dist_url="auto", args=(work, *arguments))
 
 

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from tests.data.classification.helpers import tree, write_zip
+from tests.processes import skip_without_devices
 
 pytestmark = pytest.mark.slow  # whole runs, most in processes of their own
 
@@ -72,6 +73,7 @@ def test_eval_only_gives_the_metrics_training_ended_with(root, work, trained):
 @pytest.mark.parametrize("launcher", ["detectron2", "torchrun"])
 def test_two_processes(root, work, trained, launcher):
     """Each test image is counted once, by either launcher."""
+    skip_without_devices(2)
     _, output = trained
     flags, prefix = [], []
     if launcher == "torchrun":

@@ -14,11 +14,14 @@ import pytest
 from lt_det.engine import process_errors
 from lt_det.engine.process_errors import ErrorBoard
 
+from ..processes import skip_without_devices
+
 BROKEN = "7.jpg: image 7: broken image"
 TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone")
 
 
 def job(root, folder, *launcher):
+    skip_without_devices(2)
     line = [sys.executable, *launcher, "-m", "tests.engine.failing_job", str(folder)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(

@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 
-from ..processes import in_processes
+from ..processes import in_processes, skip_without_devices
 from . import workers
 
 pytestmark = pytest.mark.slow  # whole runs, most in processes of their own
@@ -28,6 +28,7 @@ def states(folder, count):
 
 
 def by_torchrun(root, folder):
+    skip_without_devices(2)
     line = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
     line += ["-m", "tests.engine.workers", str(folder)]
     done = subprocess.run([sys.executable, *line], cwd=root, capture_output=True, text=True)
