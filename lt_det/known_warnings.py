@@ -21,6 +21,12 @@ _WARNINGS = (
     (FutureWarning, r"`broadcast_buffers` is deprecated", r"detectron2\.engine\.defaults"),
     # Masks encoded and decoded by pycocotools under numpy 2.
     (DeprecationWarning, r"__array__ implementation doesn't accept a copy", r"pycocotools\.mask"),
+    # RLE masks that Detectron2 stacks, which copies them.
+    (
+        UserWarning,
+        r"The given NumPy array is not writable",
+        r"detectron2\.data\.detection_utils",
+    ),
 )
 # Logger of torch → beginning of the message.
 _LOGGED = {

@@ -207,8 +207,12 @@ def test_only_the_known_warnings_are_left_out():
         defaults = "detectron2.engine.defaults"
         warnings.warn_explicit(ddp, FutureWarning, "defaults.py", 74, module=defaults)
         warnings.warn_explicit(ddp, FutureWarning, "mine.py", 3, module="mine")
+        mask = "The given NumPy array is not writable, and PyTorch does not support …"
+        stacked = "detectron2.data.detection_utils"
+        warnings.warn_explicit(mask, UserWarning, "detection_utils.py", 446, module=stacked)
+        warnings.warn_explicit(mask, UserWarning, "mine.py", 4, module="mine")
         warnings.warn_explicit("another", UserWarning, "f.py", 5, module="torch.functional")
-    assert [str(w.message) for w in caught] == [said, amp, ddp, "another"]
+    assert [str(w.message) for w in caught] == [said, amp, ddp, mask, "another"]
 
 
 def shown_on_a_terminal(line, folder):
