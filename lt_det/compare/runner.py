@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+from .plan import duration
 from .run_record import Record, difference, make_record, read_run_record, write_run_record
 
 # glibc gives a step's large tensors back to the system and asks for them again in the next one;
@@ -60,6 +61,8 @@ class Run:
 def run_all(tool: Path, runs: Sequence[Run], jobs: int = 1) -> None:
     """Make what is not there yet, ``jobs`` at a time; each log lies beside its results.
 
+    Says how many are made and about how long the others take, each of them as those before.
+
     Args:
         tool: script to run.
         runs: in their order.
@@ -68,7 +71,20 @@ def run_all(tool: Path, runs: Sequence[Run], jobs: int = 1) -> None:
     Raises:
         RuntimeError: a run failed, once the others have ended; names its log.
     """
-    failed = [error for _, error in run_each([sys.executable, str(tool)], runs, jobs) if error]
+    failed, started = [], set[Run]()
+    there, made, begun = 0, 0, time.monotonic()
+    for run, error in run_each([sys.executable, str(tool)], runs, jobs, starts=started.add):
+        failed += [error] if error else []
+        if run not in started:
+            there += 1  # and those come first
+            continue
+        made += 1
+        if left := len(runs) - there - made:
+            spent = time.monotonic() - begun
+            ahead = duration(spent / made * left)
+            _print(
+                f"{there + made} of {len(runs)} done, {duration(spent)} gone, about {ahead} left"
+            )
     if failed:
         raise RuntimeError(failed[0])
 

@@ -159,11 +159,15 @@ def test_failures_are_named(study):
         study.make("c", "fail")
 
 
-def test_several_at_a_time(tmp_path):
+def test_several_at_a_time(tmp_path, capsys):
     tool = tmp_path / "tool.py"
     tool.write_text(TOOL)
     runs = [Run(n, tmp_path / n, (str(tmp_path / n), n)) for n in "abc"]
+    run_all(tool, runs[:1])
+    assert " done, " not in capsys.readouterr().out  # one alone has nothing to come
     run_all(tool, runs, jobs=2)
+    said = [line for line in capsys.readouterr().out.splitlines() if " left" in line]
+    assert [line.partition(",")[0] for line in said] == ["2 of 3 done"]
     assert [json.loads((tmp_path / n / "results.json").read_text()) for n in "abc"] == [
         *(["a"], ["b"], ["c"]),
     ]
