@@ -28,7 +28,6 @@ def crop_and_flip(
         (N, 3, H, W), channels last in memory.
     """
     n, channels, height, width = images.shape
-    padded = torch.nn.functional.pad(images, (padding,) * 4)
     total = n if total is None else total
     of_process = slice(first, first + n)
     offsets = torch.randint(2 * padding + 1, (2, total, 1), generator=generator)[:, of_process]
@@ -38,10 +37,14 @@ def crop_and_flip(
         flipped = torch.rand(total, 1, generator=generator)[of_process] < 0.5
         columns = torch.where(flipped, columns.flip(1), columns)
     columns = offsets[1] + columns
-    image, channel = torch.arange(n)[:, None, None, None], torch.arange(channels)
-    # Indexed in the order N, H, W, C: that is channels last.
-    cropped = padded[image, channel, rows[:, :, None, None], columns[:, None, :, None]]
-    return cropped.permute(0, 3, 1, 2)
+    # Channels last, and whole pixels at a time: a sixth of the time of gathering each value.
+    padded = images.new_zeros(n, height + 2 * padding, width + 2 * padding, channels)
+    of_image = slice(padding, padding + height), slice(padding, padding + width)
+    padded[:, of_image[0], of_image[1]] = images.permute(0, 2, 3, 1)
+    lines = torch.arange(n)[:, None] * padded.shape[1] + rows
+    pixels = lines[:, :, None] * padded.shape[2] + columns[:, None]
+    cropped = padded.view(-1, channels).index_select(0, pixels.flatten())
+    return cropped.view(n, height, width, channels).permute(0, 3, 1, 2)
 
 
 def training_transform(size: int, color_jitter: float, *, flip: bool = True) -> v2.Compose:
