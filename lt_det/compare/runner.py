@@ -61,7 +61,7 @@ class Run:
 def run_all(tool: Path, runs: Sequence[Run], jobs: int = 1) -> None:
     """Make what is not there yet, ``jobs`` at a time; each log lies beside its results.
 
-    Says how many are made and about how long the others take, each of them as those before.
+    Says how many have ended and about how long the others take, each as those before.
 
     Args:
         tool: script to run.
@@ -83,7 +83,7 @@ def run_all(tool: Path, runs: Sequence[Run], jobs: int = 1) -> None:
             spent = time.monotonic() - begun
             ahead = duration(spent / made * left)
             _print(
-                f"{there + made} of {len(runs)} done, {duration(spent)} gone, about {ahead} left"
+                f"{there + made} of {len(runs)} ended, {duration(spent)} gone, about {ahead} left"
             )
     if failed:
         raise RuntimeError(failed[0])

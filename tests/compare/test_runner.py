@@ -164,10 +164,10 @@ def test_several_at_a_time(tmp_path, capsys):
     tool.write_text(TOOL)
     runs = [Run(n, tmp_path / n, (str(tmp_path / n), n)) for n in "abc"]
     run_all(tool, runs[:1])
-    assert " done, " not in capsys.readouterr().out  # one alone has nothing to come
+    assert " ended, " not in capsys.readouterr().out  # one alone has nothing to come
     run_all(tool, runs, jobs=2)
     said = [line for line in capsys.readouterr().out.splitlines() if " left" in line]
-    assert [line.partition(",")[0] for line in said] == ["2 of 3 done"]
+    assert [line.partition(",")[0] for line in said] == ["2 of 3 ended"]
     assert [json.loads((tmp_path / n / "results.json").read_text()) for n in "abc"] == [
         *(["a"], ["b"], ["c"]),
     ]
