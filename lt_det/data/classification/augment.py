@@ -37,7 +37,7 @@ def crop_and_flip(
         flipped = torch.rand(total, 1, generator=generator)[of_process] < 0.5
         columns = torch.where(flipped, columns.flip(1), columns)
     columns = offsets[1] + columns
-    # Channels last, and whole pixels at a time: a third of the time that gathering each value takes.
+    # Channels last, and whole pixels at a time: a third of the time of gathering each value.
     padded = images.new_zeros(n, height + 2 * padding, width + 2 * padding, channels)
     of_image = slice(padding, padding + height), slice(padding, padding + width)
     padded[:, of_image[0], of_image[1]] = images.permute(0, 2, 3, 1)
