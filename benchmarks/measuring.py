@@ -17,7 +17,7 @@ def now() -> float:
     """Seconds on this process's clock, once a GPU that it uses has done what it was given."""
     import torch
 
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():
         torch.cuda.synchronize()
     return time.perf_counter()
 

@@ -72,19 +72,16 @@ def run_all(tool: Path, runs: Sequence[Run], jobs: int = 1) -> None:
         RuntimeError: a run failed, once the others have ended; names its log.
     """
     failed, started = [], set[Run]()
-    there, made, begun = 0, 0, time.monotonic()
-    for run, error in run_each([sys.executable, str(tool)], runs, jobs, starts=started.add):
+    made, begun = 0, time.monotonic()
+    ends = run_each([sys.executable, str(tool)], runs, jobs, starts=started.add)
+    for ended, (run, error) in enumerate(ends, 1):
         failed += [error] if error else []
-        if run not in started:
-            there += 1  # and those come first
-            continue
-        made += 1
-        if left := len(runs) - there - made:
+        made += run in started  # the others are there already, and come first
+        left = len(runs) - ended
+        if made and left:
             spent = time.monotonic() - begun
             ahead = duration(spent / made * left)
-            _print(
-                f"{there + made} of {len(runs)} ended, {duration(spent)} gone, about {ahead} left"
-            )
+            _print(f"{ended} of {len(runs)} ended, {duration(spent)} gone, about {ahead} left")
     if failed:
         raise RuntimeError(failed[0])
 

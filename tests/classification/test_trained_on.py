@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import logging
 import math
 import shutil
 import sys
@@ -151,7 +150,6 @@ def test_evaluation_by_the_same_cut(own, tmp_path, caplog, gone):
     cfg, data = started(own, tmp_path, weights=weights)
     if gone:
         weights.with_name("config.yaml").unlink()
-    logging.getLogger("lt_det").propagate = True
     assert evaluated_class_counts(cfg, data, str(weights)).tolist() == [20, 12, 7, 5]
     assert ("does not say what it was trained on" in caplog.text) == gone
 
