@@ -12,6 +12,7 @@ import numpy as np
 from lt_det.evaluation.lvis.detections import Detections
 from lt_det.evaluation.lvis.ground_truth import normalize_ground_truth
 from lt_det.evaluation.lvis.lvis_ap import GroundTruth, evaluate_lvis
+from lt_det.evaluation.lvis.matching import match
 from lt_det.evaluation.lvis.metrics import GROUP_AP50, LVIS_METRICS
 from lt_det.evaluation.lvis.reference import evaluate_lvis_reference
 from lt_det.evaluation.lvis.results_file import read_results
@@ -91,12 +92,12 @@ def standard(truth: GroundTruth, results: Detections) -> dict[str, float]:
     for row in (results, other):
         evaluate_lvis(truth, row, "bbox")
     alone = time.perf_counter()
-    first, second = (row_metrics(truth, row, "bbox").evaluation for row in (results, other))
+    first, second = (row_metrics(truth, row, "bbox") for row in (results, other))
     fixed = time.perf_counter()
     paired_differences(first, second, Bootstrap().resamples)
     paired = time.perf_counter()
-    for evaluation in (first, second):
-        evaluation.tide_errors()
+    for row in (first, second):
+        match(truth.of_present, row.counted, lvis_style=True, by_size=False).tide_errors()
     typed = time.perf_counter()
     return {
         **{"alone": alone - started, "fixed": fixed - alone},

@@ -17,10 +17,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lt_det.compare.answer import BY_TOP1, Answer, answer
+from lt_det.compare.answer import Answer, answer
 from lt_det.compare.candidates import read_candidates
 from lt_det.compare.chart import save_gain_chart
 from lt_det.compare.classifiers import measure_classifiers, read_classifiers
+from lt_det.compare.figures import BY_AP, BY_TOP1
 from lt_det.compare.given_runs import schedule_notes
 from lt_det.compare.kinds import CLASSIFICATION, DETECTION
 from lt_det.compare.measuring import measure
@@ -48,6 +49,8 @@ from lt_det.visualization.page import write_page
 from .command_line import run_alone
 from .data_flags import ANNOTATIONS, IMAGES, add_data_flags, data_words
 
+_FIGURES = "to choose by: AP, APr, instances; top1, recall, few; …"
+
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
@@ -61,12 +64,13 @@ def parser() -> argparse.ArgumentParser:
         nargs="*",
         type=Path,
         metavar="RUN",
-        help="folders (NAME_seed1 NAME_seed2 …: one method); the first row is the baseline",
+        help="NAME_seed1 …: one method; the first is the baseline",
     )
     add_data_flags(made)
     add_import_flag(made)
     made.add_argument("--output", type=Path, required=True, metavar="DIR")
     made.add_argument("--resamples", type=int, default=200, metavar="N", help="of images")
+    made.add_argument("--by", default="", metavar="FIGURE", help=_FIGURES)
     made.add_argument("--plan", action="store_true", help="say what would be trained, and stop")
     made.add_argument("--budget", metavar="TIME", help="for all trainings: 90m, 3h, 1.5d")
     made.add_argument("--jobs", type=int, default=1, help="trainings at a time")
@@ -91,8 +95,9 @@ def main(args: argparse.Namespace) -> None:
         if getattr(args, name) < 1:
             raise ConfigError(f"--{name} {getattr(args, name)}: at least 1")
     if args.runs:
-        compare_runs(by_seed(args.runs), args.output, args.resamples)
+        compare_runs(by_seed(args.runs), args.output, args.resamples, by=args.by)
         return
+    (BY_TOP1 if args.data else BY_AP).by(args.by)  # a wrong one ends here
     room = Room(seconds_of(args.budget) if args.budget else None, args.jobs, args.seeds)
     trainings, planned, costs = plan(args, room)
     kept = [each.method for each in planned if not each.left_out]
@@ -111,6 +116,7 @@ def main(args: argparse.Namespace) -> None:
         args.resamples,
         Made(failed, {run.name: run.seconds for of_method in made.values() for run in of_method},
              {name: trainings.words(of_method[0]) for name, of_method in made.items()}, schedule),
+        args.by,
     )  # fmt: skip
 
 
@@ -214,7 +220,11 @@ class Made:
 
 
 def compare_runs(
-    runs: Mapping[str, Sequence[Path]], output: Path, resamples: int, made: Made | None = None
+    runs: Mapping[str, Sequence[Path]],
+    output: Path,
+    resamples: int,
+    made: Made | None = None,
+    by: str = "",
 ) -> None:
     """Compare finished runs, print the answer, and write it.
 
@@ -224,13 +234,14 @@ def compare_runs(
         output: folder for compare.html and compare.json.
         resamples: of images, for each interval.
         made: of trainings that were made for it.
+        by: what to choose by, as ``--by`` has it.
     """
     folders = next(iter(runs.values()))
     are_classifiers = (folders[0] / PREDICTIONS_FILE).is_file()
     of_seeds = [
         {called: of_run[seed] for called, of_run in runs.items()} for seed in range(len(folders))
     ]
-    told = (_of_classifiers if are_classifiers else _of_detectors)(of_seeds, resamples)
+    told = (_of_classifiers if are_classifiers else _of_detectors)(of_seeds, resamples, by)
     notes = [made.schedule] if made else schedule_notes(of_seeds[0])
     made = made or Made()
     further = how_to(told, of_seeds[0], made.commands)
@@ -250,18 +261,20 @@ def compare_runs(
     print(f"{output}: compare.html, compare.json, compare.png")
 
 
-def _of_detectors(of_seeds: Sequence[Mapping[str, Path]], resamples: int) -> Answer:
+def _of_detectors(of_seeds: Sequence[Mapping[str, Path]], resamples: int, by: str) -> Answer:
+    chosen_by = BY_AP.by(by)
     candidates = [read_candidates(runs) for runs in of_seeds]
     baseline = candidates[0][0].name
-    return answer(measure(candidates, baseline, resamples), baseline)
+    return answer(measure(candidates, baseline, resamples, chosen_by), baseline, chosen_by)
 
 
-def _of_classifiers(of_seeds: Sequence[Mapping[str, Path]], resamples: int) -> Answer:
+def _of_classifiers(of_seeds: Sequence[Mapping[str, Path]], resamples: int, by: str) -> Answer:
+    chosen_by = BY_TOP1.by(by)
     read = [read_classifiers(runs) for runs in of_seeds]
     readings, tested = [of_seed for of_seed, _ in read], read[0][1]
     baseline = readings[0][0].name
-    measured = measure_classifiers(readings, tested, baseline, resamples)
-    return answer(measured, baseline, BY_TOP1)
+    measured = measure_classifiers(readings, tested, baseline, resamples, chosen_by)
+    return answer(measured, baseline, chosen_by)
 
 
 def run(words: list[str] | None = None) -> None:

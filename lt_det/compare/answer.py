@@ -5,45 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from .figures import BY_AP, Figures
 from .seeds import Differences, Interval, means, of_all_seeds, spreads
 
 # Of a candidate without a detection, which nothing can be told of; and of one beside itself.
 _NOTHING: Interval = {"value": 0.0, "low": 0.0, "high": 0.0}
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What candidates of a kind are measured by, in percent.
-
-    Attributes:
-        shown: in tables, in their order.
-        chosen_by: one of them.
-        head: what a choice must not lose in silence, another of them.
-        head_name: of what that is, in words.
-        groups: of those shown, the ones of parts of the classes.
-    """
-
-    shown: tuple[str, ...]
-    chosen_by: str
-    head: str
-    head_name: str
-    groups: tuple[str, ...]
-
-
-BY_AP = Figures(
-    ("AP", "AP_fixed", "APr", "APc", "APf", "by instances"),
-    "AP",
-    "APf",
-    "the frequent categories",
-    ("APr", "APc", "APf"),
-)
-BY_TOP1 = Figures(
-    ("top1", "mean recall", "many", "medium", "few"),
-    "top1",
-    "many",
-    "the many-shot classes",
-    ("many", "medium", "few"),
-)
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from lt_det.evaluation.classification.predictions import (
 )
 from lt_det.evaluation.classification.shot_metrics import shot_metrics
 
-from .answer import BY_TOP1, Direction, Measured, both_directions
-from .seeds import Differences
+from .answer import Direction, Measured, both_directions
+from .figures import BY_TOP1, Figures
+from .seeds import Differences, Interval
 from .split import halves
 
 
@@ -73,23 +74,26 @@ def measure_classifiers(
     tested: Predictions,
     baseline: str,
     resamples: int = 200,
+    by: Figures = BY_TOP1,
 ) -> list[Direction]:
     """Choose on each half, and report the other.
 
-    What is chosen by is top-1 on images as they are spread in the validation set: where that has
-    the training set's long tail, what trades head for tail is not chosen.
+    Unless ``by`` says another, what is chosen by is top-1 on images as they are spread in the
+    validation set: where that has the training set's long tail, what trades head for tail is not
+    chosen.
 
     Args:
         of_seeds: readings on the same images, by the seed of their trainings.
         tested: images, labels and training counts.
         baseline: the name of a reading.
         resamples: of images, for each interval.
+        by: what they are chosen by.
     """
     labels = tested.labels
     counts = np.bincount(labels, minlength=len(tested.class_names))
     parts = halves(labels[:, None].tolist(), counts.tolist())
     measured = [_of_seed(readings, tested, parts, resamples) for readings in of_seeds]
-    return both_directions(measured, [len(part) for part in parts], baseline, BY_TOP1)
+    return both_directions(measured, [len(part) for part in parts], baseline, by)
 
 
 def _of_seed(
@@ -111,12 +115,20 @@ def _of_seed(
     def minus(half: int, first: str) -> Differences:
         reference = hits[half][first]
         return {
-            name: dict(paired_differences(reference, of_row, images[half], resamples=resamples))
+            name: _shown(paired_differences(reference, of_row, images[half], resamples=resamples))
             for name, of_row in hits[half].items()
             if name != first
         }
 
     return Measured(figures, minus)
+
+
+def _shown(differences: dict[str, dict[str, float]]) -> dict[str, Interval]:
+    """Return them by the names of the tables."""
+    return {
+        "mean recall" if name == "mean_recall" else name: interval
+        for name, interval in differences.items()
+    }
 
 
 def _figures(

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from lt_det.evaluation.lvis.instance_weighted_ap import instance_weighted_ap
+from lt_det.errors import DataError
+from lt_det.evaluation.lvis.bootstrap import WEIGHTED
+from lt_det.evaluation.lvis.instance_weighted_ap import instance_counts, instance_weighted_ap
 from lt_det.evaluation.lvis.lvis_ap import GroundTruth
 from lt_det.evaluation.lvis.row_metrics import RowMetrics, paired_differences
 
-from .answer import BY_AP, Direction, Measured, both_directions
+from .answer import Direction, Measured, both_directions
 from .candidates import Candidate, Halves
+from .figures import BY_AP, Figures
 from .seeds import Differences
 
 # The last of those shown needs the training counts of a category.
@@ -20,6 +23,7 @@ def measure(
     of_seeds: Sequence[Sequence[Candidate]],
     baseline: str,
     resamples: int = 200,
+    by: Figures = BY_AP,
 ) -> list[Direction]:
     """Choose on each half, and report the other.
 
@@ -27,11 +31,18 @@ def measure(
         of_seeds: candidates on the same images, by the seed of their trainings.
         baseline: the name of one.
         resamples: of images, for each interval.
+        by: what they are chosen by.
+
+    Raises:
+        DataError: by training instances, which are not known.
     """
+    categories = of_seeds[0][0].saved.annotation_set.categories
+    if by.chosen_by == _BY_INSTANCES and instance_counts(categories) is None:
+        raise DataError(f"{of_seeds[0][0].run}: --by instances: some categories have no count")
     parts = Halves(of_seeds[0][0].saved).parts
     measured = [_of_seed(candidates, parts, resamples) for candidates in of_seeds]
     images = [len(part.record["images"]) for part in parts]
-    return both_directions(measured, images, baseline, BY_AP)
+    return both_directions(measured, images, baseline, by)
 
 
 def _of_seed(
@@ -42,7 +53,8 @@ def _of_seed(
         {candidate.name: _figures(candidate, of_part[candidate.name]) for candidate in candidates}
         for of_part in measured
     ]
-    return Measured(figures, lambda half, first: _minus(measured[half], first, resamples))
+    counts = instance_counts(candidates[0].saved.annotation_set.categories)
+    return Measured(figures, lambda half, first: _minus(measured[half], first, resamples, counts))
 
 
 def _on(candidates: Sequence[Candidate], part: GroundTruth) -> dict[str, RowMetrics]:
@@ -53,18 +65,24 @@ def _on(candidates: Sequence[Candidate], part: GroundTruth) -> dict[str, RowMetr
 
 def _figures(candidate: Candidate, measured: RowMetrics) -> dict[str, float]:
     figures = {name: float(measured.metrics[name]) for name in _SHOWN}
-    categories = candidate.saved.annotation_set.categories
-    if all("instance_count" in category for category in categories):
-        counts = {category["id"]: category["instance_count"] for category in categories}
+    counts = instance_counts(candidate.saved.annotation_set.categories)
+    if counts is not None:
         of_category = measured.metrics["per_category"]
         figures[_BY_INSTANCES] = instance_weighted_ap(of_category, counts)
     return figures
 
 
-def _minus(measured: dict[str, RowMetrics], first: str, resamples: int) -> Differences:
+def _minus(
+    measured: dict[str, RowMetrics], first: str, resamples: int, counts: dict[int, int] | None
+) -> Differences:
     with_progress = tqdm(measured.items(), f"beside {first}", unit="reading", leave=False)
-    return {
-        name: paired_differences(measured[first].evaluation, of_other.evaluation, resamples)
-        for name, of_other in with_progress
-        if name != first and measured[first].evaluation and of_other.evaluation
-    }
+    minus: Differences = {}
+    for name, other in with_progress:
+        if name == first or not len(measured[first].counted) or not len(other.counted):
+            continue
+        differences = paired_differences(measured[first], other, resamples, weight_of=counts)
+        renamed = {
+            _BY_INSTANCES if key == WEIGHTED else key: differences[key] for key in differences
+        }
+        minus[name] = dict(renamed)
+    return minus

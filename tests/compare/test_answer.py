@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from lt_det.compare.answer import BY_AP, Direction, Measured, answer, both_directions, surest
+from lt_det.compare.answer import Direction, Measured, answer, both_directions, surest
+from lt_det.compare.figures import BY_AP
 from lt_det.compare.page import answer_page, answer_text
 
 

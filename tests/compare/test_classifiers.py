@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from lt_det.commands.compare import by_seed, run
-from lt_det.compare.answer import BY_TOP1, answer
+from lt_det.compare.answer import answer
 from lt_det.compare.classifiers import measure_classifiers, read_classifiers
+from lt_det.compare.figures import BY_TOP1
 from lt_det.errors import DataError
 from lt_det.evaluation.classification.predictions import Predictions, save_predictions
 
@@ -42,11 +43,12 @@ def save(folder, made):
     return folder
 
 
-def compared(folder, *rows, resamples=100, **how):
+def compared(folder, *rows, resamples=100, by="", **how):
     readings, tested = read_classifiers({"run": save(folder, predictions(rows, **how))})
     baseline = readings[0].name
-    directions = measure_classifiers([readings], tested, baseline, resamples)
-    return answer(directions, baseline, BY_TOP1)
+    chosen_by = BY_TOP1.by(by)
+    directions = measure_classifiers([readings], tested, baseline, resamples, chosen_by)
+    return answer(directions, baseline, chosen_by)
 
 
 def test_on_an_even_test_what_serves_the_tail_is_recommended_and_its_price_said(tmp_path):
@@ -60,6 +62,8 @@ def test_where_validation_has_the_training_sets_tail_it_is_not(tmp_path):
     made = compared(tmp_path / "run", HEAD_FIRST, TAIL_FIRST, test=TRAIN)
     assert made.recommended == "run: row 0"
     assert made.level == []
+    by_recall = compared(tmp_path / "run", HEAD_FIRST, TAIL_FIRST, test=20 * TRAIN, by="recall")
+    assert by_recall.sentences[0].startswith("Take run: row 1: mean recall +")
 
 
 def test_on_balanced_data_the_baseline_is_recommended(tmp_path):

@@ -107,6 +107,8 @@ def test_what_a_training_starts_from_is_the_same_seed_s(tmp_path):
         (("--data", "x", "--iterations", "9"), "--iterations: of the other kind of training; --ep"),
         ((*BOTH, "--epochs", "9"), "--epochs: of the other kind of training; --it"),
         ((*BOTH, "--budget", "soon"), "--budget soon: not a time such as 90m"),
+        (("--data", "x", "--by", "AP"), "--by AP: of top1, recall, many, medium, few"),
+        ((*BOTH, "--by", "top1"), "--by top1: of AP, APr, APc, APf, instances"),
         ((*BOTH, "--network", "none"), "none_baseline.yaml: no such config"),
         (("--data", "x", "--methods", "seesaw_rfs"), "--methods seesaw_rfs: of xe, lws, crt,"),
         (("--data", "x", "--methods", "mine"), "there is no "),

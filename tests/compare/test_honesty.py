@@ -4,10 +4,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from lt_det.compare.answer import answer
 from lt_det.compare.candidates import Candidate
+from lt_det.compare.figures import BY_AP
 from lt_det.compare.measuring import measure
+from lt_det.errors import DataError
 from lt_det.evaluation import Detections
 from lt_det.evaluation.lvis.ground_truth import normalize_ground_truth
 from lt_det.evaluation.lvis.lvis_ap import GroundTruth
@@ -24,8 +27,9 @@ def data(seed, images=40):
     return truth, GroundTruth(record)
 
 
-def candidate(name, parts, record, results):
-    of_set = SimpleNamespace(categories=[{**c, "instance_count": 1} for c in parts[2]])
+def candidate(name, parts, record, results, count_of=lambda category: 1):
+    counted = [{**c, "instance_count": count_of(c["id"])} for c in parts[2]]
+    of_set = SimpleNamespace(categories=counted)
     detections = Detections.from_records(results, ("bbox",))
     saved = SavedRow({"name": name}, of_set, record, detections, Path("none"), "bbox")
     return Candidate(Path("run"), saved, "run")
@@ -72,12 +76,13 @@ def found(parts, part_of, seed):
     return results
 
 
-def compared(parts, record, *shares):
+def compared(parts, record, *shares, by="AP", count_of=lambda category: 1):
     rows = [
-        candidate(name, parts, record, found(parts, part_of, seed))
+        candidate(name, parts, record, found(parts, part_of, seed), count_of)
         for seed, (name, part_of) in enumerate(zip("ab", shares, strict=True))
     ]
-    return answer(measure([rows], "run: a", resamples=60), "run: a")
+    chosen_by = BY_AP.by(by)
+    return answer(measure([rows], "run: a", 60, chosen_by), "run: a", chosen_by)
 
 
 def test_what_trades_head_for_tail_has_its_price_said():
@@ -99,6 +104,30 @@ def test_what_trades_head_for_tail_has_its_price_said():
     # One that trades as much as it gains is not.
     made = compared(parts, record, head_first, lambda category: (0.2, 0.9, 0.5)[category % 3])
     assert made.recommended == "run: a"
+
+
+def test_by_instances_what_trades_head_for_tail_is_not_recommended():
+    """Where pictures are as long-tailed as the training set, its instances say what counts."""
+    parts, record = data(0, images=120)
+    shares = (lambda c: (0.9, 0.2, 0.5)[c % 3], lambda c: (0.6, 0.9, 0.5)[c % 3])
+
+    def instances(category):  # 3, 6, 9 are frequent
+        return (1000, 5, 50)[category % 3]
+
+    made = compared(parts, record, *shares, by="instances", count_of=instances)
+    assert made.recommended == "run: a"
+    for direction in made.directions:
+        assert direction.minus["run: a"]["run: b"]["by instances"]["high"] < 0
+    by_rare = compared(parts, record, *shares, by="APr", count_of=instances)
+    assert by_rare.sentences[0].startswith("Take run: b: APr +")
+
+
+def test_instances_must_be_known_to_choose_by_them():
+    parts, record = data(0)
+    row = candidate("a", parts, record, random_results(np.random.default_rng(1), *parts))
+    del row.saved.annotation_set.categories[3]["instance_count"]
+    with pytest.raises(DataError, match="run: --by instances: some categories have no count"):
+        measure([[row]], "run: a", 60, BY_AP.by("instances"))
 
 
 def test_on_balanced_data_the_baseline_is_recommended():

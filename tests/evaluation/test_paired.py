@@ -53,7 +53,10 @@ def by_metrics(hits, images):
     labels = torch.as_tensor(images.labels)
     predicted = torch.where(torch.as_tensor(hits), labels, (labels + 1) % len(COUNTS))
     metrics = shot_metrics(predicted, labels, torch.as_tensor(COUNTS))
-    return {"top1": metrics["top1"], **{group: metrics["recall"][group] for group in GROUPS}}
+    right = np.bincount(images.labels[hits], minlength=len(COUNTS))
+    recalls = right / np.bincount(images.labels, minlength=len(COUNTS))
+    means = {"top1": metrics["top1"], "mean_recall": 100 * float(recalls.mean())}
+    return {**means, **{group: metrics["recall"][group] for group in GROUPS}}
 
 
 def test_differences_are_those_of_the_metrics(drawn):

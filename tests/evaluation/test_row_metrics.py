@@ -1,6 +1,5 @@
-"""AP and AP_fixed of a row, and what rows differ by: hotcoco's bootstrap beside one by hand."""
+"""AP and AP_fixed of a row, and what rows differ by."""
 
-import copy
 import math
 
 import numpy as np
@@ -15,7 +14,7 @@ from lt_det.evaluation import (
     results_table,
     write_results,
 )
-from lt_det.evaluation.lvis.matching import match
+from lt_det.evaluation.lvis.instance_weighted_ap import instance_weighted_ap
 from lt_det.evaluation.lvis.row_metrics import (
     COMPARED,
     affordable_resamples,
@@ -60,64 +59,46 @@ def test_ap_fixed_of_more_detections_than_an_image_may_have(parts):
     assert metrics["AP"] == pytest.approx(evaluate_lvis(record, many, "bbox")["AP"])
 
 
-def resampled(record, rows, rng):
-    """Both rows' metrics on images drawn with replacement: copies under new ids."""
-    ids = [image["id"] for image in record["images"]]
-    drawn = rng.choice(ids, len(ids))
-    truth = {**record, "images": [], "annotations": []}
-    results = [[], []]
-    by_id = {image["id"]: image for image in record["images"]}
-    for new, old in enumerate(drawn.tolist(), 1):
-        truth["images"].append({**by_id[old], "id": new})
-        for annotation in record["annotations"]:
-            if annotation["image_id"] == old:
-                made = {**annotation, "image_id": new, "id": len(truth["annotations"]) + 1}
-                truth["annotations"].append(made)
-        for row, kept in zip(rows, results, strict=True):
-            kept += [{**d, "image_id": new} for d in row if d["image_id"] == old]
-    return [evaluate_lvis(copy.deepcopy(truth), kept, "bbox") for kept in results]
-
-
-def test_intervals_are_those_of_images_drawn_anew(parts):
-    """An own bootstrap, by copies of images, has the same spread of differences."""
-    record, rows = parts
+def test_intervals_are_percentiles_of_the_draws(parts):
     first, second = measured(parts)
-    intervals = paired_differences(first.evaluation, second.evaluation, 400)
-    rng = np.random.default_rng(0)
-    differences = []
-    for _ in range(60):
-        a, b = resampled(record, rows, rng)
-        differences.append([b[figure] - a[figure] for figure in COMPARED])
-    for figure, spread in zip(COMPARED, np.std(differences, axis=0), strict=True):
-        interval = intervals[figure]
-        assert interval["value"] == pytest.approx(
-            second.metrics[figure] - first.metrics[figure], abs=1e-9
-        )
-        # A 95 % interval is about 3.92 standard deviations wide; 60 draws tell a deviation to 10 %.
-        assert interval["high"] - interval["low"] == pytest.approx(3.92 * spread, rel=0.4)
-        assert interval["low"] <= interval["value"] <= interval["high"]
+    weight_of = {c["id"]: c["id"] for c in parts[0]["categories"]}
+    intervals = paired_differences(first, second, 40, seed=3, weight_of=weight_of)
+    a, b = (row.drawn(40, 3).figures(weight_of) for row in (first, second))
+    assert list(intervals) == [*COMPARED, "AP_instance_weighted"]
+    for figure, interval in intervals.items():
+        differences = np.sort(b[figure] - a[figure])
+        # Linear between order statistics: 0.975 · 39 is 38.025, 0.025 · 39 is 0.975.
+        low = 0.025 * differences[0] + 0.975 * differences[1]
+        assert interval["low"] == pytest.approx(low, abs=1e-9)
+        assert differences[38] <= interval["high"] <= differences[39]
+        if figure in COMPARED:
+            value = second.metrics[figure] - first.metrics[figure]
+            assert interval["value"] == pytest.approx(value, abs=1e-12)
+    weighted = [instance_weighted_ap(r.metrics["per_category"], weight_of) for r in (first, second)]
+    assert intervals["AP_instance_weighted"]["value"] == pytest.approx(weighted[1] - weighted[0])
 
 
-@pytest.mark.parametrize("task", ["bbox", "segm"])
-def test_matching_for_all_sizes_alone_changes_no_interval(parts, task):
-    """A quarter of the work; the same draws, the same figures to the bit."""
-    rows = measured(parts, task)
-    whole = [match(r.truth.of_present, r.counted, lvis_style=True) for r in rows]
-    intervals = paired_differences(*(r.evaluation for r in rows), 20)
-    assert intervals == paired_differences(*whole, 20)
+def test_a_row_is_drawn_anew_once(parts, monkeypatch):
+    """Whatever number of rows it is compared with; what it was made of is not kept."""
+    first, second = measured(parts)
+    forth = paired_differences(first, second, 10)
+    assert "outcomes" not in vars(first)
+    monkeypatch.setattr("lt_det.evaluation.lvis.row_metrics.drawn_ap", None)
+    back = paired_differences(second, first, 10)
+    assert back["AP"]["low"] == pytest.approx(-forth["AP"]["high"])
 
 
 def test_a_row_against_itself_differs_by_nothing(parts):
     first, _ = measured(parts)
-    for interval in paired_differences(first.evaluation, first.evaluation, 50).values():
+    for interval in paired_differences(first, first, 50).values():
         assert interval == {"value": 0, "low": 0, "high": 0}
 
 
 def test_masks_are_compared_too(parts):
     first, second = measured(parts, "segm")
-    intervals = paired_differences(first.evaluation, second.evaluation, 50)
+    intervals = paired_differences(first, second, 50)
     assert all(interval["low"] < interval["high"] for interval in intervals.values())
-    without = paired_differences(first.evaluation, second.evaluation, 0)
+    without = paired_differences(first, second, 0)
     assert all(math.isnan(interval["low"]) for interval in without.values())
     assert without["AP"]["value"] == pytest.approx(second.metrics["AP"] - first.metrics["AP"])
 
@@ -138,17 +119,17 @@ def test_a_group_without_ground_truth_has_no_difference(parts):
     }  # fmt: skip
     rows = [[d for d in row if d["category_id"] in ids] for row in rows]
     first, second = measured((record, rows))
-    intervals = paired_differences(first.evaluation, second.evaluation, 20)
+    intervals = paired_differences(first, second, 20)
     assert math.isnan(intervals["APr"]["value"])
     assert not math.isnan(intervals["APc"]["value"])
 
 
 def test_what_would_take_too_long_is_left_out(parts, caplog):
-    first, second = (m.evaluation for m in measured(parts))
-    assert affordable_resamples(first, second, 20, 1, minutes=10) == 20
-    assert affordable_resamples(first, second, 10**6, 10**4, minutes=0.1) == 0
+    first, _ = measured(parts)
+    assert affordable_resamples(first, 20, 1, minutes=10) == 20
+    assert affordable_resamples(first, 10**6, 10**4, minutes=0.1) == 0
     assert "TEST.BOOTSTRAP.MAX_MINUTES is 0.1" in caplog.text
-    assert affordable_resamples(first, second, 0, 1, minutes=10) == 0
+    assert affordable_resamples(first, 0, 1, minutes=10) == 0
 
 
 def test_tables_say_where_there_is_no_difference(tmp_path):

@@ -24,6 +24,7 @@ from lt_det.evaluation import (
 )
 from lt_det.evaluation.lvis.boundary_ap import evaluate_lvis_boundary
 from lt_det.evaluation.lvis.detections import FIELD_OF
+from lt_det.evaluation.lvis.instance_weighted_ap import instance_counts
 from lt_det.evaluation.lvis.row_metrics import (
     RowMetrics,
     affordable_resamples,
@@ -47,30 +48,33 @@ class Bootstrap:
 
 
 class RowComparison:
-    """Compares every row with the first, whose evaluations it keeps, one for each task.
+    """Compares every row with the first, which it keeps, one for each task.
 
     Args:
         bootstrap: how.
-        pairs: to be compared, of all tasks.
+        rows: of all tasks.
+        weight_of: training instances by category id; ``None`` where some are not known.
     """
 
-    def __init__(self, bootstrap: Bootstrap, pairs: int) -> None:
-        self._bootstrap, self._pairs = bootstrap, pairs
-        self._first: dict[str, Any] = {}
+    def __init__(
+        self, bootstrap: Bootstrap, rows: int, weight_of: dict[int, int] | None = None
+    ) -> None:
+        self._bootstrap, self._rows, self._weight_of = bootstrap, rows, weight_of
+        self._first: dict[str, RowMetrics] = {}
         self._resamples: int | None = None
 
     def minus_first(self, task: str, row: RowMetrics) -> dict[str, Any]:
         """Return ``{"minus_first": …}``; nothing for the first row, or without a detection."""
-        if not self._bootstrap.resamples or not self._pairs or row.evaluation is None:
+        if not self._bootstrap.resamples or not len(row.counted):
             return {}
-        evaluation = row.evaluation
-        first = self._first.setdefault(task, evaluation)
-        if first is evaluation:
+        first = self._first.setdefault(task, row)
+        if first is row:
             return {}
         if self._resamples is None:
-            limits = self._bootstrap.resamples, self._pairs, self._bootstrap.max_minutes
-            self._resamples = affordable_resamples(first, evaluation, *limits)
-        return {"minus_first": paired_differences(first, evaluation, self._resamples)}
+            limits = self._bootstrap.resamples, self._rows, self._bootstrap.max_minutes
+            self._resamples = affordable_resamples(first, *limits)
+        differences = paired_differences(first, row, self._resamples, weight_of=self._weight_of)
+        return {"minus_first": differences}
 
 
 class LTEvaluator(DatasetEvaluator):
@@ -178,7 +182,8 @@ class LTEvaluator(DatasetEvaluator):
             )
         # Indexed once for all rows and tasks.
         truth = GroundTruth(normalized)
-        comparison = RowComparison(self._bootstrap, len(self._tasks) * (len(self._rows) - 1))
+        num_rows = len(self._tasks) * len(self._rows)
+        comparison = RowComparison(self._bootstrap, num_rows, instance_counts(categories))
         return [
             self._row(row, results, truth, comparison)
             for row, results in zip(self._rows, merged, strict=True)
@@ -195,7 +200,7 @@ class LTEvaluator(DatasetEvaluator):
         head: Record,
         results: Detections,
         truth: GroundTruth,
-        comparison: "RowComparison",
+        comparison: RowComparison,
     ) -> Record:
         row = {key: value for key, value in head.items() if key != "slug"}
         row["dataset"] = self._dataset_name
@@ -212,7 +217,7 @@ class LTEvaluator(DatasetEvaluator):
         truth: GroundTruth,
         task: str,
         name: str,
-        comparison: "RowComparison",
+        comparison: RowComparison,
     ) -> dict[str, Any]:
         if len(results):
             measured = row_metrics(truth, results, task)
@@ -222,9 +227,8 @@ class LTEvaluator(DatasetEvaluator):
             there = truth.of_masks if task == "segm" else truth
             metrics = zero_metrics(there.record, per_category=True)
         per_category = metrics.pop("per_category")
-        categories = self._set.categories
-        if all("instance_count" in category for category in categories):
-            counts = {category["id"]: category["instance_count"] for category in categories}
+        counts = instance_counts(self._set.categories)
+        if counts is not None:
             metrics["AP_instance_weighted"] = instance_weighted_ap(per_category, counts)
             metrics["AP_share"] = metrics["AP_instance_weighted"]  # its name before
         if self._per_category:

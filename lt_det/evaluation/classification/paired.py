@@ -76,7 +76,7 @@ def paired_differences(
     resamples: int = RESAMPLES,
     level: float = 0.95,
 ) -> dict[str, dict[str, float]]:
-    """Return second − first of top-1 and of each group's recall, with bootstrap intervals.
+    """Return second − first of top-1 and of mean recalls, with bootstrap intervals.
 
     Images are drawn with replacement, as many as there are, both methods on the same ones; the
     interval holds the middle ``level`` of the differences (percentiles; Efron & Tibshirani, 1993,
@@ -93,8 +93,8 @@ def paired_differences(
         level: of the interval.
 
     Returns:
-        ``{"top1" | "many" | "medium" | "few": {"value", "low", "high"}}``, in percent; NaN for a
-        group without images.
+        ``{"top1" | "mean_recall" | "many" | "medium" | "few": {"value", "low", "high"}}``, in
+        percent, the first mean of all classes that have images; NaN for a group without any.
 
     Raises:
         ValueError: no image, or numbers of images that differ.
@@ -145,8 +145,9 @@ def _figures(tables: np.ndarray, groups: dict[str, np.ndarray]) -> dict[str, np.
     seen = present > 0
     recall = np.divide(difference, present, out=np.zeros_like(difference), where=seen)
     figures = {"top1": 100 * difference.sum(axis=1) / present.sum(axis=1)}
-    for name in GROUPS:
-        sums, classes = recall[:, groups[name]].sum(axis=1), seen[:, groups[name]].sum(axis=1)
+    everything = np.ones(present.shape[1], dtype=bool)
+    for name, of_group in {"mean_recall": everything, **groups}.items():
+        sums, classes = recall[:, of_group].sum(axis=1), seen[:, of_group].sum(axis=1)
         nothing = np.full_like(sums, math.nan)
         figures[name] = 100 * np.divide(sums, classes, out=nothing, where=classes > 0)
     return figures

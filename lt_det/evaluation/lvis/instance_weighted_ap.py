@@ -1,7 +1,8 @@
 """AP under another distribution of categories than LVIS's, in which each counts the same."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def instance_weighted_ap(ap_of: Mapping[int, float], weight_of: Mapping[int, float]) -> float:
@@ -25,3 +26,10 @@ def instance_weighted_ap(ap_of: Mapping[int, float], weight_of: Mapping[int, flo
     if total <= 0:
         return math.nan
     return sum(weight_of[c] * ap for c, ap in known.items()) / total
+
+
+def instance_counts(categories: Sequence[Mapping[str, Any]]) -> dict[int, int] | None:
+    """Return training instances by category id; ``None`` where some are not known."""
+    if not all("instance_count" in category for category in categories):
+        return None
+    return {category["id"]: category["instance_count"] for category in categories}

@@ -1,6 +1,7 @@
 """Detections matched to ground truth by hotcoco, under LVIS's or COCO's protocol."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import hotcoco
 import numpy as np
@@ -10,7 +11,10 @@ from .detections import Detections
 if TYPE_CHECKING:
     from .lvis_ap import GroundTruth
 
-# Images matched at a time where detections have masks, which are records then.
+Record = dict[str, Any]
+
+# Images matched at a time, where each detection is an object meanwhile: all masks, and what a
+# bootstrap takes from the matching.
 _IMAGES_AT_A_TIME = 256
 
 
@@ -28,32 +32,79 @@ def match(
         detections: of its images and categories, all of which count under LVIS's protocol.
         lvis_style: LVIS's protocol, else COCO's.
         by_size: also for small, medium and large instances alone; without, all that is made of it
-            later (a bootstrap) takes a quarter of the time.
+            later takes a quarter of the time.
     """
     if detections.masks is not None:
-        return _match_masks(truth, detections, lvis_style, by_size)
-    columns = [detections.image_ids, detections.boxes, detections.scores, detections.category_ids]
-    results = truth.coco.load_res(np.column_stack(columns))
-    if lvis_style:
-        # Capped before: None says "as it is" (the official max_dets = -1).
-        results = results.cap_detections_per_image(None)
-    evaluation = hotcoco.COCOeval(truth.coco, results, "bbox", lvis_style=lvis_style)
-    if not by_size:
-        params = evaluation.params
-        params.area_rng, params.area_rng_lbl = _ALL_SIZES
+        stream = _stream(truth, lvis_style, by_size)
+        for part in _mask_parts(truth, detections):
+            stream.update(*part)
+        return stream.finalize()
+    loaded = _loaded(truth, detections, lvis_style)
+    evaluation = _prepared(truth.coco, loaded, "bbox", lvis_style=lvis_style, by_size=by_size)
     evaluation.evaluate()
     return evaluation
 
 
-def _match_masks(
-    truth: "GroundTruth", detections: Detections, lvis_style: bool, by_size: bool
+def match_parts(truth: "GroundTruth", detections: Detections) -> Iterator[hotcoco.COCOeval]:
+    """Match by LVIS's protocol, for all sizes alone, some images at a time.
+
+    Args:
+        truth: what there is to find.
+        detections: of its images and categories, all of which count.
+
+    Yields:
+        what is matched of a part of the images, by ascending id; to be read before the next part.
+    """
+    if detections.masks is not None:
+        for images, annotations, results in _mask_parts(truth, detections):
+            record = {**truth.record, "images": images, "annotations": annotations}
+            part = hotcoco.COCO(record)
+            loaded = part.load_res(results).cap_detections_per_image(None)
+            evaluation = _prepared(part, loaded, "segm", lvis_style=True, by_size=False)
+            evaluation.evaluate()
+            yield evaluation
+        return
+    loaded = _loaded(truth, detections, lvis_style=True)
+    ids = sorted(image["id"] for image in truth.record["images"])
+    evaluation = _prepared(truth.coco, loaded, "bbox", lvis_style=True, by_size=False)
+    for first in range(0, len(ids), _IMAGES_AT_A_TIME):
+        evaluation.params.img_ids = ids[first : first + _IMAGES_AT_A_TIME]
+        evaluation.evaluate()
+        yield evaluation
+
+
+def _loaded(truth: "GroundTruth", detections: Detections, lvis_style: bool) -> hotcoco.COCO:
+    columns = [detections.image_ids, detections.boxes, detections.scores, detections.category_ids]
+    results = truth.coco.load_res(np.column_stack(columns))
+    # Capped before: None says "as it is" (the official max_dets = -1).
+    return results.cap_detections_per_image(None) if lvis_style else results
+
+
+def _prepared(
+    truth: hotcoco.COCO, loaded: hotcoco.COCO, iou_type: str, *, lvis_style: bool, by_size: bool
 ) -> hotcoco.COCOeval:
-    """Return some images at a time: never every detection as a record."""
+    evaluation = hotcoco.COCOeval(truth, loaded, iou_type, lvis_style=lvis_style)
+    if not by_size:
+        params = evaluation.params
+        params.area_rng, params.area_rng_lbl = _ALL_SIZES
+    return evaluation
+
+
+def _stream(truth: "GroundTruth", lvis_style: bool, by_size: bool) -> hotcoco.StreamingEval:
     options = {"iou_type": "segm", "lvis_style": lvis_style}
     if not by_size:
         none = hotcoco.COCO({"images": [], "annotations": [], "categories": []})
         options["params"] = hotcoco.COCOeval(none, none, **options).params
-    stream = hotcoco.StreamingEval(truth.record["categories"], **options)
+    return hotcoco.StreamingEval(truth.record["categories"], **options)
+
+
+def _mask_parts(
+    truth: "GroundTruth", detections: Detections
+) -> Iterator[tuple[list[Record], list[Record], list[Record]]]:
+    """Yield images, annotations and results of some images at a time.
+
+    Never every detection as a record.
+    """
     ordered = detections.take(np.argsort(detections.image_ids, kind="stable"))
     images = sorted(truth.record["images"], key=lambda image: image["id"])
     for first in range(0, len(images), _IMAGES_AT_A_TIME):
@@ -61,5 +112,4 @@ def _match_masks(
         ends = (part[0]["id"], part[-1]["id"] + 1)
         start, stop = np.searchsorted(ordered.image_ids, ends).tolist()
         annotations = [a for image in part for a in truth.by_image.get(image["id"], [])]
-        stream.update(part, annotations, list(ordered.records(start, stop)))
-    return stream.finalize()
+        yield part, annotations, list(ordered.records(start, stop))

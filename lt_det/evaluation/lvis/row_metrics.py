@@ -3,24 +3,27 @@
 import logging
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import hotcoco
+import numpy as np
 
+from .bootstrap import WEIGHTED, DrawnAP, draw_images, drawn_ap
 from .detection_limits import LVIS_PER_IMAGE, best_per_category, best_per_image
 from .detections import Detections
+from .instance_weighted_ap import instance_weighted_ap
 from .lvis_ap import GroundTruth, Results, countable, lvis_evaluation, metrics_of, prepare
-from .matching import match
+from .outcomes import Outcomes, outcomes
 
 logger = logging.getLogger(__name__)
 
 # Of AP_fixed; the others are AP's own.
 _FIXED = ("AP", "APr", "APc", "APf")
 COMPARED = ("AP", "AP50", "APr", "APc", "APf")
-# Resamples that the time of all is estimated from.
-_TRIAL = 4
+# Draws that the time of all is estimated from: as many as are made at a time.
+_TRIAL = 8
 
 
 @dataclass
@@ -37,16 +40,26 @@ class RowMetrics:
     metrics: dict[str, Any]
     truth: GroundTruth
     counted: Detections
+    _drawn: dict[tuple[int, int], DrawnAP] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
-    def evaluation(self) -> hotcoco.COCOeval | None:
-        """hotcoco's, that rows are compared by; ``None`` without a detection that counts.
+    def outcomes(self) -> Outcomes:
+        """What became of each detection; one at least must count."""
+        return outcomes(self.truth, self.counted)
 
-        Matched anew, for all sizes alone: a bootstrap of it takes a quarter of the time.
+    def drawn(self, resamples: int, seed: int = 0) -> DrawnAP:
+        """Return AP on images drawn anew: the same draws for all rows, computed once for each.
+
+        Args:
+            resamples: draws.
+            seed: of the draws.
         """
-        if not len(self.counted):
-            return None
-        return match(self.truth.of_present, self.counted, lvis_style=True, by_size=False)
+        if (resamples, seed) not in self._drawn:
+            draws = draw_images(self.outcomes.num_images, resamples, seed)
+            self._drawn[resamples, seed] = drawn_ap(self.outcomes, draws)
+            # Those of many rows would fill the memory, and nothing else asks for them.
+            del self.outcomes
+        return self._drawn[resamples, seed]
 
 
 def row_metrics(truth: GroundTruth, results: Results, task: str) -> RowMetrics:
@@ -73,58 +86,75 @@ def row_metrics(truth: GroundTruth, results: Results, task: str) -> RowMetrics:
 
 
 def paired_differences(
-    first: hotcoco.COCOeval, second: hotcoco.COCOeval, resamples: int, *, seed: int = 0
+    first: RowMetrics,
+    second: RowMetrics,
+    resamples: int,
+    *,
+    seed: int = 0,
+    weight_of: Mapping[int, float] | None = None,
 ) -> dict[str, dict[str, float]]:
     """Return second − first with 95 % intervals, from images drawn anew for both alike.
 
-    hotcoco's paired bootstrap over the images: percentiles of the differences.
+    A paired bootstrap over the images: percentiles of the differences. Draws without ground truth
+    of a group tell nothing of it.
 
     Args:
-        first, second: evaluations of the same images.
+        first, second: rows of the same images, with a detection that counts.
         resamples: draws; 0 gives no interval.
         seed: of the draws.
+        weight_of: training instances by category id, for ``AP_instance_weighted``.
 
     Returns:
-        ``{figure: {"value", "low", "high"}}`` of :data:`COMPARED`, in percent; NaN where a group
-        has no ground truth, and of an interval that was not asked for.
+        ``{figure: {"value", "low", "high"}}`` of :data:`COMPARED` (and the weighted one), in
+        percent; NaN where a group has no ground truth, and of an interval that was not asked for.
     """
-    compared = hotcoco.compare(first, second, n_bootstrap=resamples, seed=seed, confidence=0.95)
-    intervals = compared["ci"] or {}
-    differences = {}
-    for figure in COMPARED:
-        known = min(compared[f"metrics_{side}"][figure] for side in "ab") >= 0
-        bounds = intervals.get(figure, {}) if known else {}
-        differences[figure] = {
-            "value": 100 * compared["deltas"][figure] if known else math.nan,
-            "low": 100 * bounds.get("lower", math.nan),
-            "high": 100 * bounds.get("upper", math.nan),
-        }
-    return differences
+    names = (*COMPARED, WEIGHTED) if weight_of is not None else COMPARED
+    a, b = (_with_weighted(row.metrics, weight_of) for row in (first, second))
+    drawn = [row.drawn(resamples, seed).figures(weight_of) for row in (first, second) if resamples]
+    return {
+        name: {"value": float(b[name] - a[name])}
+        | _interval(drawn[1][name] - drawn[0][name] if drawn else np.empty(0))
+        for name in names
+    }
 
 
-def affordable_resamples(
-    first: hotcoco.COCOeval, second: hotcoco.COCOeval, resamples: int, pairs: int, minutes: float
-) -> int:
-    """Return ``resamples``, or 0, and why, where all pairs would take longer than is wanted.
+def _interval(differences: np.ndarray) -> dict[str, float]:
+    known = differences[~np.isnan(differences)]
+    low, high = np.percentile(known, (2.5, 97.5)) if len(known) else (math.nan, math.nan)
+    return {"low": float(low), "high": float(high)}
+
+
+def _with_weighted(
+    metrics: Mapping[str, Any], weight_of: Mapping[int, float] | None
+) -> Mapping[str, Any]:
+    if weight_of is None:
+        return metrics
+    weighted = instance_weighted_ap(metrics["per_category"], weight_of)
+    return {**metrics, WEIGHTED: weighted}
+
+
+def affordable_resamples(row: RowMetrics, resamples: int, rows: int, minutes: float) -> int:
+    """Return ``resamples``, or 0, and why, where they would take longer than is wanted.
 
     Args:
-        first, second: a pair, that the time is measured on.
-        resamples: of each pair.
-        pairs: of rows, that are to be compared.
+        row: that the time is measured on, with a detection that counts.
+        resamples: of each row.
+        rows: that are to be drawn anew.
         minutes: limit.
     """
     if not resamples:
         return 0
     started = time.monotonic()
-    paired_differences(first, second, _TRIAL)
-    wanted = (time.monotonic() - started) / _TRIAL * resamples * pairs / 60
+    draws = draw_images(row.outcomes.num_images, _TRIAL)
+    matched = time.monotonic()
+    drawn_ap(row.outcomes, draws)
+    each_draw = (time.monotonic() - matched) / _TRIAL
+    wanted = (matched - started + each_draw * resamples) * rows / 60
     if wanted <= minutes:
         return resamples
     logger.warning(
-        "no intervals of the differences between rows: %d pairs would take %.0f minutes, "
-        "TEST.BOOTSTRAP.MAX_MINUTES is %g",
-        pairs,
-        wanted,
-        minutes,
+        "no intervals of the differences between rows: %d resamples of %d rows would take %.0f "
+        "minutes, TEST.BOOTSTRAP.MAX_MINUTES is %g",
+        *(resamples, rows, wanted, minutes),
     )
     return 0
