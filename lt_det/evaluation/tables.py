@@ -23,6 +23,8 @@ _COLUMNS = [
     *[(f"box {figure}", "bbox", figure) for figure in ("AP50", "APr", "APc", "APf")],
     *[("box AP_fixed", "bbox", _FIXED), ("box by instances", "bbox", _WEIGHTED)],
 ]
+# Of differences: figure → heading.
+_DIFFERENCES = {f: f for f in ("AP", "AP50", "APr", "APc", "APf")} | {_WEIGHTED: "by instances"}
 _LEGEND = (
     "AP_fixed: of the best 10,000 detections of each category, whatever an image has, so that "
     "ranking across categories gains nothing; by instances: each category weighs its share of the "
@@ -61,22 +63,25 @@ def differences_table(rows: list[Row]) -> str:
 
     Of mask AP where there are masks, else of boxes; "none" where the 95 % interval holds 0.
     """
-    figures = ("AP", "AP50", "APr", "APc", "APf")
     several = len({row["dataset"] for row in rows}) > 1
-    lines = []
+    compared = []
     for row in rows:
         task = "segm" if "segm" in row else "bbox"
         differences = row.get(task, {}).get("minus_first")
         if differences:
-            named = [row["name"], *([row["dataset"]] if several else [])]
-            lines.append([*named, *(_difference(differences[figure]) for figure in figures)])
-    if not lines:
+            compared.append(([row["name"], *([row["dataset"]] if several else [])], differences))
+    if not compared:
         return ""
+    columns = {f: h for f, h in _DIFFERENCES.items() if any(f in of_row for _, of_row in compared)}
+    lines = [[*named, *(_difference(of_row.get(f)) for f in columns)] for named, of_row in compared]
     first = f"minus {rows[0]['name']}"
-    return markdown_table([first, *(["data set"] if several else []), *figures], lines)
+    heading = [first, *(["data set"] if several else []), *columns.values()]
+    return markdown_table(heading, lines)
 
 
-def _difference(interval: dict[str, float]) -> str:
+def _difference(interval: dict[str, float] | None) -> str:
+    if interval is None:
+        return "–"
     value, low, high = interval["value"], interval["low"], interval["high"]
     if math.isnan(value):
         return "–"

@@ -133,12 +133,14 @@ def test_what_would_take_too_long_is_left_out(parts, caplog):
 
 
 def test_tables_say_where_there_is_no_difference(tmp_path):
+    def interval(value, low):
+        return {"value": value, "low": low, "high": 2.0}
+
     def row(name, ap, low=None):
         metrics = dict.fromkeys(("AP", "AP50", "AP75", "APr", "APc", "APf", "AP_fixed"), ap)
         if low is not None:
-            interval = {"value": 1.0, "low": low, "high": 2.0}
-            metrics["minus_first"] = dict.fromkeys(COMPARED, interval)
-            metrics["minus_first"]["APr"] = dict.fromkeys(interval, math.nan)
+            metrics["minus_first"] = dict.fromkeys(COMPARED, interval(1.0, low))
+            metrics["minus_first"]["APr"] = interval(math.nan, math.nan)
         return {"name": name, "dataset": "d", "alpha": None, "background_exempt": None,
                 "bbox": metrics}  # fmt: skip
 
@@ -149,6 +151,12 @@ def test_tables_say_where_there_is_no_difference(tmp_path):
     assert lines[3].split("|")[2].strip() == "+1.0 [0.5, 2.0]"
     assert lines[3].split("|")[4].strip() == "–"
     assert differences_table(rows[:1]) == ""
+    assert "by instances" not in lines[0]
+    rows[2]["bbox"]["minus_first"]["AP_instance_weighted"] = interval(1.0, -3.0)
+    lines = differences_table(rows).splitlines()
+    assert [line.split("|")[7].strip() for line in lines] == [
+        *("by instances", "---:", "–", "+1.0 (none)")
+    ]
     of_two = differences_table([*rows, *({**each, "dataset": "other"} for each in rows)])
     assert [line.split("|")[2].strip() for line in of_two.splitlines()] == [
         *("data set", "---:", "d", "d", "other", "other")
