@@ -1,7 +1,9 @@
 """AP on images drawn anew: every draw from one matching, for all categories at once."""
 
+import os
 import warnings
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,7 +73,9 @@ def drawn_ap(outcomes: Outcomes, draws: np.ndarray) -> DrawnAP:
     """
     categories = outcomes.categories
     wanted = _sums(outcomes.instance_category, outcomes.instance_image, len(categories), draws)
-    of_thresholds = [_at(outcomes, t, draws, wanted) for t in range(len(outcomes.right))]
+    thresholds = range(len(outcomes.right))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # NumPy and SciPy let others run meanwhile
+        of_thresholds = list(pool.map(lambda t: _at(outcomes, t, draws, wanted), thresholds))
     unknown = wanted == 0
     ap, ap50 = (
         np.where(unknown, np.nan, 100 * of) for of in (np.mean(of_thresholds, 0), of_thresholds[0])
