@@ -1,6 +1,7 @@
 """The comparison of classification methods on one data set, from choices to metrics."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,6 +193,8 @@ def _training(
     chosen: dict[str, Any],
 ) -> Run:
     options = [option.format(**chosen) for option in system.options]
+    if system.holds_out and study.hold_out:
+        options += ["DATASETS.CLASSIFICATION.HOLD_OUT", str(study.hold_out)]
     if system.name in ("xERM_TDE", "xERM_PC"):
         options += XERM_VARIANTS[chosen["xerm"]]
     if system.own_backbone:
@@ -224,12 +227,16 @@ def compact(results: Results) -> Results:
 
 
 def mean_over_seeds(of_seeds: list[Results]) -> Results:
-    """Return each figure's mean over the seeds that have its method."""
+    """Return each figure's mean over the seeds that have its method, and the figure.
+
+    Without a class that is predicted there is no precision in a seed.
+    """
 
     def mean(values: list[Any]) -> Any:
         if isinstance(values[0], dict):
             return {key: mean([value[key] for value in values]) for key in values[0]}
-        return sum(values) / len(values)
+        known = [value for value in values if not math.isnan(value)]
+        return sum(known) / len(known) if known else math.nan
 
     methods = {method: None for results in of_seeds for method in results}
     return {method: mean([r[method] for r in of_seeds if method in r]) for method in methods}

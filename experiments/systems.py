@@ -16,6 +16,7 @@ class System:
         options: KEY VALUE pairs beside the config's; ``{alpha}`` as above.
         is_short: a second stage, whose schedule is its config's whatever the first stages' is.
         replicated: trained with every seed of a study, not with the first alone.
+        holds_out: what the study holds out of the training images, for it is measured on it.
         own_backbone: on the network that its config names, whatever the study's is.
         folder: of its runs, before the seed; "" is the leaf's name.
     """
@@ -27,6 +28,7 @@ class System:
     options: tuple[str, ...] = ()
     is_short: bool = False
     replicated: bool = False
+    holds_out: bool = False
     own_backbone: bool = False
     folder: str = ""
 
@@ -76,10 +78,9 @@ _ALL = (
     System("xERM_PC (published)", "xerm_pc_published", {_TEACHER: "XE"}),
 )
 # LFME measures its student on images that nothing is trained on.
-_HELD_OUT = ("DATASETS.CLASSIFICATION.HOLD_OUT", "50")
 _GROUPS = ("many", "medium", "few")
 _EXPERTS = tuple(
-    System(f"LFME's expert, {group}", f"lfme_{group}", options=_HELD_OUT) for group in _GROUPS
+    System(f"LFME's expert, {group}", f"lfme_{group}", holds_out=True) for group in _GROUPS
 )
 _LFME = System(
     "LFME",
@@ -88,7 +89,7 @@ _LFME = System(
         f"MODEL.CLASSIFICATION.GROUP_EXPERTS.{group.upper()}": expert.name
         for group, expert in zip(_GROUPS, _EXPERTS, strict=True)
     },
-    options=_HELD_OUT,
+    holds_out=True,
 )
 _CONTINUED = ("MODEL.LT.XERM.INIT_FROM_TEACHER", "True")
 

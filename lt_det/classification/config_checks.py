@@ -66,6 +66,11 @@ def check_config(cfg: CfgNode, overrides: Sequence[str] = ()) -> None:
 
 def _check_numbers(cfg: CfgNode) -> None:
     """Refuse what lies out of range; NaN lies in none."""
+    if cfg.SOLVER.REFERENCE_WORLD_SIZE:
+        raise ConfigError(
+            f"SOLVER.REFERENCE_WORLD_SIZE: {cfg.SOLVER.REFERENCE_WORLD_SIZE}: of detectors; a "
+            "classifier's batch and epochs are those of the config, whatever the processes: 0"
+        )
     positive = [
         "SOLVER.IMS_PER_BATCH",
         "TEST.CLASSIFICATION.BATCH_SIZE",

@@ -91,7 +91,7 @@ def main(args: argparse.Namespace) -> None:
     """Read or make the runs, compare, print, write. Raises ConfigError or DataError."""
     if [bool(args.runs), bool(args.train_json), bool(args.data)].count(True) != 1:
         raise ConfigError("name one of runs, --train-json FILE (with the others) and --data PATH")
-    for name in ("jobs", "seeds"):
+    for name in ("jobs", "seeds", "resamples"):
         if getattr(args, name) < 1:
             raise ConfigError(f"--{name} {getattr(args, name)}: at least 1")
     if args.runs:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from lt_det.data.lvis.annotation_set import AnnotationSet
 from lt_det.errors import DataError
 from lt_det.evaluation.lvis.lvis_ap import GroundTruth
 from lt_det.evaluation.lvis.row_metrics import RowMetrics, row_metrics
@@ -53,7 +52,8 @@ def read_candidates(runs: Mapping[str, Path]) -> list[Candidate]:
             called.
 
     Raises:
-        DataError: a run without results, of a classifier, or of another data set than the first.
+        DataError: a run without results, of a classifier, or that was measured on other images,
+            categories or annotations than the first.
     """
     candidates: list[Candidate] = []
     for called, folder in runs.items():
@@ -64,21 +64,42 @@ def read_candidates(runs: Mapping[str, Path]) -> list[Candidate]:
         if not isinstance(rows, list):
             raise DataError(f"{folder}: an image classifier's run: tools/compare_predictions.py")
         saved_config(folder)
-        candidates += [Candidate(folder, saved, called) for saved in saved_rows(folder, rows)]
+        candidates += [
+            Candidate(folder, saved, called) for saved in saved_rows(folder, rows, are_kept=False)
+        ]
     first = candidates[0].saved
     for candidate in candidates:
         saved = candidate.saved
-        same = _images(saved.annotation_set) == _images(first.annotation_set)
-        if not same or saved.task != first.task:
-            raise DataError(
-                f"{candidate.run}: other images, or other tasks, than {candidates[0].run}"
-            )
+        if saved.task != first.task:
+            raise DataError(f"{candidate.run}: other tasks than {candidates[0].run}")
+        if saved.annotation_set is not first.annotation_set:
+            _check_same_truth(saved, first)
     return candidates
 
 
-def _images(of_set: AnnotationSet) -> list[int]:
-    images: list[int] = of_set.store.image_ids.tolist()
-    return images
+def _check_same_truth(saved: SavedRow, first: SavedRow) -> None:
+    """Refuse a test set that is another one, though its images have the same numbers."""
+    theirs, ours = _tested_on(saved), _tested_on(first)
+    for what, of_first in ours.items():
+        if theirs[what] != of_first:
+            raise DataError(
+                f"{saved.annotation_set.json_file}: other {what} than "
+                f"{first.annotation_set.json_file}: runs are compared on the same test set"
+            )
+
+
+def _tested_on(saved: SavedRow) -> dict[str, Any]:
+    of_set, record = saved.annotation_set, saved.truth.record
+    ids = of_set.store.image_ids.tolist()
+    return {
+        "images": [
+            (of_set.ids.original(i), Path(p).name) for i, p in zip(ids, of_set.paths, strict=True)
+        ],
+        "categories": sorted((c["id"], c["name"]) for c in record["categories"]),
+        "annotations": sorted(
+            (a["image_id"], a["category_id"], *a["bbox"]) for a in record["annotations"]
+        ),
+    }
 
 
 class Halves:

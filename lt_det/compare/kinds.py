@@ -11,9 +11,10 @@ from lt_det.classification.epochs import iterations_of
 from lt_det.classification.image_sets import read_image_sets
 from lt_det.classification.setup import argument_parser as classification_parser
 from lt_det.classification.setup import load_config as load_classification_config
-from lt_det.data.lvis.catalog import register_from_config
+from lt_det.data.lvis.catalog import register_from_config, registered_set
 from lt_det.detection.setup import argument_parser as detection_parser
 from lt_det.detection.setup import load_config
+from lt_det.errors import DataError
 
 from .methods import CLASSIFIERS, DETECTORS, Method
 from .schedule import classifier_schedule, detector_schedule
@@ -72,7 +73,13 @@ def _detection_config(file: str, flags: Sequence[str], options: Sequence[str]) -
 
 
 def _detection_set(file: str, flags: Sequence[str], options: Sequence[str]) -> TrainingSet:
-    reference = register_from_config(_detection_config(file, flags, options), training=True)
+    cfg = _detection_config(file, flags, options)
+    reference = register_from_config(cfg, training=True)
+    for name in cfg.DATASETS.TEST:
+        if not (tested := registered_set(name)).has_annotations:
+            raise DataError(
+                f"{tested.json_file}: has no annotations: nothing to compare methods by"
+            )
     return TrainingSet(reference.counts[0], len(reference.paths))
 
 

@@ -48,7 +48,7 @@ def measure(
 def _of_seed(
     candidates: Sequence[Candidate], parts: Sequence[GroundTruth], resamples: int
 ) -> Measured:
-    measured = [_on(candidates, part) for part in parts]
+    measured = [_on(candidates, part, resamples) for part in parts]
     figures = [
         {candidate.name: _figures(candidate, of_part[candidate.name]) for candidate in candidates}
         for of_part in measured
@@ -57,10 +57,15 @@ def _of_seed(
     return Measured(figures, lambda half, first: _minus(measured[half], first, resamples, counts))
 
 
-def _on(candidates: Sequence[Candidate], part: GroundTruth) -> dict[str, RowMetrics]:
+def _on(
+    candidates: Sequence[Candidate], part: GroundTruth, resamples: int
+) -> dict[str, RowMetrics]:
     images = len(part.record["images"])
-    with_progress = tqdm(candidates, f"on {images} images", unit="reading", leave=False)
-    return {candidate.name: candidate.on(part) for candidate in with_progress}
+    measured = {}
+    for candidate in tqdm(candidates, f"on {images} images", unit="reading", leave=False):
+        measured[candidate.name] = candidate.on(part)
+        measured[candidate.name].settle(resamples)
+    return measured
 
 
 def _figures(candidate: Candidate, measured: RowMetrics) -> dict[str, float]:
@@ -75,10 +80,9 @@ def _figures(candidate: Candidate, measured: RowMetrics) -> dict[str, float]:
 def _minus(
     measured: dict[str, RowMetrics], first: str, resamples: int, counts: dict[int, int] | None
 ) -> Differences:
-    with_progress = tqdm(measured.items(), f"beside {first}", unit="reading", leave=False)
     minus: Differences = {}
-    for name, other in with_progress:
-        if name == first or not len(measured[first].counted) or not len(other.counted):
+    for name, other in measured.items():
+        if name == first or measured[first].is_empty or other.is_empty:
             continue
         differences = paired_differences(measured[first], other, resamples, weight_of=counts)
         renamed = {

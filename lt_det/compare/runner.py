@@ -146,6 +146,9 @@ def _run(command: Sequence[str], run: Run, threads: int, say: Callable[[str], No
         write_run_record(run.folder, {**record, "failed": True}, finished=False)
         last = log_file.read_text(encoding="utf-8").strip().splitlines()[-1:]
         return f"{run.name} failed ({' '.join(last)}); its log: {log_file}"
+    if not (run.folder / run.result).is_file():
+        write_run_record(run.folder, {**record, "failed": True}, finished=False)
+        return f"{run.name} ended without {run.folder / run.result}; its log: {log_file}"
     write_run_record(run.folder, record, finished=True)
     say(f"{run.name}: done")
     return ""

@@ -20,6 +20,10 @@ from .modeling.roi_heads import lt_roi_heads
 from .modeling.teacher import CHECKPOINT, SELF
 from .unused_keys import check_unused_keys
 
+# Second stages, whose methods freeze a part of them, and several experts.
+_OF_IMAGES = ("lws", "lws_linear", "disalign", "oltr", "experts")
+# Options of losses that begin later.
+_IN_EPOCHS = ("after", "drw_after")
 _LT_HEADS = "LTCascadeROIHeads, LTStandardROIHeads or a subclass of one, registered with Detectron2"
 
 
@@ -48,6 +52,7 @@ def check_config(cfg: CfgNode) -> None:
     _check_xerm(cfg)
     _check_negatives(cfg)
     _check_heads(cfg)
+    _check_stages(cfg)
     check_unused_keys(cfg)
 
 
@@ -134,6 +139,19 @@ def _check_negatives(cfg: CfgNode) -> None:
             f"{key}: {loss.NEGATIVES}: MODEL.LT.LOSS.NAME {loss.NAME} leaves out no columns; "
             f"those that do: {', '.join(able)}"
         )
+
+
+def _check_stages(cfg: CfgNode) -> None:
+    """Refuse what needs a first stage, or epochs: a detector has neither."""
+    name, loss = cfg.MODEL.LT.CLASSIFIER.NAME, cfg.MODEL.LT.LOSS
+    if name in _OF_IMAGES:
+        raise ConfigError(f"MODEL.LT.CLASSIFIER.NAME: {name}: of image classifiers alone")
+    for option in _IN_EPOCHS:
+        if loss.OPTIONS.get(option):
+            raise ConfigError(
+                f"MODEL.LT.LOSS.OPTIONS.{option}: {loss.OPTIONS[option]}: counts epochs, which a "
+                "detector's training has not; leave it out"
+            )
 
 
 def _check_heads(cfg: CfgNode) -> None:

@@ -85,6 +85,9 @@ def setup(args: argparse.Namespace) -> CfgNode:
     """
     import_extensions(args)
     cfg = load_config(args.config_file, args.opts, args)
+    if args.eval_only:
+        # Whatever is said of the model is said of the checkpoint that is evaluated.
+        cfg.MODEL.WEIGHTS = weights_to_load(cfg.OUTPUT_DIR, cfg.MODEL.WEIGHTS, resume=args.resume)
     check_config(cfg)
     replaced = _check_weights(cfg, args)
     start_job(cfg, args)
@@ -99,7 +102,7 @@ def setup(args: argparse.Namespace) -> CfgNode:
         cfg.SOLVER.AMP.ENABLED = False
     record = None
     if args.eval_only:
-        record = read_record(weights_to_load(cfg.OUTPUT_DIR, cfg.MODEL.WEIGHTS, resume=args.resume))
+        record = read_record(cfg.MODEL.WEIGHTS)
     reference = register_from_config(
         cfg, training=not args.eval_only, vocabulary=record.vocabulary if record else None
     )

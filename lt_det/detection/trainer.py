@@ -29,7 +29,7 @@ from .evaluation.directions import untracked_direction
 from .evaluation.evaluator import Bootstrap, LTEvaluator
 from .evaluation.post_hoc_sweep import PostHocSweep
 from .evaluation.row_info import post_hoc_rows, row_info
-from .evaluation.training_counts import check_methods, training_counts
+from .evaluation.training_counts import check_methods, check_rows, training_counts
 from .modeling.box_predictor import LTFastRCNNOutputLayers
 from .modeling.cascade_inference import NO_COUNTS, Counts, box_predictors
 from .modeling.memory_format import in_memory_format
@@ -45,6 +45,9 @@ class LTTrainer(LTTrainerBase):
 
     def __init__(self, cfg: CfgNode) -> None:
         super().__init__(cfg)
+        if cfg.DATASETS.TEST:
+            # What no evaluation can read ends here, not after hours.
+            check_rows(self._trainer.model, cfg)
         if cfg.MODEL.LT.XERM.ENABLED:
             model = self._trainer.model
             detector: Any = model.module if hasattr(model, "module") else model

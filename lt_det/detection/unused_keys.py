@@ -8,6 +8,8 @@ from lt_det.errors import ConfigError
 
 from .modeling.roi_heads import LTCascadeROIHeads, lt_roi_heads
 
+# Losses that count, in training, what they weigh by.
+_COUNTING = ("seesaw", "equalization_v2")
 _CASCADE, _ONE_STAGE = "LTCascadeROIHeads", "LTStandardROIHeads"
 
 _KEYPOINTS = "keypoints are not learned here"
@@ -83,10 +85,12 @@ def _check_normalizations(cfg: CfgNode) -> None:
             "MODEL.LT.MASK.TDE: needs MODEL.MASK_ON True and MODEL.ROI_MASK_HEAD.NAME LTMaskHead"
         )
     normalized = options.CLASSIFIER.NAME, own_masks and options.MASK.NORMALIZATION
-    if cfg.TEST.PRECISE_BN.ENABLED and any(name not in (LINEAR, False) for name in normalized):
+    moves = any(name not in (LINEAR, False) for name in normalized)
+    if cfg.TEST.PRECISE_BN.ENABLED and (moves or options.LOSS.NAME in _COUNTING):
+        moved = "the head direction" if moves else f"what {options.LOSS.NAME} has counted"
         raise ConfigError(
-            "TEST.PRECISE_BN.ENABLED: its passes over training images would move the head "
-            "direction; set it to False"
+            f"TEST.PRECISE_BN.ENABLED: its passes over training images would move {moved}; set it "
+            "to False"
         )
 
 

@@ -6,7 +6,7 @@ from detectron2.config import CfgNode
 
 from lt_det.config import LINEAR
 from lt_det.core.layers import CLASSIFIERS
-from lt_det.core.losses import LOSSES, RESERVED, XERMLoss
+from lt_det.core.losses import LOSSES, RESERVED, ConstantWeightXERMLoss, XERMLoss
 from lt_det.errors import ConfigError
 
 from .classifiers import check_classifier
@@ -72,3 +72,8 @@ def _check_loss(cfg: CfgNode) -> None:
         LOSSES.check_options(loss.NAME, dict(loss.OPTIONS), reserved=RESERVED)
     except ValueError as error:
         raise ConfigError(f"MODEL.LT.LOSS: {error}") from error
+    if issubclass(LOSSES.get(loss.NAME), XERMLoss | ConstantWeightXERMLoss):
+        raise ConfigError(
+            f"MODEL.LT.LOSS.NAME: {loss.NAME} learns from a teacher: MODEL.LT.XERM.ENABLED True "
+            "and MODEL.LT.XERM.LOSS name it"
+        )

@@ -35,6 +35,8 @@ class ProgressLine(HookBase):
         """Say it, unless that was just done."""
         now, trainer = time.monotonic(), self.trainer
         done = trainer.iter + 1
+        if done <= self._first:
+            return  # a resumed run finishes the step before: none was made here
         if now - self._said < _SECONDS and done < trainer.max_iter:
             return
         self._said = now

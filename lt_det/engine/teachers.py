@@ -7,7 +7,12 @@ from detectron2.config import CfgNode
 from torch import Tensor
 
 from lt_det.core.name_table import NameTable
-from lt_det.core.post_hoc import BackgroundExempt, PostHocMethod, parse_post_hoc
+from lt_det.core.post_hoc import (
+    BackgroundExempt,
+    PostHocMethod,
+    asks_for_alpha,
+    parse_post_hoc,
+)
 from lt_det.errors import ConfigError
 
 
@@ -69,6 +74,11 @@ def balanced_method(cfg: CfgNode, *, has_background: bool) -> PostHocMethod:
         method = parse_post_hoc(spelled, has_background=has_background)
     except ValueError as error:
         raise ConfigError(f"MODEL.LT.XERM.BALANCED: {error}") from error
+    if asks_for_alpha(method) or method.reads_fractal_dimensions:
+        why = (
+            "alpha: a number" if asks_for_alpha(method) else "a teacher is told no places of boxes"
+        )
+        raise ConfigError(f"MODEL.LT.XERM.BALANCED: {word}: {why}")
     if has_background and not isinstance(method, BackgroundExempt):
         return BackgroundExempt(method)
     return method

@@ -13,7 +13,7 @@ from lt_det.core.post_hoc import TDE
 from lt_det.detection.evaluation.directions import direction_logits, untracked_direction
 from lt_det.detection.trainer import LTTrainer
 from lt_det.engine import LTCheckpointer
-from lt_det.errors import UserError
+from lt_det.errors import DataError, UserError
 from lt_det.evaluation.lvis.row_metrics import row_metrics
 from lt_det.visualization.page import Figure, Section, Table, axes, figure_of, legend
 
@@ -24,6 +24,8 @@ from .failures import SCORE, failure_pictures
 from .saved_run import SavedRow, saved_config, saved_rows, saved_weights
 
 Row = dict[str, Any]
+# Beyond, reading detections again would take longer than a page is worth: lt-det analyze does it.
+_LARGEST = 400 * 2**20
 _NAME_OF = {"f": "frequent", "c": "common", "r": "rare"}
 
 
@@ -41,9 +43,19 @@ def detector_report(folder: Path, rows: Sequence[Row], title: str = "") -> list[
         with _evaluation_unsaid():
             cfg = saved_config(folder)
             saved = saved_rows(folder, rows_to_look_into(rows))
+            _check_sizes([row.file for row in saved])
             return _sections(folder, cfg, saved, title)
     except UserError as error:
         return [Section(f"{title}What goes wrong", [f"Not on this page: {error.problem}."])]
+
+
+def _check_sizes(files: Sequence[Path]) -> None:
+    for file in files:
+        if file.stat().st_size > _LARGEST:
+            raise DataError(
+                f"{file}: {file.stat().st_size / 2**20:,.0f} MiB of detections: "
+                "lt-det analyze looks at them"
+            )
 
 
 @contextmanager

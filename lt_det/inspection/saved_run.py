@@ -1,6 +1,7 @@
 """What a detector's run has written, with the data sets that it is about."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,8 +18,6 @@ from lt_det.evaluation.lvis.ground_truth import normalize_ground_truth
 from lt_det.evaluation.lvis.lvis_ap import GroundTruth
 
 Row = dict[str, Any]
-# Beyond, reading detections again would take longer than a page is worth: lt-det analyze does it.
-_LARGEST = 400 * 2**20
 _WEIGHTS = "model_final.pth"
 
 
@@ -29,7 +28,7 @@ class SavedRow(NamedTuple):
         row: of results.json.
         annotation_set: of its data set.
         truth: what there was to find.
-        detections: what was found.
+        read_detections: reads what was found.
         file: of the detections.
         task: ``"segm"`` where masks were scored, else ``"bbox"``.
     """
@@ -37,9 +36,14 @@ class SavedRow(NamedTuple):
     row: Row
     annotation_set: AnnotationSet
     truth: GroundTruth
-    detections: Detections
+    read_detections: Callable[[], Detections]
     file: Path
     task: str
+
+    @property
+    def detections(self) -> Detections:
+        """What was found."""
+        return self.read_detections()
 
     @property
     def frequencies(self) -> list[str]:
@@ -72,35 +76,33 @@ def saved_weights(folder: Path, cfg: CfgNode) -> str:
     return ""
 
 
-def saved_rows(folder: Path, rows: Sequence[Row]) -> list[SavedRow]:
-    """Read the detections of rows again.
+def saved_rows(folder: Path, rows: Sequence[Row], *, are_kept: bool = True) -> list[SavedRow]:
+    """Return rows whose detections can be read again.
 
     Args:
         folder: OUTPUT_DIR of the run, whose data sets are registered.
         rows: of its results.json.
+        are_kept: read once and kept; else read anew each time they are asked for: those of many
+            rows would fill the memory.
 
     Raises:
-        DataError: a file that is gone, or is too large for a page.
+        DataError: a file that is gone.
     """
     saved = []
     for row in rows:
         file = _detections_file(folder, row)
-        if file.stat().st_size > _LARGEST:
-            raise DataError(
-                f"{file}: {file.stat().st_size / 2**20:,.0f} MiB of detections: "
-                "lt-det analyze looks at them"
-            )
         annotation_set = registered_set(row["dataset"])
         task = "segm" if "segm" in row else "bbox"
         needed = [FIELD_OF[t] for t in ("bbox", "segm") if t in row]
-        detections = read_results(file, needed, annotation_set.ids)
+        read = partial(read_results, file, needed, annotation_set.ids)
         record, _ = normalize_ground_truth(
             list(annotation_set.images.values()),
             annotation_set.annotations,
             [{"frequency": "f", **category} for category in annotation_set.categories],
         )
         truth = GroundTruth(record)
-        saved.append(SavedRow(row, annotation_set, truth, detections, file, task))
+        read = cache(read) if are_kept else read
+        saved.append(SavedRow(row, annotation_set, truth, read, file, task))
     return saved
 
 

@@ -102,6 +102,7 @@ def test_what_a_training_starts_from_is_the_same_seed_s(tmp_path):
         ((), "name one of runs"),
         (("a_run", "--train-json", "x"), "name one of runs"),
         (("a_run", "--jobs", "0"), "--jobs 0: at least 1"),
+        (("a_run", "--resamples", "0"), "--resamples 0: at least 1"),
         (("a_run", "--seeds", "0"), "--seeds 0: at least 1"),
         (("--data", "x", "--seeds", "2", "--options", "SEED", "1"), "--options SEED: --seeds"),
         (("--data", "x", "--iterations", "9"), "--iterations: of the other kind of training; --ep"),

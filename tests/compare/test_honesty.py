@@ -31,7 +31,7 @@ def candidate(name, parts, record, results, count_of=lambda category: 1):
     counted = [{**c, "instance_count": count_of(c["id"])} for c in parts[2]]
     of_set = SimpleNamespace(categories=counted)
     detections = Detections.from_records(results, ("bbox",))
-    saved = SavedRow({"name": name}, of_set, record, detections, Path("none"), "bbox")
+    saved = SavedRow({"name": name}, of_set, record, lambda: detections, Path("none"), "bbox")
     return Candidate(Path("run"), saved, "run")
 
 

@@ -151,6 +151,14 @@ def test_a_run_that_was_stopped_goes_on(study):
     assert (study.folder / "a.old-2" / "last_checkpoint").is_file()
 
 
+def test_a_run_that_leaves_no_results_has_failed(tmp_path):
+    tool = tmp_path / "tool.py"
+    tool.write_text("")
+    ((run, error),) = run_each([sys.executable, str(tool)], [Run("a", tmp_path / "a", ())], 1)
+    assert error.startswith(f"a ended without {tmp_path / 'a' / 'results.json'}; its log: ")
+    assert not run.is_done
+
+
 def test_failures_are_named(study):
     with pytest.raises(RuntimeError, match=r"c failed \(it went wrong\); its log: .*console\.txt"):
         study.make("c", "fail")

@@ -8,7 +8,7 @@ import torch
 from detectron2.structures import Boxes, Instances
 
 from lt_det.detection.config_checks import check_config
-from lt_det.detection.evaluation.evaluator import LTEvaluator
+from lt_det.detection.evaluation.evaluator import Bootstrap, LTEvaluator
 from lt_det.detection.evaluation.post_hoc_sweep import SweepAnswer
 from lt_det.errors import ConfigError, DataError
 from lt_det.evaluation import evaluate_lvis_fixed, normalize_ground_truth
@@ -45,6 +45,25 @@ def test_what_is_kept_and_among_300_counts(kept, ap, tmp_path):
     model = Answers(299, 400, kept)
     results = answers.evaluate(tmp_path, model, "TEST.DETECTIONS_PER_IMAGE", kept)
     assert results["bbox"]["AP"] == pytest.approx(ap)
+
+
+def test_nothing_is_compared_with_a_first_row_that_detects_nothing(tmp_path):
+    """Not with the second, which the table would call the first."""
+    register(tmp_path / "data", 2)
+    rows = [{**ROW, "name": name, "slug": name} for name in ("none", "a", "b")]
+    bootstrap = Bootstrap(resamples=5)
+    evaluator = LTEvaluator(NAME, rows, ("bbox",), tmp_path, bootstrap=bootstrap)
+    boxes = Boxes(torch.tensor([[10.0, 10.0, 30.0, 30.0]]))
+    union = Instances((64, 64), pred_boxes=boxes, pred_classes=torch.tensor([0]))
+    union.scores = torch.tensor([0.9])
+    positions = [torch.tensor([], dtype=torch.long), torch.tensor([0]), torch.tensor([0])]
+    scores = [torch.tensor([]), torch.tensor([0.9]), torch.tensor([0.4])]
+    for image_id in (1, 2):
+        answer = SweepAnswer(union, positions, scores)
+        evaluator.process([{"image_id": image_id}], [{"instances": answer}])
+    none, *others = evaluator.evaluate()
+    assert none["bbox"]["AP_fixed"] == none["bbox"]["AP"] == 0
+    assert all("minus_first" not in row["bbox"] for row in others)
 
 
 @pytest.mark.parametrize("kept", [0, -2])

@@ -177,7 +177,7 @@ def test_progress_says_iteration_loss_time_and_images(monkeypatch):
     kept, said = _Kept(), logging.getLogger("lt_det.engine.progress")
     monkeypatch.setattr(said, "handlers", [kept])
     monkeypatch.setattr(said, "level", logging.INFO)
-    clock = iter([100.0, 101.0, 101.1, 104.0])
+    clock = iter([100.0, 101.0, 101.1, 104.0, 110.0])
     monkeypatch.setattr("lt_det.engine.progress.time.monotonic", lambda: next(clock))
     history = types.SimpleNamespace(median=lambda window: 2.5)
     storage = types.SimpleNamespace(histories=lambda: {"total_loss": history})
@@ -187,6 +187,8 @@ def test_progress_says_iteration_loss_time_and_images(monkeypatch):
     line.before_train()
     for line.trainer.iter in (11, 12, 13):
         line.after_step()
+    line.trainer.iter = 9  # the step before, which a resumed run finishes: it took no time here
+    line.after_step()
     first, second = kept.messages  # a tenth of a second is too soon
     assert first == "iteration 12 of 1,000 · loss 2.500 · 0:08:14 left · 16.0 images/s"
     assert second == "iteration 14 of 1,000 · loss 2.500 · 0:16:26 left · 8.0 images/s"

@@ -79,6 +79,32 @@ def test_fixed_has_no_limit_of_an_image():
     assert fixed["per_category"][own["category_id"]] > 0
 
 
+@pytest.mark.parametrize("task", ["bbox", "segm"])
+@pytest.mark.parametrize(("categories", "of_each"), [(2, 200), (1, 301), (1, 400)])
+def test_fixed_counts_what_comes_after_300_of_an_image(categories, of_each, task):
+    """Of one category or of several: the right detections are the last."""
+    box, far = [10.0, 10.0, 40.0, 40.0], [60.0, 60.0, 30.0, 30.0]
+    images, annotations, _ = random_truth(np.random.default_rng(0), num_images=1)
+    image = {**images[0], "neg_category_ids": [], "not_exhaustive_category_ids": []}
+    known = [{"id": c + 1, "frequency": "f", "name": f"c{c}"} for c in range(categories)]
+    square = [10.0, 10.0, 50.0, 10.0, 50.0, 50.0, 10.0, 50.0]
+    made = [
+        {**annotations[0], "id": c, "category_id": c + 1, "bbox": box, "segmentation": [square]}
+        for c in range(categories)
+    ]
+    record, _ = normalize_ground_truth([image], made, known)
+    rows = []
+    for c in range(categories):
+        scores = 0.9 - 1e-4 * np.arange(of_each - 1)
+        rows += [result(image["id"], c + 1, far, float(score)) for score in scores]
+        rows.append(result(image["id"], c + 1, box, 0.1))
+    fixed = evaluate_lvis_fixed(record, rows, task)
+    assert fixed == pytest.approx(evaluate_lvis_fixed_reference(record, rows, task), nan_ok=True)
+    # Each category's one instance is found, by the last of its detections.
+    assert fixed["AR@300"] == pytest.approx(100)
+    assert evaluate_lvis(record, rows, task)["AP"] == 0
+
+
 def test_ground_truth_indexed_once_serves_every_evaluation():
     record, results = random_case(3)
     truth = GroundTruth(record)

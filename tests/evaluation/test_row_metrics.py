@@ -132,6 +132,37 @@ def test_what_would_take_too_long_is_left_out(parts, caplog):
     assert affordable_resamples(first, 0, 1, minutes=10) == 0
 
 
+def test_what_a_bootstrap_takes_whatever_the_draws_does_not_grow_with_them(
+    parts, monkeypatch, caplog
+):
+    """A second a row and a tenth a draw: 200 draws of 3 rows take 63 s, not 135."""
+    clock = [0.0]
+
+    def takes(outcomes, draws):
+        clock[0] += 1 + 0.1 * draws.shape[1]
+
+    module = "lt_det.evaluation.lvis.row_metrics"
+    first, _ = measured(parts)
+    assert first.outcomes.num_images  # what is matched costs nothing here
+    monkeypatch.setattr(f"{module}.drawn_ap", takes)
+    monkeypatch.setattr(f"{module}.time.monotonic", lambda: clock[0])
+    assert affordable_resamples(first, 200, 3, minutes=64 / 60) == 200
+    assert affordable_resamples(first, 200, 3, minutes=62 / 60) == 0
+
+
+def test_a_settled_row_keeps_its_draws_alone(parts):
+    first, second = measured(parts)
+    differences = paired_differences(first, second, 10)
+    for row in measured(parts):
+        row.settle(10)
+        assert not len(row.counted)
+        assert not row.is_empty
+    settled = [*measured(parts)]
+    for row in settled:
+        row.settle(10)
+    assert paired_differences(*settled, 10) == differences
+
+
 def test_tables_say_where_there_is_no_difference(tmp_path):
     def interval(value, low):
         return {"value": value, "low": low, "high": 2.0}

@@ -1,6 +1,7 @@
 """Choices, means and runs of studies."""
 
 import argparse
+import math
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,8 @@ def test_mean_over_seeds():
         return {"XE": {"balanced": {"top1": value, "recall": {"many": 2 * value}}}}
 
     assert mean_over_seeds([one(1.0), one(4.0)]) == one(2.5)
+    # Where a seed predicts no class of a group, there is no precision.
+    assert mean_over_seeds([one(math.nan), one(4.0)]) == one(4.0)
     # A system that one seed alone has is that seed's.
     alone = {"LDAM": one(7.0)["XE"]}
     assert mean_over_seeds([{**one(1.0), **alone}, one(4.0)]) == {**one(2.5), **alone}

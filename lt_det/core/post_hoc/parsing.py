@@ -57,10 +57,10 @@ class Combined(PostHocMethod):
         """Check each method; one that reads the head direction or features comes first."""
         for method in self.methods:
             method.check(context)
-        for method in self.methods[1:]:
+        for method in map(_without_exemption, self.methods[1:]):
             if method.uses_counterfactual or method.uses_features:
                 raise ValueError(f"{method.name}: comes first in a combination")
-        for method in self.methods[:-1]:
+        for method in map(_without_exemption, self.methods[:-1]):
             if method.changes_probs and not context.is_softmax:
                 raise ValueError(
                     f"{method.name}: comes last in a combination where softmax does not read the "
@@ -96,6 +96,10 @@ class Combined(PostHocMethod):
     def label(self) -> str:
         """The methods' labels."""
         return "".join(method.label for method in self.methods)
+
+
+def _without_exemption(method: PostHocMethod) -> PostHocMethod:
+    return method.method if isinstance(method, BackgroundExempt) else method
 
 
 def asks_for_alpha(method: PostHocMethod) -> bool:

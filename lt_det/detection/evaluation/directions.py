@@ -69,7 +69,8 @@ def direction_logits(model: nn.Module, frequencies: Sequence[str]) -> list[dict[
         frequencies: ``"f"``, ``"c"`` or ``"r"`` of each of the C classes.
 
     Returns:
-        {group: mean logit} for each predictor (cascade stage); NaN for a group without classes.
+        {group: mean logit} for each predictor (cascade stage); NaN for a group without classes,
+        and for background where the loss reads it from no column of its own.
     """
     of_stages = []
     for predictor in _tracking(model):
@@ -79,7 +80,8 @@ def direction_logits(model: nn.Module, frequencies: Sequence[str]) -> list[dict[
         for group, letter in _GROUPS.items():
             of_group = [i for i, frequency in enumerate(frequencies) if frequency == letter]
             means[group] = float(logits[of_group].mean()) if of_group else math.nan
-        of_stages.append({**means, "background": float(logits[-1])})
+        has_own = len(logits) == predictor.num_classes + 1  # Seesaw has two of an objectness
+        of_stages.append({**means, "background": float(logits[-1]) if has_own else math.nan})
     return of_stages
 
 
@@ -112,7 +114,8 @@ def foreground_cosines(model: nn.Module, batches: Iterable[list[dict[str, Any]]]
     def watch(index: int) -> Any:
         def see(predictor: Any, inputs: tuple[Tensor, ...], predictions: Any) -> None:
             features = full_precision(inputs[0].flatten(start_dim=1))
-            foreground = predictions.te_logits.argmax(dim=1) < predictor.num_classes
+            probs = predictor.loss.probs(predictions.te_logits)
+            foreground = probs.argmax(dim=1) < predictor.num_classes
             heads = unit(split_heads(features[foreground], predictor.cls_score.num_heads))
             cosines = project_heads(heads, predictor.head_direction.direction).double()
             sums[index] += torch.stack([cosines.sum(), cosines.new_tensor(cosines.numel())]).cpu()

@@ -26,6 +26,7 @@ from lt_det.evaluation.lvis.boundary_ap import evaluate_lvis_boundary
 from lt_det.evaluation.lvis.detections import FIELD_OF
 from lt_det.evaluation.lvis.instance_weighted_ap import instance_counts
 from lt_det.evaluation.lvis.row_metrics import (
+    FIXED,
     RowMetrics,
     affordable_resamples,
     paired_differences,
@@ -52,7 +53,7 @@ class RowComparison:
 
     Args:
         bootstrap: how.
-        rows: of all tasks.
+        rows: of each task.
         weight_of: training instances by category id; ``None`` where some are not known.
     """
 
@@ -60,20 +61,27 @@ class RowComparison:
         self, bootstrap: Bootstrap, rows: int, weight_of: dict[int, int] | None = None
     ) -> None:
         self._bootstrap, self._rows, self._weight_of = bootstrap, rows, weight_of
-        self._first: dict[str, RowMetrics] = {}
-        self._resamples: int | None = None
+        self._first: dict[str, RowMetrics | None] = {}
+        self._resamples: dict[str, int] = {}
 
-    def minus_first(self, task: str, row: RowMetrics) -> dict[str, Any]:
-        """Return ``{"minus_first": …}``; nothing for the first row, or without a detection."""
-        if not self._bootstrap.resamples or not len(row.counted):
-            return {}
+    def minus_first(self, task: str, row: RowMetrics | None) -> dict[str, Any]:
+        """Return ``{"minus_first": …}``; nothing for the first row, or without a detection.
+
+        Args:
+            task: ``"bbox"`` or ``"segm"``.
+            row: in the rows' order; ``None`` of one without a detection.
+        """
+        if row is not None and row.is_empty:
+            row = None
+        is_first = task not in self._first
         first = self._first.setdefault(task, row)
-        if first is row:
+        if is_first or first is None or row is None or not self._bootstrap.resamples:
             return {}
-        if self._resamples is None:
+        if task not in self._resamples:
             limits = self._bootstrap.resamples, self._rows, self._bootstrap.max_minutes
-            self._resamples = affordable_resamples(first, *limits)
-        differences = paired_differences(first, row, self._resamples, weight_of=self._weight_of)
+            self._resamples[task] = affordable_resamples(first, *limits)
+        resamples = self._resamples[task]
+        differences = paired_differences(first, row, resamples, weight_of=self._weight_of)
         return {"minus_first": differences}
 
 
@@ -182,8 +190,8 @@ class LTEvaluator(DatasetEvaluator):
             )
         # Indexed once for all rows and tasks.
         truth = GroundTruth(normalized)
-        num_rows = len(self._tasks) * len(self._rows)
-        comparison = RowComparison(self._bootstrap, num_rows, instance_counts(categories))
+        counts = instance_counts(categories)
+        comparison = RowComparison(self._bootstrap, len(self._rows), counts)
         return [
             self._row(row, results, truth, comparison)
             for row, results in zip(self._rows, merged, strict=True)
@@ -219,13 +227,15 @@ class LTEvaluator(DatasetEvaluator):
         name: str,
         comparison: RowComparison,
     ) -> dict[str, Any]:
-        if len(results):
-            measured = row_metrics(truth, results, task)
-            metrics = {**measured.metrics, **comparison.minus_first(task, measured)}
+        measured = row_metrics(truth, results, task) if len(results) else None
+        if measured is not None:
+            metrics = dict(measured.metrics)
         else:
             logger.warning("%s: %s: no detection at all", self._dataset_name, name)
             there = truth.of_masks if task == "segm" else truth
             metrics = zero_metrics(there.record, per_category=True)
+            metrics |= {f"{name}_fixed": metrics[name] for name in FIXED}
+        metrics |= comparison.minus_first(task, measured)
         per_category = metrics.pop("per_category")
         counts = instance_counts(self._set.categories)
         if counts is not None:

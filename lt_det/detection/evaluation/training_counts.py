@@ -15,6 +15,7 @@ from lt_det.data.lvis.catalog import (
     training_image_counts,
     training_instance_counts,
 )
+from lt_det.detection.evaluation.row_info import post_hoc_rows
 from lt_det.detection.modeling.box_predictor import LTFastRCNNOutputLayers
 from lt_det.detection.modeling.cascade_inference import Counts
 from lt_det.engine import read_record
@@ -85,6 +86,20 @@ def fractal_dimensions_of(sets: Sequence[AnnotationSet]) -> Tensor:
                     centres[annotation_set.class_of[annotation["category_id"]]].append(place)
     points = [torch.tensor(of_class, dtype=torch.float64).reshape(-1, 2) for of_class in centres]
     return torch.tensor([fractal_dimension(of_class) for of_class in points])
+
+
+def check_rows(model: nn.Module, cfg: CfgNode) -> None:
+    """Check before a training that every row of its evaluations can be read.
+
+    Raises:
+        ConfigError: what one lacks.
+    """
+    methods = post_hoc_rows(cfg)
+    counts = training_counts(cfg, [m for m in methods if not m.reads_fractal_dimensions])
+    if any(method.reads_fractal_dimensions for method in methods):
+        # That there are boxes is known; their places take a while to count.
+        counts = counts._replace(fractal_dimensions=torch.ones(cfg.MODEL.ROI_HEADS.NUM_CLASSES))
+    check_methods(model, methods, counts)
 
 
 def check_methods(model: nn.Module, methods: Sequence[PostHocMethod], counts: Counts) -> None:

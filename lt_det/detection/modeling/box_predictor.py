@@ -33,7 +33,12 @@ from lt_det.engine.losses import loss_of
 from lt_det.engine.post_hoc import model_post_hoc
 
 from .negatives import training_logits
-from .sigmoid import DetectronSigmoidLoss, image_counts_of, knows_image_counts
+from .sigmoid import (
+    DetectronSigmoidLoss,
+    image_counts_of,
+    knows_image_counts,
+    weights_of_the_data_alone,
+)
 
 if TYPE_CHECKING:
     from .self_teacher import SelfTeacher
@@ -119,6 +124,8 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
                     f"{type(self.loss).__name__}; leave one of them out"
                 )
             self.loss = DetectronSigmoidLoss(background_index=self.num_classes)
+        if self.use_fed_loss:
+            weights_of_the_data_alone(self)
         in_features = self.cls_score.in_features
         num_outputs = self.loss.num_outputs(self.num_classes + 1)
         if classifier != LINEAR or num_outputs != self.num_classes + 1:
@@ -149,18 +156,21 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
             "classifier_options": classifier_options_of(cfg),
             "direction_momentum": cfg.MODEL.LT.HEAD_DIRECTION.MOMENTUM,
             "loss": loss_of(
-                cfg,
-                lambda: training_instance_counts(cfg),
-                num_classes,
+                *(cfg, lambda: training_instance_counts(cfg), num_classes),
                 lambda: image_counts_of(cfg),
             ),
             "use_fed_loss": cfg.MODEL.ROI_BOX_HEAD.USE_FED_LOSS and knows_image_counts(cfg),
-            # Of fewer classes than it is to sample, the federated loss takes all.
-            "fed_loss_num_classes": min(cfg.MODEL.ROI_BOX_HEAD.FED_LOSS_NUM_CLASSES, num_classes),
             "prior_prob": cfg.MODEL.LT.LOSS.PRIOR_PROB,
             "negatives": cfg.MODEL.LT.LOSS.NEGATIVES,
             "post_hoc": model_post_hoc(cfg, has_background=True),
         }
+
+    def get_fed_loss_classes(self, gt_classes: Tensor, **how: Any) -> Tensor:
+        """Sample as Detectron2 does; where no more have training images, take all classes."""
+        if how["num_fed_loss_classes"] >= self.num_classes_with_images:
+            return torch.arange(self.num_classes, device=gt_classes.device)
+        sampled: Tensor = super().get_fed_loss_classes(gt_classes, **how)
+        return sampled
 
     def context(
         self,
@@ -209,9 +219,8 @@ class LTFastRCNNOutputLayers(FastRCNNOutputLayers):
         # What Detectron2 counts the accuracy of.
         logits = self.loss.log_probs(te_logits.detach()) if apart else te_logits
         losses: dict[str, Tensor] = super().losses((logits, predictions.proposal_deltas), proposals)
-        # These two are what Detectron2 has computed.
         if type(self.loss) in (CrossEntropyLoss, DetectronSigmoidLoss) or not proposals:
-            return losses
+            return losses  # which Detectron2 has computed
         loss = self.loss(
             te_logits,
             torch.cat([p.gt_classes for p in proposals]),

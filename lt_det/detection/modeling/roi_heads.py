@@ -43,18 +43,24 @@ class LTROIHeads(StandardROIHeads):
         """Learn from a teacher beside the labels, from now on."""
         self.teacher_logits = TeacherLogits(teacher)
 
-    def set_self_teacher(self, method: PostHocMethod, class_counts: Tensor | None = None) -> None:
+    def set_self_teacher(
+        self,
+        method: PostHocMethod,
+        class_counts: Tensor | None = None,
+        image_counts: Tensor | None = None,
+    ) -> None:
         """Learn from each stage's own logits beside the labels, from now on.
 
         Args:
             method: what balances them.
-            class_counts: (C,) training instances per category, for methods that ask for them.
+            class_counts, image_counts: (C,) training instances per category, and images that have
+                some, for methods that ask for them.
 
         Raises:
             ConfigError: a method that cannot read the classifiers.
         """
         for predictor in box_predictors(self):
-            predictor.self_teacher = SelfTeacher(predictor, method, class_counts)
+            predictor.self_teacher = SelfTeacher(predictor, method, class_counts, image_counts)
 
     def forward(
         self,

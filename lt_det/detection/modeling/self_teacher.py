@@ -43,7 +43,8 @@ class SelfTeacher:
     Args:
         predictor: of the student's stage.
         method: what balances its logits; background is exempt.
-        class_counts: (C,) training instances per category, for methods that ask for them.
+        class_counts, image_counts: (C,) training instances per category, and images that have
+            some, for methods that ask for them.
 
     Raises:
         ConfigError: a method that cannot read this classifier.
@@ -54,9 +55,10 @@ class SelfTeacher:
         predictor: LTFastRCNNOutputLayers,
         method: PostHocMethod,
         class_counts: Tensor | None = None,
+        image_counts: Tensor | None = None,
     ) -> None:
         self.predictor, self.method = predictor, method
-        self.context = predictor.context(class_counts)
+        self.context = predictor.context(class_counts, image_counts)
         try:
             method.check(self.context)
         except ValueError as error:

@@ -1,29 +1,27 @@
 """xERM's teacher in detection: a trained detector that scores the student's proposals."""
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
 from detectron2.config import CfgNode
-from detectron2.modeling import GeneralizedRCNN, build_model
+from detectron2.modeling import ROI_HEADS_REGISTRY, GeneralizedRCNN, build_model
+from detectron2.modeling.roi_heads import CascadeROIHeads
 from detectron2.structures import ImageList, Instances
 from torch import Tensor
 
 from lt_det.core.post_hoc import PostHocMethod
-from lt_det.data.lvis.catalog import CUSTOM_TRAIN, embedded_prefix, read_training_sets
-from lt_det.data.lvis.class_counts import instance_counts
-from lt_det.data.synthetic import EMBEDDED_SETS
 from lt_det.engine import LTCheckpointer, read_record, read_trained_config
 from lt_det.engine.teachers import balanced_method
-from lt_det.errors import ConfigError, DataError, WeightsError
+from lt_det.errors import ConfigError, WeightsError
 
 from .box_predictor import EXTRA_INPUT
 from .cascade_inference import box_predictors, predict_stage
 from .memory_format import in_memory_format
 from .self_teacher import balanced_reading
+from .teacher_counts import own_image_counts, teacher_counts
 
 logger = logging.getLogger(__name__)
 
@@ -54,19 +52,24 @@ class DetectionTeacher:
     Args:
         model: trained.
         method: what balances its logits; background is exempt.
-        class_counts: (C,) training instances per category, for methods that ask for them.
+        class_counts, image_counts: (C,) training instances per category, and images that have
+            some, for methods that ask for them.
 
     Raises:
         ConfigError: a method that cannot read this classifier: TDE of a linear one, say.
     """
 
     def __init__(
-        self, model: GeneralizedRCNN, method: PostHocMethod, class_counts: Tensor | None = None
+        self,
+        model: GeneralizedRCNN,
+        method: PostHocMethod,
+        class_counts: Tensor | None = None,
+        image_counts: Tensor | None = None,
     ) -> None:
         self.model = model.eval().requires_grad_(False)
         self.predictors = box_predictors(model.roi_heads)
         self.method = method
-        self.contexts = [predictor.context(class_counts) for predictor in self.predictors]
+        self.contexts = [p.context(class_counts, image_counts) for p in self.predictors]
         for predictor in self.predictors:
             if not predictor.loss.is_softmax:
                 raise ConfigError(
@@ -149,7 +152,8 @@ def set_teacher(
     """
     heads, xerm = student.roi_heads, cfg.MODEL.LT.XERM
     if xerm.TEACHER == SELF:
-        heads.set_self_teacher(balanced_method(cfg, has_background=True), class_counts)
+        method = balanced_method(cfg, has_background=True)
+        heads.set_self_teacher(method, class_counts, own_image_counts(cfg))
         return
     teacher = load_teacher(cfg, class_counts, class_names)
     if xerm.INIT_FROM_TEACHER:
@@ -185,7 +189,8 @@ def load_teacher(
     model = in_memory_format(build_model(teacher_cfg), cfg)
     LTCheckpointer(model, complete=True).load(weights)
     method = balanced_method(cfg, has_background=True)
-    teacher = DetectionTeacher(model, method, _teacher_counts(cfg, teacher_cfg, class_counts))
+    instances, images = teacher_counts(cfg, teacher_cfg, class_counts)
+    teacher = DetectionTeacher(model, method, instances, images)
     for stage, context in enumerate(teacher.contexts):
         try:
             method.check(context)
@@ -216,43 +221,6 @@ def check_start(student: GeneralizedRCNN, teacher: DetectionTeacher, weights: st
             )
 
 
-def _teacher_counts(cfg: CfgNode, teacher_cfg: CfgNode, class_counts: Tensor) -> Tensor:
-    """Count the instances per category the teacher was trained on: PC's prior.
-
-    Its checkpoint says them; for one that does not, its training sets are read again where they
-    are not the student's.
-    """
-    weights = cfg.MODEL.LT.XERM.TEACHER_WEIGHTS
-    record = read_record(weights)
-    if record is not None:
-        return torch.tensor(record.instance_counts)
-    if _training_sets(cfg) == _training_sets(teacher_cfg):
-        return class_counts
-    try:
-        counts = torch.tensor(instance_counts(read_training_sets(teacher_cfg)))
-    except DataError as error:
-        raise ConfigError(
-            f"{weights}: its prior is that of its own training sets, which cannot be read: {error} "
-            "(MODEL.LT.XERM.TEACHER_CONFIG names a config that says where they are)"
-        ) from error
-    if len(counts) != len(class_counts):
-        raise WeightsError(
-            f"{weights}: the teacher's training sets have {len(counts)} categories, the student's "
-            f"{len(class_counts)}"
-        )
-    logger.info("PC's prior is of the teacher's training sets: %s", _training_sets(teacher_cfg))
-    return counts
-
-
-def _training_sets(cfg: CfgNode) -> tuple[Any, ...]:
-    """Return what the counts of a config's training sets follow from."""
-    names = tuple(cfg.DATASETS.TRAIN)
-    file = os.path.realpath(cfg.DATASETS.CUSTOM.TRAIN_JSON) if CUSTOM_TRAIN in names else ""
-    drawn = {EMBEDDED_SETS[p].config_section for p in map(embedded_prefix, names) if p}
-    parameters = tuple(tuple(cfg.DATASETS[section].items()) for section in sorted(drawn))
-    return names, file, parameters, cfg.DATASETS.ON_INVALID
-
-
 def _check_fits(cfg: CfgNode, teacher_cfg: CfgNode, weights: str) -> None:
     student, teacher = cfg.MODEL, teacher_cfg.MODEL
     if student.ROI_HEADS.NUM_CLASSES != teacher.ROI_HEADS.NUM_CLASSES:
@@ -280,5 +248,5 @@ def _check_fits(cfg: CfgNode, teacher_cfg: CfgNode, weights: str) -> None:
 
 
 def _num_stages(cfg: CfgNode) -> int:
-    cascade = "Cascade" in cfg.MODEL.ROI_HEADS.NAME
-    return len(cfg.MODEL.ROI_BOX_CASCADE_HEAD.IOUS) if cascade else 1
+    heads = ROI_HEADS_REGISTRY.get(cfg.MODEL.ROI_HEADS.NAME)
+    return len(cfg.MODEL.ROI_BOX_CASCADE_HEAD.IOUS) if issubclass(heads, CascadeROIHeads) else 1

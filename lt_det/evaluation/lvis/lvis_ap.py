@@ -230,8 +230,9 @@ def lvis_evaluation(
     evaluation = match(truth.of_present, kept, lvis_style=True, by_size=by_size)
     evaluation.accumulate()
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        # It prints a table of its own, and says that there is nothing by size: that was asked for.
-        warnings.filterwarnings("ignore", "hotcoco: area range", UserWarning)
+        # It prints a table of its own, and says that there is nothing by size, or that more than
+        # 300 of an image count: that was asked for.
+        warnings.filterwarnings("ignore", "hotcoco: (area range|max_dets)", UserWarning)
         evaluation.summarize()
     return evaluation
 

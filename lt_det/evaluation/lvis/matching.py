@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import hotcoco
 import numpy as np
 
+from .detection_limits import LVIS_PER_IMAGE
 from .detections import Detections
 
 if TYPE_CHECKING:
@@ -34,15 +35,29 @@ def match(
         by_size: also for small, medium and large instances alone; without, all that is made of it
             later takes a quarter of the time.
     """
-    if detections.masks is not None:
+    most = _most_per_image(detections)
+    if detections.masks is not None and not (lvis_style and most > LVIS_PER_IMAGE):
         stream = _stream(truth, lvis_style, by_size)
         for part in _mask_parts(truth, detections):
             stream.update(*part)
         return stream.finalize()
-    loaded = _loaded(truth, detections, lvis_style)
-    evaluation = _prepared(truth.coco, loaded, "bbox", lvis_style=lvis_style, by_size=by_size)
+    iou_type = "bbox"
+    if detections.masks is None:
+        loaded = _loaded(truth, detections, lvis_style)
+    else:
+        # Some images at a time hotcoco takes LVIS's 300 of an image and no more.
+        iou_type = "segm"
+        loaded = truth.coco.load_res(list(detections.records())).cap_detections_per_image(None)
+    evaluation = _prepared(truth.coco, loaded, iou_type, lvis_style=lvis_style, by_size=by_size)
+    if lvis_style and most > LVIS_PER_IMAGE:
+        # Of a category in an image: all, for what counts was chosen before.
+        evaluation.params.max_dets = [most]
     evaluation.evaluate()
     return evaluation
+
+
+def _most_per_image(detections: Detections) -> int:
+    return int(np.unique(detections.image_ids, return_counts=True)[1].max(initial=0))
 
 
 def match_parts(truth: "GroundTruth", detections: Detections) -> Iterator[hotcoco.COCOeval]:
@@ -50,7 +65,7 @@ def match_parts(truth: "GroundTruth", detections: Detections) -> Iterator[hotcoc
 
     Args:
         truth: what there is to find.
-        detections: of its images and categories, all of which count.
+        detections: of its images and categories, all of which count: at most 300 of an image.
 
     Yields:
         what is matched of a part of the images, by ascending id; to be read before the next part.

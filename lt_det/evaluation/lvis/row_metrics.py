@@ -19,8 +19,8 @@ from .outcomes import Outcomes, outcomes
 
 logger = logging.getLogger(__name__)
 
-# Of AP_fixed; the others are AP's own.
-_FIXED = ("AP", "APr", "APc", "APf")
+# Of these there is AP_fixed, too.
+FIXED = ("AP", "APr", "APc", "APf")
 COMPARED = ("AP", "AP50", "APr", "APc", "APf")
 # Draws that the time of all is estimated from: as many as are made at a time.
 _TRIAL = 8
@@ -35,12 +35,22 @@ class RowMetrics:
             and its groups, in percent.
         truth: what there was to find.
         counted: the detections within LVIS's limits.
+        is_empty: whether none counts.
     """
 
     metrics: dict[str, Any]
     truth: GroundTruth
     counted: Detections
     _drawn: dict[tuple[int, int], DrawnAP] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.is_empty = not len(self.counted)
+
+    def settle(self, resamples: int, seed: int = 0) -> None:
+        """Draw now, and let the detections go: those of many rows would fill the memory."""
+        if not self.is_empty:
+            self.drawn(resamples, seed)
+        self.counted = self.counted.take(np.arange(0))
 
     @cached_property
     def outcomes(self) -> Outcomes:
@@ -81,7 +91,7 @@ def row_metrics(truth: GroundTruth, results: Results, task: str) -> RowMetrics:
     same = len(best) == len(best_fixed) == len(checked)
     fixed = evaluation if same else lvis_evaluation(of_results, checked, best_fixed, by_size=False)
     of_fixed = metrics_of(fixed, of_results, per_category=False)
-    metrics |= {f"{name}_fixed": of_fixed[name] for name in _FIXED}
+    metrics |= {f"{name}_fixed": of_fixed[name] for name in FIXED}
     return RowMetrics(metrics, of_results, countable(of_results, best))
 
 
@@ -145,11 +155,15 @@ def affordable_resamples(row: RowMetrics, resamples: int, rows: int, minutes: fl
     if not resamples:
         return 0
     started = time.monotonic()
-    draws = draw_images(row.outcomes.num_images, _TRIAL)
-    matched = time.monotonic()
-    drawn_ap(row.outcomes, draws)
-    each_draw = (time.monotonic() - matched) / _TRIAL
-    wanted = (matched - started + each_draw * resamples) * rows / 60
+    draws = draw_images(row.outcomes.num_images, 4 * _TRIAL)
+    times = [time.monotonic()]
+    for count in (_TRIAL, 4 * _TRIAL):
+        drawn_ap(row.outcomes, draws[:, :count])
+        times.append(time.monotonic())
+    few, many = np.diff(times)
+    each_draw = max(many - few, 0.0) / (3 * _TRIAL)
+    once = times[0] - started + max(few - _TRIAL * each_draw, 0.0)
+    wanted = (once + each_draw * resamples) * rows / 60
     if wanted <= minutes:
         return resamples
     logger.warning(
