@@ -95,7 +95,7 @@ def _tested_on(saved: SavedRow) -> dict[str, Any]:
         "images": [
             (of_set.ids.original(i), Path(p).name) for i, p in zip(ids, of_set.paths, strict=True)
         ],
-        "categories": sorted((c["id"], c["name"]) for c in record["categories"]),
+        "categories": sorted((c["id"], c["name"]) for c in of_set.categories),
         "annotations": sorted(
             (a["image_id"], a["category_id"], *a["bbox"]) for a in record["annotations"]
         ),

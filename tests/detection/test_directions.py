@@ -1,6 +1,7 @@
 """The report on what the head direction favours."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -89,3 +90,33 @@ def test_no_foreground_roi_has_no_cosine():
     rows = [line.split() for line in cosine_table([math.nan, 0.5]).splitlines()[2:]]
     assert rows[0][1:] == ["stage", "0", "|", "nan", "|", "–", "|"]
     assert rows[1][1:] == ["stage", "1", "|", "0.500", "|", "2.00", "|"]
+
+
+@torch.no_grad()
+def test_foreground_is_what_the_loss_reads_as_such():
+    """Seesaw's last two columns are an objectness: the largest logit does not say what a RoI is."""
+    options = ("MODEL.LT.LOSS.NAME", "seesaw")
+    model = build_model(small_config("Base-RCNN-FPN.yaml", *options, num_classes=3)).eval()
+    predictor = model.roi_heads.box_predictor
+    (row,) = direction_logits(model, ["f", "c", "r"])
+    assert math.isnan(row["background"])
+    torch.nn.init.normal_(predictor.head_direction.direction)
+    features = torch.randn(2, predictor.cls_score.in_features)
+    # Foreground by its objectness though a background column is the largest of all; and the other.
+    logits = torch.tensor([[2.0, 0.0, 0.0, 9.0, 3.0], [4.0, 0.0, 0.0, 1.0, 3.0]])
+    probs = predictor.loss.probs(logits)
+    assert (probs.argmax(1) < 3).tolist() == [True, False]
+
+    class Model(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.roi_heads = model.roi_heads
+
+        def forward(self, batch):
+            predictor(features)
+
+    predictor.forward = lambda x: SimpleNamespace(te_logits=logits)
+    (cosine,) = foreground_cosines(Model(), [[{}]])
+    heads = zip(features[0].chunk(2), predictor.head_direction.direction.chunk(2), strict=True)
+    expected = sum(F.cosine_similarity(x, d, dim=0).item() for x, d in heads) / 2
+    assert cosine == pytest.approx(expected, abs=1e-5)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 
 from lt_det.detection.setup import argument_parser, setup
 from lt_det.engine import run
@@ -150,3 +151,15 @@ def test_lvis_that_is_not_there_names_the_file(own, monkeypatch):
     config = str(CONFIGS / "lvis_v0.5" / "cascade_r101_tde.yaml")
     with pytest.raises(DataError, match=r"lvis_v0\.5_val\.json: missing; datasets/README"):
         setup(flags(own, splits=(), config=config))
+
+
+def test_what_is_said_of_a_model_is_said_of_the_checkpoint_that_is_evaluated(own):
+    """With --resume that is the run's last one: its prior, its classes, not MODEL.WEIGHTS'."""
+    out = own / "out"
+    out.mkdir()
+    last = out / "model_0000009.pth"
+    torch.save({"model": {}}, last)
+    (out / "last_checkpoint").write_text(last.name)
+    evaluated = setup(flags(own, "--eval-only", "--resume", splits=("val",)))
+    assert str(last) == evaluated.MODEL.WEIGHTS
+    assert setup(flags(own, "--resume")).MODEL.WEIGHTS == ""
