@@ -52,7 +52,7 @@ def test_detectron2s_sigmoid_loss_is_detectron2s():
         "use_sigmoid_ce": True,
         "use_fed_loss": True,
         "get_fed_loss_cls_weights": lambda: torch.ones(C),
-        "fed_loss_num_classes": 4,
+        "fed_loss_num_classes": 3,
         "cls_agnostic_bbox_reg": True,
     }
     theirs = FastRCNNOutputLayers(ShapeSpec(channels=D), **options)
