@@ -5,7 +5,8 @@ lt-det check-data --train-json train.json --train-images train/ --val-json val.j
 lt-det check-data --data photos.zip --imbalance 100 --output check
 lt-det check-data --from yolo --train-json labels/train --train-images images/train --output check
 
-Writes check.json and check.html into DIR; ends with 2 where a training would refuse the data.
+Writes check.json and check.html into DIR, with --from also train.from_KIND.json and val's, to train
+on; ends with 2 where a training would refuse the data.
 """
 
 import argparse
@@ -79,7 +80,9 @@ def _annotations(args: argparse.Namespace) -> Findings:
     for split in _SPLITS if args.kind else ():
         json_file, images = getattr(args, f"{split}_json"), getattr(args, f"{split}_images")
         if json_file:
-            made = convert(json_file, images, args.kind, args.output / f"{split}.json")
+            made = convert(
+                json_file, images, args.kind, args.output / f"{split}.from_{args.kind}.json"
+            )
             setattr(args, f"{split}_json", made)
     given = detection_parser().parse_args(data_words(args, ANNOTATIONS))
     cfg = load_config(args.config_file, args.opts, given)

@@ -127,11 +127,16 @@ def test_yolo(checked, tmp_path):
     labels.mkdir(parents=True)
     (tmp_path / "data.yaml").write_text("names:\n  0: cat\n  1: dog\n")
     (labels / "b.txt").write_text("0 0.5 0.5 0.25 0.5\n1 0.25 0.25 0.75 0.25 0.75 0.75\n")
+    # DIR may be where a person's own files lie.
+    mine = tmp_path / "out" / "train.json"
+    mine.parent.mkdir()
+    mine.write_text("mine")
     words = ["--from", "yolo", "--train-json", labels]
     code, record, _, _ = checked(*words, "--train-images", tmp_path / "images" / "train")
     assert code == 0
+    assert mine.read_text() == "mine"
     assert record["facts"]["training instances"] == 2
-    made = json.loads((tmp_path / "out" / "train.json").read_text())
+    made = json.loads((tmp_path / "out" / "train.from_yolo.json").read_text())
     assert [image["file_name"] for image in made["images"]] == ["a.png", "b.png"]
     box = made["annotations"][0]
     assert (box["image_id"], box["category_id"]) == (2, 1)
@@ -156,7 +161,7 @@ def test_voc_and_cvat(checked, tmp_path):
         code, record, _, _ = checked(*words)
         assert code == 0
         assert record["facts"]["training instances"] == 1
-        made = json.loads((tmp_path / "out" / "train.json").read_text())
+        made = json.loads((tmp_path / "out" / f"train.from_{kind}.json").read_text())
         assert made["annotations"][0]["bbox"] == [10, 5, 20, 35]
 
 
