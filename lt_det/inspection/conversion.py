@@ -3,15 +3,15 @@
 from pathlib import Path
 
 import hotcoco
-import supervision as sv
 
 from lt_det.errors import DataError, one_line
 from lt_det.files import load_json, save_json
 
+from .yolo_source import save_yolo
+
 FORMATS = ("yolo", "voc", "cvat")
 _IMAGE = ("id", "file_name", "width", "height")
 _ANNOTATION = ("id", "image_id", "category_id", "bbox", "area", "segmentation", "iscrowd")
-_YAML = ("data.yaml", "dataset.yaml", "data.yml")
 
 
 def convert(source: str, images: str, kind: str, target: Path) -> str:
@@ -35,7 +35,7 @@ def convert(source: str, images: str, kind: str, target: Path) -> str:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         if kind == "yolo":
-            _from_yolo(source, images, target)
+            save_yolo(source, images, target)
         else:
             read = hotcoco.COCO.from_voc if kind == "voc" else hotcoco.COCO.from_cvat
             read(source).save(str(target))
@@ -45,17 +45,6 @@ def convert(source: str, images: str, kind: str, target: Path) -> str:
     except Exception as error:  # a library's parser raises anything
         raise DataError(f"{source}: not read as {kind}: {one_line(error)}") from error
     return str(target)
-
-
-def _from_yolo(labels: str, images: str, target: Path) -> None:
-    """Polygons become masks; an image without a label file has no instance."""
-    folder = Path(labels)
-    places = [p / name for p in (folder, *folder.resolve().parents[:3]) for name in _YAML]
-    data_yaml = next((path for path in places if path.is_file()), None)
-    if data_yaml is None:
-        raise DataError(f"{labels}: no data.yaml in it or in the three folders above it")
-    dataset = sv.DetectionDataset.from_yolo(images, labels, str(data_yaml))
-    dataset.as_coco(annotations_path=str(target))
 
 
 def _tidied(target: Path) -> None:
