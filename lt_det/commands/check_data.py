@@ -5,7 +5,8 @@ lt-det check-data --train-json train.json --train-images train/ --val-json val.j
 lt-det check-data --data photos.zip --imbalance 100 --output check
 lt-det check-data --from yolo --train-json labels/train --train-images images/train --output check
 
-Writes check.json and check.html into DIR; ends with 2 where a training would refuse the data.
+Writes check.json and check.html into DIR, with --from also train.from_KIND.json and val's, to train
+on; ends with 2 where a training would refuse the data.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from lt_det.files import save_json
 from lt_det.inspection.classification_check import check_image_data
 from lt_det.inspection.conversion import FORMATS, convert
 from lt_det.inspection.detection_check import check_detection_data
-from lt_det.inspection.findings import Findings
+from lt_det.inspection.findings import Findings, Oddities
 from lt_det.model_zoo import config_file
 from lt_det.visualization.page import write_page
 
@@ -76,14 +77,22 @@ def _images(args: argparse.Namespace) -> Findings:
 
 
 def _annotations(args: argparse.Namespace) -> Findings:
-    for split in _SPLITS if args.kind else ():
-        json_file, images = getattr(args, f"{split}_json"), getattr(args, f"{split}_images")
-        if json_file:
-            made = convert(json_file, images, args.kind, args.output / f"{split}.json")
-            setattr(args, f"{split}_json", made)
+    changed = _convert(args) if args.kind else {}
     given = detection_parser().parse_args(data_words(args, ANNOTATIONS))
     cfg = load_config(args.config_file, args.opts, given)
-    return check_detection_data(cfg, fit=_fit(args), compare_images=not args.quick)
+    findings = check_detection_data(cfg, fit=_fit(args), compare_images=not args.quick)
+    findings.oddities = {**changed, **findings.oddities}
+    return findings
+
+
+def _convert(args: argparse.Namespace) -> Oddities:
+    """Put COCO files in the place of another tool's; returns what the conversion changed."""
+    given = {split: getattr(args, f"{split}_json") for split in _SPLITS}
+    sources = {s: (file, getattr(args, f"{s}_images")) for s, file in given.items() if file}
+    files, changed = convert(sources, args.kind, args.output)
+    for split, file in files.items():
+        setattr(args, f"{split}_json", file)
+    return changed
 
 
 def _fit(args: argparse.Namespace):  # type: ignore[no-untyped-def]

@@ -16,15 +16,13 @@ from lt_det.core.post_hoc import PostHocMethod
 from lt_det.data.lvis.annotation_set import AnnotationSet
 from lt_det.data.lvis.catalog import registered_set
 from lt_det.data.lvis.class_counts import image_counts, instance_counts
-from lt_det.data.lvis.detectron2_dicts import TrainingDicts, to_detectron2_dicts
-from lt_det.data.lvis.negatives import check_negatives
+from lt_det.data.lvis.detectron2_dicts import to_detectron2_dicts
 from lt_det.data.workers import num_workers
 from lt_det.engine import LTTrainerBase, ModelRecord
-from lt_det.errors import DataError
 from lt_det.evaluation import results_text, write_results
 
 from .data.mapper import CheckedMapper, Mapper, mapper_of
-from .data.train_loader import TrainingLoader, build_training_loader
+from .data.train_loader import TrainingLoader, build_training_loader, training_dicts
 from .evaluation.directions import untracked_direction
 from .evaluation.evaluator import Bootstrap, LTEvaluator
 from .evaluation.post_hoc_sweep import PostHocSweep
@@ -68,14 +66,7 @@ class LTTrainer(LTTrainerBase):
             mapper: of a person's own, from a data set's dict to a model's input, in place of
                 INPUT.MAPPER.
         """
-        sets = [registered_set(name) for name in cfg.DATASETS.TRAIN]
-        dicts = TrainingDicts(sets, filter_empty=cfg.DATALOADER.FILTER_EMPTY_ANNOTATIONS)
-        total = sum(len(training_set.paths) for training_set in sets)
-        logger.info("training on %d images of %d", len(dicts), total)
-        if not len(dicts):
-            raise DataError(f"{sets[0].json_file}: no image has an instance to train on")
-        check_negatives(sets, cfg.MODEL.LT.LOSS.NEGATIVES)
-        return build_training_loader(cfg, dicts, mapper)
+        return build_training_loader(cfg, training_dicts(cfg), mapper)
 
     @classmethod
     def build_test_loader(

@@ -6,14 +6,13 @@ import numpy as np
 from detectron2.config import CfgNode
 from PIL import Image
 
-from lt_det.classification.datasets import cut
-from lt_det.classification.image_sets import read_image_sets
+from lt_det.classification.datasets import load_image_data
 from lt_det.core import shot_groups
 from lt_det.data.classification import ImageSet
 from lt_det.errors import UserError
 
 from .charts import counts_chart, histogram
-from .duplicates import across_parts, prints_of, same_pictures
+from .duplicates import across_parts, in_a_line, prints_of, same_pictures
 from .findings import Findings
 from .tail import advice, group_figures, imbalance
 
@@ -30,21 +29,35 @@ def check_image_data(cfg: CfgNode, *, compare_images: bool = True) -> Findings:
     """
     options = cfg.DATASETS.CLASSIFICATION
     findings = Findings(options.PATH or options.NAME)
+    # Files are looked at, and decoded below, once; all shot groups are described.
+    undecoded = cfg.clone()
+    undecoded.INPUT.CLASSIFICATION.IN_MEMORY = False
+    undecoded.DATASETS.CLASSIFICATION.SHOT_GROUP = ""
     try:
-        sets = read_image_sets(cfg, training=True)
-        sets["train"].check_classes()
-        train = cut(sets["train"], options.IMBALANCE, options.SUBSET_SEED)
+        data = load_image_data(undecoded, training=True)
     except UserError as error:
         findings.refused = error.problem
         return findings
-    test = sets.get(cfg.TEST.CLASSIFICATION.SPLIT)
-    parts: dict[str, ImageSet] = {"train": train}
-    if test is not None and test is not sets["train"]:
-        parts["test"] = test
+    parts = {"train": data.train}
+    if cfg.TEST.CLASSIFICATION.SPLIT != "train":
+        parts["test"] = data.test
     _describe(findings, parts, options)
     if compare_images:
-        _compare_images(findings, parts)
+        errors = _compare_images(findings, parts)
+        if errors:
+            findings.refused = _refusal(cfg, errors)
     return findings
+
+
+def _refusal(cfg: CfgNode, errors: list[str]) -> str:
+    """Return what a training says of images that only decoding shows to be broken."""
+    if not cfg.INPUT.CLASSIFICATION.IN_MEMORY:
+        return in_a_line(errors)  # it stops where it comes upon the first
+    try:
+        load_image_data(cfg, training=True)
+    except UserError as error:
+        return error.problem
+    return ""
 
 
 def _describe(findings: Findings, parts: dict[str, ImageSet], options: Any) -> None:
@@ -75,8 +88,9 @@ def _describe(findings: Findings, parts: dict[str, ImageSet], options: Any) -> N
     findings.figures = [counts_chart(names, groups, counts, shown, "images")]
 
 
-def _compare_images(findings: Findings, parts: dict[str, ImageSet]) -> None:
-    prints, sides = [], []
+def _compare_images(findings: Findings, parts: dict[str, ImageSet]) -> list[str]:
+    """Return what is wrong with the images that cannot be decoded."""
+    prints, sides, broken = [], [], []
     for part, image_set in parts.items():
         small: list[str] = []
 
@@ -92,6 +106,7 @@ def _compare_images(findings: Findings, parts: dict[str, ImageSet]) -> None:
         names = [image_set.image_name(index) for index in range(len(image_set))]
         seen, errors = prints_of(names, decode, part)
         prints += seen
+        broken += errors
         if errors:
             findings.oddities[f"{part}: image cannot be decoded"] = (len(errors), errors[:5])
         if small:
@@ -101,3 +116,4 @@ def _compare_images(findings: Findings, parts: dict[str, ImageSet]) -> None:
     findings.leaks = across_parts(findings.duplicates)
     if sides and len(set(sides)) > 1:
         findings.figures.append(histogram(sides, "longer side in pixels", logarithmic=True))
+    return broken

@@ -12,11 +12,12 @@ import lt_det.detection  # noqa: F401  (registers the modules)
 from lt_det.data.classification.image_set import FileSource
 from lt_det.data.lvis.annotation_set import AnnotationSet
 from lt_det.data.lvis.catalog import register_from_config, registered_set
+from lt_det.detection.data.train_loader import training_dicts
 from lt_det.errors import UserError, one_line
 
 from .charts import counts_chart, histogram
 from .detection_data import SetFigures, set_figures
-from .duplicates import across_parts, prints_of, same_pictures
+from .duplicates import across_parts, in_a_line, prints_of, same_pictures
 from .findings import Findings
 from .tail import advice, group_figures, imbalance
 
@@ -41,6 +42,7 @@ def check_detection_data(
     try:
         reference = register_from_config(cfg, training=True)
         fit(cfg, reference)
+        training_dicts(cfg)
     except UserError as error:
         findings.refused = error.problem
         return findings
@@ -50,7 +52,10 @@ def check_detection_data(
     figures = {part: set_figures(annotation_set) for part, annotation_set in sets.items()}
     _describe(findings, sets["train"], figures)
     if compare_images:
-        _compare_images(findings, sets)
+        errors = _compare_images(findings, sets)
+        # A training stops where it comes upon the first. Under "skip", some of them are left out.
+        if errors and cfg.DATASETS.ON_INVALID == "error":
+            findings.refused = in_a_line(errors)
     return findings
 
 
@@ -113,8 +118,9 @@ def _facts(reference: AnnotationSet, train: SetFigures, val: SetFigures | None) 
     return facts
 
 
-def _compare_images(findings: Findings, sets: dict[str, AnnotationSet]) -> None:
-    prints = []
+def _compare_images(findings: Findings, sets: dict[str, AnnotationSet]) -> list[str]:
+    """Return what is wrong with the images that cannot be decoded."""
+    prints, broken = [], []
     for part, annotation_set in sets.items():
         source = FileSource(annotation_set.paths)
 
@@ -123,7 +129,9 @@ def _compare_images(findings: Findings, sets: dict[str, AnnotationSet]) -> None:
 
         seen, errors = prints_of(annotation_set.paths, decode, part)
         prints += seen
+        broken += errors
         if errors:
             findings.oddities[f"{part}: image cannot be decoded"] = (len(errors), errors[:5])
     findings.duplicates = same_pictures(prints)
     findings.leaks = across_parts(findings.duplicates)
+    return broken

@@ -71,6 +71,12 @@ def prints_of(
     return prints, [seen for seen in looked if isinstance(seen, str)]
 
 
+def in_a_line(errors: Sequence[str]) -> str:
+    """Return the first error, and how many more there are."""
+    more = f" ({len(errors) - 1} more images have problems)" if len(errors) > 1 else ""
+    return f"{errors[0]}{more}"
+
+
 def same_pictures(prints: Sequence[Print]) -> list[list[Print]]:
     """Group images that show the same picture: the same pixels, or resized or compressed anew.
 

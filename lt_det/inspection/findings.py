@@ -11,6 +11,9 @@ from .tail import Group
 
 _LISTED = 20
 
+# What is odd → (how many, the first of them).
+Oddities = dict[str, tuple[int, list[str]]]
+
 
 @dataclass
 class Findings:
@@ -38,7 +41,7 @@ class Findings:
     classes: list[list[Any]] = field(default_factory=list)
     class_columns: list[str] = field(default_factory=list)
     advice: list[str] = field(default_factory=list)
-    oddities: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
+    oddities: Oddities = field(default_factory=dict)
     duplicates: list[list[Print]] = field(default_factory=list)
     leaks: list[list[Print]] = field(default_factory=list)
     tool_notes: list[str] = field(default_factory=list)

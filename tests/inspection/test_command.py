@@ -119,6 +119,78 @@ def test_a_folder_of_classes(checked, tmp_path):
     assert checked("--data", tmp_path / "data", "--quick")[0] == 2
 
 
+def classes(folder, **counts):
+    for split in ("train", "val"):
+        for label, (name, count) in enumerate(counts.items()):
+            for number in range(count):
+                picture(folder / split / name, f"{number}.png", 100 * label + number)
+    return folder
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+@pytest.mark.parametrize("quick", [["--quick"], []])
+def test_a_broken_image_of_a_class_ends_with_2(checked, tmp_path, split, quick):
+    """As in training; where it would leave the image out, nothing is refused."""
+    data = classes(tmp_path / "data", cat=3, dog=2)
+    file = data / split / "dog" / "1.png"
+    file.write_bytes(file.read_bytes()[:200])
+    code, record, shown, _ = checked("--data", data, *quick)
+    assert code == 2
+    assert record["refused"].startswith(f"{file}: broken image")
+    assert f"error: {file}: broken image" in shown
+    code, record, _, _ = checked("--data", data, *quick, "DATASETS.ON_INVALID", "skip")
+    assert code == 0
+    assert record["facts"]["training images"] == (4 if split == "train" else 5)
+
+
+def break_within(file):
+    content = bytearray(file.read_bytes())
+    at = content.index(b"IDAT") + 10
+    content[at : at + 40] = bytes(40)
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("in_memory", ["True", "False"])
+def test_an_image_broken_within_ends_with_2(checked, tmp_path, in_memory):
+    """Its end is there, so that decoding alone shows it."""
+    data = classes(tmp_path / "data", cat=3, dog=2)
+    file = data / "train" / "dog" / "1.png"
+    break_within(file)
+    words = ["INPUT.CLASSIFICATION.IN_MEMORY", in_memory]
+    code, record, _, _ = checked("--data", data, *words)
+    assert code == 2
+    assert record["refused"].startswith(f"{file}: broken image")
+    assert record["oddities"]["train: image cannot be decoded"]["number"] == 1
+
+
+def test_an_annotated_image_broken_within_ends_with_2(checked, tmp_path):
+    words = annotated(tmp_path)
+    file = tmp_path / "val" / "val_2.png"
+    break_within(file)
+    code, record, _, _ = checked(*words)
+    assert code == 2
+    assert record["refused"].startswith(f"{file}: broken image")
+    assert record["facts"]["training images"] == 4
+
+
+def test_a_single_class_ends_with_2(checked, tmp_path):
+    code, record, _, _ = checked("--data", classes(tmp_path / "data", cat=3), "--quick")
+    assert code == 2
+    assert "cat is the only class" in record["refused"]
+
+
+@pytest.mark.parametrize("crowd", [[], [{"iscrowd": 1}]])
+def test_annotations_without_an_instance_end_with_2(checked, tmp_path, crowd):
+    words = annotated(tmp_path)
+    file = tmp_path / "train.json"
+    record = json.loads(file.read_text())
+    record["annotations"] = [{**record["annotations"][0], **changes} for changes in crowd]
+    file.write_text(json.dumps(record))
+    code, record, _, _ = checked(*words, "--quick")
+    assert code == 2
+    assert record["refused"] == f"{file}: no image has an instance to train on"
+
+
 def test_yolo(checked, tmp_path):
     """Boxes and polygons, names as a mapping, data.yaml beside the folders, an empty image."""
     for name in ("a", "b"):
@@ -127,11 +199,16 @@ def test_yolo(checked, tmp_path):
     labels.mkdir(parents=True)
     (tmp_path / "data.yaml").write_text("names:\n  0: cat\n  1: dog\n")
     (labels / "b.txt").write_text("0 0.5 0.5 0.25 0.5\n1 0.25 0.25 0.75 0.25 0.75 0.75\n")
+    # DIR may be where a person's own files lie.
+    mine = tmp_path / "out" / "train.json"
+    mine.parent.mkdir()
+    mine.write_text("mine")
     words = ["--from", "yolo", "--train-json", labels]
     code, record, _, _ = checked(*words, "--train-images", tmp_path / "images" / "train")
     assert code == 0
+    assert mine.read_text() == "mine"
     assert record["facts"]["training instances"] == 2
-    made = json.loads((tmp_path / "out" / "train.json").read_text())
+    made = json.loads((tmp_path / "out" / "train.from_yolo.json").read_text())
     assert [image["file_name"] for image in made["images"]] == ["a.png", "b.png"]
     box = made["annotations"][0]
     assert (box["image_id"], box["category_id"]) == (2, 1)
@@ -156,7 +233,7 @@ def test_voc_and_cvat(checked, tmp_path):
         code, record, _, _ = checked(*words)
         assert code == 0
         assert record["facts"]["training instances"] == 1
-        made = json.loads((tmp_path / "out" / "train.json").read_text())
+        made = json.loads((tmp_path / "out" / f"train.from_{kind}.json").read_text())
         assert made["annotations"][0]["bbox"] == [10, 5, 20, 35]
 
 

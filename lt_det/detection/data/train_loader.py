@@ -15,11 +15,13 @@ from detectron2.config import CfgNode
 from detectron2.utils import comm
 from torch.utils.data import DataLoader, Dataset
 
+from lt_det.data.lvis.catalog import registered_set
 from lt_det.data.lvis.detectron2_dicts import TrainingDicts
-from lt_det.data.lvis.negatives import ALL
+from lt_det.data.lvis.negatives import ALL, check_negatives
 from lt_det.data.workers import num_workers
 from lt_det.engine import check_shared_evenly
 from lt_det.engine.seeding import derived_seed, seeded
+from lt_det.errors import DataError
 
 from .mapper import CheckedMapper, Mapper, mapper_of
 from .negatives import set_left_out
@@ -133,6 +135,22 @@ class _Images(Dataset[dict[str, Any]]):
             left_out = self._dicts.left_out_classes(position, self._negatives)
             set_left_out(mapped, torch.from_numpy(left_out))
         return mapped
+
+
+def training_dicts(cfg: CfgNode) -> TrainingDicts:
+    """Return the images of DATASETS.TRAIN, which are registered, to train on.
+
+    Raises:
+        DataError: none has an instance, or MODEL.LT.LOSS.NEGATIVES has nothing to go by.
+    """
+    sets = [registered_set(name) for name in cfg.DATASETS.TRAIN]
+    dicts = TrainingDicts(sets, filter_empty=cfg.DATALOADER.FILTER_EMPTY_ANNOTATIONS)
+    total = sum(len(training_set.paths) for training_set in sets)
+    logger.info("training on %d images of %d", len(dicts), total)
+    if not len(dicts):
+        raise DataError(f"{sets[0].json_file}: no image has an instance to train on")
+    check_negatives(sets, cfg.MODEL.LT.LOSS.NEGATIVES)
+    return dicts
 
 
 def build_training_loader(

@@ -1,0 +1,210 @@
+"""Other tools' annotations: lt-det check-data --from."""
+
+import json
+
+import pytest
+
+from lt_det.commands.check_data import run
+
+from .helpers import picture
+
+
+@pytest.fixture
+def converted(tmp_path, capsys):
+    """Run the command on a kind and its splits; returns (exit code, printed, record by split).
+
+    Of ``check`` it is what the command says in check.json.
+    """
+
+    def convert(kind, **splits):
+        words = ["--from", kind, "--output", str(tmp_path / "out"), "--quick"]
+        for split, (source, images) in splits.items():
+            words += [f"--{split}-json", str(source), f"--{split}-images", str(images)]
+        code = 0
+        try:
+            run(words)
+        except SystemExit as ended:
+            code = ended.code
+        shown = capsys.readouterr()
+        files = {split: tmp_path / "out" / f"{split}.from_{kind}.json" for split in splits}
+        files["check"] = tmp_path / "out" / "check.json"
+        made = {split: json.loads(f.read_text()) for split, f in files.items() if f.is_file()}
+        return code, shown.out + shown.err, made
+
+    return convert
+
+
+def yolo(folder, names, labels):
+    """Write a.png, b.png, … with a label line each; returns (labels, images)."""
+    (folder / "labels").mkdir(parents=True)
+    (folder / "data.yaml").write_text(f"names: {names}\n")
+    for number, (stem, line) in enumerate(labels.items()):
+        picture(folder / "images", f"{stem}.png", number)
+        (folder / "labels" / f"{stem}.txt").write_text(line)
+    return folder / "labels", folder / "images"
+
+
+def classes_of(record):
+    names = {category["id"]: category["name"] for category in record["categories"]}
+    return [names[annotation["category_id"]] for annotation in record["annotations"]]
+
+
+TWO = {"a": "1 0.5 0.5 0.25 0.5\n", "b": "0 0.5 0.5 0.25 0.5\n"}
+
+
+@pytest.mark.parametrize("names", ["[cat, dog]", "{1: dog, 0: cat}", "{'0': cat, '1': dog}"])
+def test_yolo_names_a_class_by_its_number(converted, tmp_path, names):
+    code, _, made = converted("yolo", train=yolo(tmp_path, names, TWO))
+    assert code == 0
+    assert classes_of(made["train"]) == ["dog", "cat"]
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ("{1: cat, 2: dog}", "no class 0: 2 names"),
+        ("{0: cat, 2: dog, 3: emu}", "no class 1: 3 names"),
+        ("{'0': cat, 0: dog}", "no class 1"),
+        ("{-1: cat, 0: dog}", "no class 1"),
+        ("{cat: 0, dog: 1}", "key 'cat' is no number"),
+        ("{true: cat, 0: dog}", "key True is no number"),
+        ("cat", "names: neither a list"),
+        ("[cat", "cannot be read"),
+    ],
+)
+def test_yolo_names_with_a_gap_are_refused(converted, tmp_path, names, message):
+    """Sorted names would be counted from 0: {1: cat, 2: dog} makes of a cat's 1 a dog."""
+    code, shown, made = converted("yolo", train=yolo(tmp_path, names, TWO))
+    assert code == 2
+    assert f"error: {tmp_path / 'data.yaml'}: " in shown
+    assert message in shown
+    assert made == {}
+
+
+@pytest.mark.parametrize(
+    ("pictures", "texts", "first", "number"),
+    [
+        (["sub/d.png", "sub/e.png"], ["sub/d.txt"], "images/sub/d.png", 2),
+        (["e.gif"], ["e.txt"], "images/e.gif", 1),
+        (["f.jp2"], [], "images/f.jp2", 1),
+        ([], ["zzz.txt"], "labels/zzz.txt", 1),
+        ([], ["sub/a.txt", "x.TXT"], "labels/sub/a.txt", 2),
+    ],
+)
+def test_yolo_what_would_be_dropped_is_refused(converted, tmp_path, pictures, texts, first, number):
+    labels, images = yolo(tmp_path, "[cat, dog]", TWO)
+    for name in pictures:
+        picture((images / name).parent, (images / name).name, 7)
+    for name in texts:
+        (labels / name).parent.mkdir(exist_ok=True)
+        (labels / name).write_text("0 0.5 0.5 0.25 0.5\n")
+    code, shown, _ = converted("yolo", train=(labels, images))
+    assert code == 2
+    assert f"error: {tmp_path / first}: " in shown
+    assert f"would drop, 1 of {number}: " in shown
+
+
+def test_yolo_takes_what_tools_leave_beside(converted, tmp_path):
+    labels, images = yolo(tmp_path, "[cat, dog]", TWO)
+    (labels / "classes.txt").write_text("cat\ndog\n")
+    (labels / ".DS_Store.txt").write_text("")
+    (images / ".thumbnails").mkdir()
+    picture(images / ".thumbnails", "a.png", 1)
+    picture(images, "d.JPG", 1)
+    (labels / "d.txt").write_text("0 0.5 0.5 0.25 0.5\n")
+    code, _, made = converted("yolo", train=(labels, images))
+    assert code == 0
+    assert [i["file_name"] for i in made["train"]["images"]] == ["a.png", "b.png", "d.JPG"]
+
+
+def voc(folder, objects):
+    """Write a folder with an image an entry, and the objects it lists; returns (folder, images)."""
+    (folder / "Annotations").mkdir(parents=True)
+    box = "<bndbox><xmin>11</xmin><ymin>6</ymin><xmax>30</xmax><ymax>40</ymax></bndbox>"
+    for stem, names in objects.items():
+        picture(folder / "JPEGImages", f"{stem}.png", ord(stem))
+        body = "".join(f"<object><name>{name}</name>{box}</object>" for name in names)
+        (folder / "Annotations" / f"{stem}.xml").write_text(
+            f"<annotation><filename>{stem}.png</filename><size><width>64</width>"
+            f"<height>48</height></size>{body}</annotation>"
+        )
+    return folder, folder / "JPEGImages"
+
+
+def test_voc_parts_without_a_rare_class_have_its_name_and_number(converted, tmp_path):
+    """An alphabet of each part's own would give dog 2 in training, and 1 in validation."""
+    train = voc(tmp_path / "train", {"a": ["cat"], "b": ["dog"], "c": ["emu"]})
+    val = voc(tmp_path / "val", {"d": ["dog"], "e": [], "f": ["ant"]})
+    code, shown, made = converted("voc", train=train, val=val)
+    assert code == 0, shown
+    categories = [{"id": i, "name": n} for i, n in enumerate(["cat", "dog", "emu", "ant"], 1)]
+    assert made["train"]["categories"] == made["val"]["categories"] == categories
+    assert classes_of(made["train"]) == ["cat", "dog", "emu"]
+    assert classes_of(made["val"]) == ["dog", "ant"]
+    # It may be a slip of the pen.
+    odd = made["check"]["oddities"]["train: category that validation alone names"]
+    assert odd == {"number": 1, "examples": ["ant"]}
+
+
+def test_voc_files_in_subfolders_are_said_to_be_left_out(converted, tmp_path):
+    folder, images = voc(tmp_path / "train", {"a": ["cat"], "b": ["dog"]})
+    (folder / "Annotations" / "more").mkdir()
+    (folder / "Annotations" / "b.xml").rename(folder / "Annotations" / "more" / "b.xml")
+    code, shown, made = converted("voc", train=(folder, images))
+    assert code == 0
+    odd = made["check"]["oddities"]["train: VOC file in a subfolder is left out"]
+    assert odd == {"number": 1, "examples": ["more/b.xml"]}
+    assert "1 × train: VOC file in a subfolder is left out: more/b.xml" in shown
+
+
+def cvat(folder, level, labels, shapes):
+    """Write an XML file whose labels stand below ``level``; returns (file, images)."""
+    picture(folder / "images", "a.png", 1)
+    named = "".join(f"<label><name>{name}</name></label>" for name in labels)
+    (folder / "cvat.xml").write_text(
+        f"<annotations><meta><{level}><labels>{named}</labels></{level}></meta>"
+        f'<image id="0" name="a.png" width="64" height="48">{shapes}</image></annotations>'
+    )
+    return folder / "cvat.xml", folder / "images"
+
+
+@pytest.mark.parametrize("level", ["task", "project", "job"])
+def test_cvat_labels_are_read_wherever_they_stand(converted, tmp_path, level):
+    box = '<box label="dog" xtl="10" ytl="5" xbr="30" ybr="40"/>'
+    source = cvat(tmp_path, level, ["emu", "cat", "dog"], box)
+    code, _, made = converted("cvat", train=source)
+    assert code == 0
+    categories = made["train"]["categories"]
+    assert categories == [{"id": i, "name": n} for i, n in enumerate(["emu", "cat", "dog"], 1)]
+    assert classes_of(made["train"]) == ["dog"]
+
+
+def test_cvat_shapes_that_are_lost_are_said(converted, tmp_path):
+    shapes = """
+        <box label="cat" xtl="10" ytl="5" xbr="30" ybr="40" rotation="45.00"/>
+        <box label="cat" xtl="11" ytl="5" xbr="30" ybr="40" rotation="0.00"/>
+        <polygon label="cat" points="1,1;20,1;20,20"/>
+        <polygon label="cat" points="1,1;20,1"/>
+        <mask label="cat" rle="3, 5" left="2" top="2" width="4" height="2"/>
+        <mask label="cat" rle="3, 5" left="9" top="2" width="4" height="2"/>
+        <ellipse label="cat" cx="20" cy="20" rx="5" ry="6"/>"""
+    code, shown, made = converted("cvat", train=cvat(tmp_path, "task", ["cat"], shapes))
+    assert code == 0
+    assert len(made["train"]["annotations"]) == 3
+    numbers = {what: odd["number"] for what, odd in made["check"]["oddities"].items()}
+    assert {what: number for what, number in numbers.items() if "CVAT" in what} == {
+        "train: CVAT box is taken without its rotation": 1,
+        "train: CVAT polygon of fewer than 3 points is left out": 1,
+        "train: CVAT mask is left out": 2,
+        "train: CVAT ellipse is left out": 1,
+    }
+    assert "2 × train: CVAT mask is left out: a.png, …" in shown
+
+
+def test_yolo_splits_of_other_names_are_refused(converted, tmp_path):
+    """Each has a data.yaml that says all names: where they differ, one of them is wrong."""
+    train = yolo(tmp_path / "one", "[cat, dog]", TWO)
+    val = yolo(tmp_path / "other", "[cat, emu]", TWO)
+    code, shown, _ = converted("yolo", train=train, val=val)
+    assert code == 2
+    assert "emu" in shown or "dog" in shown
