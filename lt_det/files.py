@@ -69,6 +69,14 @@ def save_json(value: Any, path: str | os.PathLike[str], indent: int | None = Non
         json.dump(value, file, indent=indent)
 
 
+def printable(path: str | os.PathLike[str]) -> str:
+    """Return a path as text that can be written; of bytes that are no UTF-8, their ``\\xe9``.
+
+    Old zips leave names in Latin-1, which Python has as surrogates, which no file takes as text.
+    """
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 @contextmanager
 def whole_file(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any]]:
     """Yield a file to write that appears under its name once it is whole; folders are made.

@@ -14,7 +14,7 @@ from lt_det.evaluation.lvis.ground_truth import normalize_ground_truth
 from lt_det.evaluation.lvis.lvis_ap import GroundTruth
 from lt_det.evaluation.lvis.results_file import read_results
 from lt_det.files import save_json
-from lt_det.inspection.errors import analyse
+from lt_det.inspection.errors import analyse, images_as_given
 from lt_det.inspection.errors_page import analysis_page, analysis_text
 from lt_det.visualization.page import write_page
 
@@ -51,7 +51,8 @@ def main(args: argparse.Namespace) -> None:
         list(annotation_set.images.values()), annotation_set.annotations, categories
     )
     truth = GroundTruth(record)
-    analysis = analyse(truth, results, args.iou_type, args.score_threshold, names)
+    images = images_as_given(annotation_set)
+    analysis = analyse(truth, results, args.iou_type, args.score_threshold, names, images)
     title = f"{args.results} ({args.iou_type})"
     args.output.mkdir(parents=True, exist_ok=True)
     save_json(analysis.to_record(), args.output / "analysis.json", indent=1)

@@ -2,7 +2,7 @@
 
 lt-det predict --weights output/model_final.pth --images photos/ --output predicted
 lt-det predict --weights … --images 'photos/**/*.jpg' --post-hoc "tde(alpha=1)" --output predicted
-lt-det predict --weights … --images film.mp4 --output predicted
+lt-det predict --weights … --images film.mp4 'cam*/*.mp4' --output predicted
 """
 
 import argparse
@@ -14,13 +14,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from lt_det.errors import ConfigError
-from lt_det.files import save_json
+from lt_det.files import printable, save_json
 from lt_det.predict import Classifier, Detector, load_classifier, load_detector, named_images
-from lt_det.predict.images import InputImage
+from lt_det.predict.images import InputImage, files_of
 from lt_det.predict.loading import is_classifier
 from lt_det.predict.results import ClassificationResult, DetectionResult
 from lt_det.predict.video import detect_in_video, is_video, video_length
-from lt_det.predict.writing import PICTURES, Summary, picture_paths, prediction_writer
+from lt_det.predict.writing import PICTURES, Summary, picture_paths, prediction_writer, video_paths
 
 from .command_line import run_alone
 
@@ -71,8 +71,9 @@ def main(args: argparse.Namespace) -> None:
         UserError: one line; nothing is written where the model or the images are not there.
     """
     started = time.monotonic()
-    videos = [path for path in args.images if is_video(path)]
-    images = named_images([path for path in args.images if not is_video(path)])
+    files = [file for given in args.images for file in files_of(given)]
+    videos = [file for file in files if is_video(file)]
+    images = named_images([file for file in files if not is_video(file)])
     model = _load(args)
     if videos and isinstance(model, Classifier):
         raise ConfigError(f"--images: {videos[0]}: a video needs a detector")
@@ -116,10 +117,10 @@ def _results(
         if not args.no_pictures and not result.error:
             result.save_image(path)
         yield result
-    for video in videos:
+    drawn_videos = video_paths([printable(video) for video in videos], folder)
+    for video, drawn in zip(videos, drawn_videos, strict=True):
         assert isinstance(model, Detector)
-        drawn = None if args.no_pictures else folder / f"{Path(video).stem}.mp4"
-        yield from detect_in_video(model, video, drawn)
+        yield from detect_in_video(model, video, None if args.no_pictures else drawn)
 
 
 def run(words: list[str] | None = None) -> None:

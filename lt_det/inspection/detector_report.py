@@ -18,7 +18,7 @@ from lt_det.evaluation.lvis.row_metrics import row_metrics
 from lt_det.visualization.page import Figure, Section, Table, axes, figure_of, legend
 
 from .charts import GROUP_COLOURS
-from .errors import analyse
+from .errors import analyse, images_as_given
 from .errors_page import analysis_sections
 from .failures import SCORE, failure_pictures
 from .saved_run import SavedRow, saved_config, saved_rows, saved_weights
@@ -74,7 +74,8 @@ def _sections(folder: Path, cfg: CfgNode, saved: Sequence[SavedRow], title: str)
     sections = [_by_frequency(saved, title)]
     last = saved[-1]
     names = {c["id"]: c["name"] for c in last.annotation_set.categories}
-    analysis = analyse(last.truth, last.detections, last.task, SCORE, names)
+    images = images_as_given(last.annotation_set)
+    analysis = analyse(last.truth, last.detections, last.task, SCORE, names, images)
     parts = analysis_sections(analysis, title)
     parts[0].paragraphs.insert(0, f"Here and below: {last.row['name']}.")
     sections += parts

@@ -12,8 +12,12 @@ import hotcoco
 import numpy as np
 from numpy.typing import NDArray
 
+from lt_det.data.lvis.annotation_set import AnnotationSet
 from lt_det.evaluation.lvis.detection_limits import LVIS_PER_IMAGE, best_per_image, with_area
 from lt_det.evaluation.lvis.lvis_ap import GroundTruth, Results, prepare
+from lt_det.files import printable
+
+Record = dict[str, Any]
 
 GROUPS = ("frequent", "common", "rare")
 _OF_LETTER = {"f": "frequent", "c": "common", "r": "rare"}
@@ -46,7 +50,8 @@ class Analysis:
             group and in all, in percent.
         precision: by group, (101,) mean precision at IoU 0.5 and recall 0, 0.01, …, in percent.
         crowding: slice → images, AP and APr, in percent.
-        worst: image id, F1, hits, false detections and misses of the images with the lowest F1.
+        worst: image id and file name, F1, hits, false detections and misses of the images with the
+            lowest F1.
     """
 
     errors: dict[str, tuple[int, float]]
@@ -70,6 +75,7 @@ def analyse(
     iou_type: str,
     min_score: float = 0.3,
     names: dict[int, str] | None = None,
+    images: dict[int, Record] | None = None,
 ) -> Analysis:
     """Analyse results under LVIS's protocol.
 
@@ -79,6 +85,7 @@ def analyse(
         iou_type: ``"bbox"`` or ``"segm"``.
         min_score: of detections that are confusions.
         names: of the categories by id; their ids if ``None``.
+        images: of :func:`images_as_given`; the ground truth's ids alone if ``None``.
 
     Raises:
         DataError: as :func:`~lt_det.evaluation.evaluate_lvis`.
@@ -107,8 +114,21 @@ def analyse(
         _calibration(evaluation, categories, groups),
         _precision(evaluation, [groups[c["id"]] for c in categories]),
         _crowding(evaluation, truth),
-        _worst(evaluation),
+        _worst(evaluation, images or {}),
     )
+
+
+def images_as_given(annotation_set: AnnotationSet) -> dict[int, Record]:
+    """Return ``image_id`` and ``file_name`` as a file has them, by the images' ids in lt_det."""
+    given = {}
+    for internal, image in annotation_set.images.items():
+        # As the reader looks for an image that has an address alone.
+        name = image.get("file_name") or "/".join(image["coco_url"].split("/")[-2:])
+        given[internal] = {
+            "image_id": annotation_set.ids.original(internal),
+            "file_name": printable(name),
+        }
+    return given
 
 
 def _grouped(
@@ -180,13 +200,15 @@ def _crowding(evaluation: hotcoco.COCOeval, truth: GroundTruth) -> dict[str, dic
     }
 
 
-def _worst(evaluation: hotcoco.COCOeval, count: int = 20) -> list[dict[str, Any]]:
+def _worst(
+    evaluation: hotcoco.COCOeval, images: dict[int, Record], count: int = 20
+) -> list[Record]:
     summary = evaluation.image_diagnostics()["img_summary"]
     ranked = sorted(
         (i for i, s in summary.items() if s["tp"] + s["fn"]),
         key=lambda i: (summary[i]["f1"], -summary[i]["fn"], i),
     )
     return [
-        {"image_id": i, **{k: summary[i][k] for k in ("f1", "tp", "fp", "fn")}}
+        {**images.get(i, {"image_id": i}), **{k: summary[i][k] for k in ("f1", "tp", "fp", "fn")}}
         for i in ranked[:count]
     ]

@@ -110,10 +110,13 @@ def _crowding(analysis: Analysis) -> tuple[list[str], list[list[str]]]:
 
 def _worst(analysis: Analysis) -> tuple[list[str], list[list[str]]]:
     rows = [
-        [str(w["image_id"]), f"{w['f1']:.2f}", *(str(w[k]) for k in ("tp", "fp", "fn"))]
+        [
+            *(str(w["image_id"]), w.get("file_name", "–"), f"{w['f1']:.2f}"),
+            *(str(w[k]) for k in ("tp", "fp", "fn")),
+        ]
         for w in analysis.worst
     ]
-    return ["image", "F1", "right", "false", "missed"], rows
+    return ["image", "file", "F1", "right", "false", "missed"], rows
 
 
 def _number(value: Any) -> str:

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lt_det.data.classification.image_files import is_image, list_folder
 from lt_det.data.image_files.reading import decode_image_file, image_of_array, upright
 from lt_det.errors import DataError, one_line
+from lt_det.files import printable
 
 # A path, folder or glob pattern; (H, W, 3) RGB or (H, W) grey pixels; Pillow's.
 Source = str | os.PathLike[str] | NDArray[Any] | Image.Image
@@ -25,7 +27,7 @@ class InputImage:
     """An image by name, decoded when it is asked for.
 
     Attributes:
-        name: its path as it was given or found; ``"image 0"``, … of one that has none.
+        name: its path as it was given or found, printable; ``"image 0"``, … of one that has none.
         source: the path, the pixels, or Pillow's image.
     """
 
@@ -61,9 +63,9 @@ def named_images(images: Source | Sequence[Source]) -> list[InputImage]:
     read: one wrong image does not stop the others.
 
     Args:
-        images: one or several; a folder's are those of its subfolders, too, in order of their
-            paths. A string with ``*``, ``?`` or ``[`` that is no file is a pattern (``**`` crosses
-            folders).
+        images: one or several; a folder's are those of its subfolders, too, linked ones as well, in
+            order of their paths. A string with ``*``, ``?`` or ``[`` that is no file is a pattern
+            (``**`` crosses folders).
 
     Raises:
         DataError: a folder without images, or a pattern that fits nothing.
@@ -73,17 +75,26 @@ def named_images(images: Source | Sequence[Source]) -> list[InputImage]:
     named = []
     for number, source in enumerate(images):
         if isinstance(source, Image.Image):
-            named.append(InputImage(getattr(source, "filename", "") or f"image {number}", source))
+            file = printable(getattr(source, "filename", ""))
+            named.append(InputImage(file or f"image {number}", source))
         elif isinstance(source, np.ndarray):
             named.append(InputImage(f"image {number}", source))
         else:
-            named += [InputImage(path, path) for path in _files(os.fspath(source))]
+            named += [InputImage(printable(path), path) for path in files_of(os.fspath(source))]
     return named
 
 
-def _files(path: str) -> list[str]:
+def files_of(path: str) -> list[str]:
+    """Return the images of a folder, the files that fit a pattern, or the path itself.
+
+    Raises:
+        DataError: a folder without images or that cannot be read, or a pattern that fits nothing.
+    """
     if os.path.isdir(path):
-        files = sorted(str(p) for p in Path(path).rglob("*") if is_image_file(p) and p.is_file())
+        names = [name for name in list_folder(Path(path)).names if is_image(name)]
+        files = [
+            file for file in (str(Path(path) / name) for name in names) if os.path.isfile(file)
+        ]
         if not files:
             raise DataError(f"{path}: no image in this folder")
         return files
@@ -93,11 +104,6 @@ def _files(path: str) -> list[str]:
     if not matched:
         raise DataError(f"{path}: no file fits this pattern")
     return matched
-
-
-def is_image_file(path: Path) -> bool:
-    """Say by its ending whether a file is one of Pillow's image formats."""
-    return path.suffix.lower() in Image.registered_extensions() and not path.name.startswith(".")
 
 
 def batches(images: Sequence[InputImage], size: int) -> Iterator[list[InputImage]]:

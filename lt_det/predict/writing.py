@@ -21,6 +21,7 @@ _DETECTION_COLUMNS = [
 _CLASS_COLUMNS = ["file_name", "rank", "category_name", "prob", "error"]
 # What a picture is saved as; others get a second ending.
 _SAVED = (".jpg", ".jpeg", ".png")
+_DRAWN_VIDEO = ".mp4"
 
 
 class PredictionWriter:
@@ -100,12 +101,22 @@ def picture_paths(names: Sequence[str], folder: Path) -> list[Path]:
         names: of the images; equal ones get numbers.
         folder: of the pictures.
     """
+    return _numbered(names, folder, _SAVED)
+
+
+def video_paths(names: Sequence[str], folder: Path) -> list[Path]:
+    """Return where each drawn video goes, as :func:`picture_paths`; all of them are mp4."""
+    as_mp4 = [PurePath(name).with_suffix(_DRAWN_VIDEO).as_posix() for name in names]
+    return _numbered(as_mp4, folder, (_DRAWN_VIDEO,))
+
+
+def _numbered(names: Sequence[str], folder: Path, endings: tuple[str, ...]) -> list[Path]:
     taken: set[str] = set()
     paths = []
     for name in without_common_folder([PurePath(name).as_posix() for name in names]):
         relative = name.replace("..", "_").lstrip("/") or "image"
-        if not relative.lower().endswith(_SAVED):
-            relative += ".jpg"
+        if not relative.lower().endswith(endings):
+            relative += endings[0]
         stem, _, ending = relative.rpartition(".")
         number, chosen = 1, relative
         while chosen in taken:

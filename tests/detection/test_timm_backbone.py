@@ -54,6 +54,53 @@ def test_frozen_levels_get_no_gradient(weights):
         TimmBackbone(NAME, [2, 3, 4], str(weights), num_frozen_levels=9)
 
 
+@pytest.mark.parametrize(
+    ("name", "frozen", "kept"),
+    [
+        ("resnet18", 1, ("conv1", "bn1")),
+        ("resnet18", 2, ("conv1", "bn1", "layer1")),
+        ("convnext_atto", 1, ("stem_0", "stem_1", "stages_0")),
+        (NAME, 1, ("conv_stem", "bn1", "blocks.0")),
+        (NAME, 2, ("conv_stem", "bn1", "blocks.0", "blocks.1")),
+        # Its first level ends with a norm and its activation in one layer.
+        ("mobilenetv3_small_050", 1, ("conv_stem", "bn1")),
+    ],
+)
+def test_frozen_levels_stay_as_loaded_where_batch_norms_are_trained(name, frozen, kept):
+    body = TimmBackbone(name, [2, 3], num_frozen_levels=frozen).train().body
+    parts = tuple(f"{part}." for part in kept)
+    trained = {key for key, parameter in body.named_parameters() if parameter.requires_grad}
+    usual = timm.create_model(name, features_only=True, out_indices=[2, 3])
+    assert trained == {k for k, _ in usual.named_parameters() if not k.startswith(parts)}
+    # Checkpoints of before fit.
+    before = {key: value.clone() for key, value in body.state_dict().items()}
+    assert list(before) == list(usual.state_dict())
+    with torch.no_grad():
+        body(torch.randn(2, 3, 64, 64) + 1)
+    moved = {k for k, value in body.state_dict().items() if not torch.equal(value, before[k])}
+    assert not any(key.startswith(parts) for key in moved)
+    assert any(key.endswith("running_mean") for key in moved) == (name != "convnext_atto")
+
+
+def test_frozen_levels_answer_as_in_evaluation(weights):
+    """The first feature map is timm's, with its own activation, in training, too."""
+    backbone = TimmBackbone(
+        NAME, [2, 3, 4], str(weights), freeze_batch_norm=False, num_frozen_levels=3
+    )
+    x = torch.randn(2, 3, 64, 96)
+    with torch.no_grad():
+        features = backbone.train()(x)
+        expected = timm_features(weights, x)
+    torch.testing.assert_close(features["p0"], expected[0], rtol=1e-4, atol=1e-4)
+    assert (features["p1"] - expected[1]).abs().max() > 0.01
+
+
+def test_a_level_that_ends_in_no_module():
+    message = r"NUM_FROZEN_LEVELS: 1: hrnet_w18_small .* no module 'stem'"
+    with pytest.raises(ConfigError, match=message):
+        TimmBackbone("hrnet_w18_small", [1, 2], num_frozen_levels=1)
+
+
 def test_without_weights_batch_norms_are_trained():
     backbone = TimmBackbone(NAME, [3, 4])
     assert any(isinstance(module, nn.BatchNorm2d) for module in backbone.modules())

@@ -1,8 +1,10 @@
 """lt-det check-data."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -189,6 +191,26 @@ def test_annotations_without_an_instance_end_with_2(checked, tmp_path, crowd):
     code, record, _, _ = checked(*words, "--quick")
     assert code == 2
     assert record["refused"] == f"{file}: no image has an instance to train on"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others have no names in Latin-1")
+def test_a_folder_whose_names_are_no_utf_8(checked, tmp_path):
+    for split in ("train", "val"):
+        # The same pictures in both, so that their names are said.
+        for name in ("café", "dog"):
+            picture(tmp_path / "data" / split / name, "é.png", len(name))
+            folder = tmp_path / "data" / split / name
+            os.rename(folder / "é.png", os.fsencode(folder) + b"/\xe9.png")
+        folder = tmp_path / "data" / split
+        os.rename(folder / "café", os.fsencode(folder) + b"/caf\xe9")
+    code, record, shown, page = checked("--data", tmp_path / "data")
+    assert code == 0
+    assert {row["class"] for row in record["classes"]} == {"caf\\xe9", "dog"}
+    leaked = {name for names in record["leaks"] for name in names}
+    folder = tmp_path / "data" / "train"
+    assert {f"train: {folder}/caf\\xe9/\\xe9.png", f"train: {folder}/dog/\\xe9.png"} <= leaked
+    assert "\\xe9.png" in shown
+    assert "caf\\xe9" in page
 
 
 def test_yolo(checked, tmp_path):

@@ -7,16 +7,21 @@ import numpy as np
 import pytest
 
 from lt_det.commands import report, train_net
+from lt_det.config import default_config
 from lt_det.core import shot_groups
+from lt_det.data.lvis.catalog import register_annotations
+from lt_det.data.lvis.reader import read_annotations
 from lt_det.evaluation.classification.predictions import (
     PREDICTIONS_FILE,
     Predictions,
     save_predictions,
 )
 from lt_det.inspection.class_confusion import confusion_sections
-from lt_det.inspection.detector_report import rows_to_look_into
+from lt_det.inspection.detector_report import _sections, rows_to_look_into
+from lt_det.inspection.saved_run import saved_rows
 from lt_det.inspection.sweep_chart import sweep_chart
 
+from ..data.helpers import valid, write
 from ..test_tools import TINY
 
 
@@ -63,6 +68,28 @@ def test_a_run_that_was_moved_and_its_data_gone(trained, tmp_path, monkeypatch):
     assert "the detections of De-confound are gone" in text
     assert "AP by the strength of TDE" in text
     (tmp_path / "moved").rename(trained / "mine")
+
+
+def test_the_page_names_images_as_their_file_does(tmp_path):
+    data = valid()
+    own_ids = {1: "kitchen", 2: "garden"}
+    for image in data["images"]:
+        image["id"] = own_ids[image["id"]]
+    for annotation in data["annotations"]:
+        annotation["image_id"] = own_ids[annotation["image_id"]]
+    file = write(tmp_path, data)
+    register_annotations("named_val", read_annotations(file, tmp_path))
+    right = {"image_id": "garden", "category_id": 3, "bbox": [10, 10, 20, 20], "score": 0.9}
+    (tmp_path / "results.json").write_text(json.dumps([right]))
+    given = {"name": "XE", "dataset": "named_val", "detections": str(tmp_path / "results.json")}
+    saved = saved_rows(tmp_path, [{**given, "bbox": {"AP": 50.0}}])
+    sections = _sections(tmp_path, default_config(classification=False), saved, "")
+    (table,) = (t for s in sections for t in s.tables if t.heading[:2] == ["image", "file"])
+    # Of the garden's two instances one is found, F1 = 2/3; of the kitchen's one none is.
+    assert table.rows == [
+        ["kitchen", "1.jpg", "0.00", "0", "0", "1"],
+        ["garden", "2.jpg", "0.67", "1", "0", "1"],
+    ]
 
 
 def row(name, ap, alpha=None, exempt=None, dataset="d"):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import pytest
 
@@ -131,6 +132,29 @@ def test_the_command(tmp_path, capsys, iou_type):
     page = (tmp_path / "out" / "analysis.html").read_text(encoding="utf-8")
     assert page.count("<svg") == 3
     assert "wrong category" in page
+
+
+@pytest.mark.parametrize("ids", [("b", "a"), (8808759396446315010, 8808759396446315009)])
+def test_images_are_named_as_the_file_names_them(tmp_path, ids):
+    """Image 2 is found worst; inside lt_det both have other ids, in the order of their own."""
+    images = [{**i, "id": ids[i["id"] - 1]} for i in IMAGES]
+    del images[0]["file_name"]
+    images[0]["coco_url"] = "http://images.cocodataset.org/val2017/9.jpg"
+    annotations = [{**a, "image_id": ids[a["image_id"] - 1]} for a in ANNOTATIONS]
+    results = [{**d, "image_id": ids[d["image_id"] - 1]} for d in DETECTIONS]
+    categories = [{**c, "image_count": 2, "instance_count": 2} for c in CATEGORIES]
+    truth = {"images": images, "annotations": annotations, "categories": categories}
+    for name, data in (("gt.json", truth), ("results.json", results)):
+        (tmp_path / name).write_text(json.dumps(data))
+    run(["--gt", str(tmp_path / "gt.json"), "--results", str(tmp_path / "results.json"),
+         "--iou-type", "bbox", "--output", str(tmp_path / "out")])  # fmt: skip
+    worst = json.loads((tmp_path / "out" / "analysis.json").read_text())["worst"]
+    assert worst == [
+        {"image_id": ids[1], "file_name": "2.jpg", "f1": 0.0, "tp": 0, "fp": 2, "fn": 2},
+        {"image_id": ids[0], "file_name": "val2017/9.jpg", "f1": 0.4, "tp": 1, "fp": 2, "fn": 1},
+    ]
+    page = (tmp_path / "out" / "analysis.html").read_text(encoding="utf-8")
+    assert re.search(rf"<td[^>]*>{ids[1]}</td>\s*<td[^>]*>2\.jpg</td>", page)
 
 
 def test_coco_files_have_one_group(tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from PIL import Image
 
 from lt_det.commands.predict import run
-from lt_det.predict.writing import picture_paths
+from lt_det.predict.images import named_images
+from lt_det.predict.writing import picture_paths, video_paths
 
 from .helpers import saved_classifier, saved_detector
 
@@ -56,12 +58,77 @@ def test_detections_of_a_folder(detector, photos, tmp_path, capsys):
     assert "broken.jpg: cannot be read" in shown.err
 
 
-def test_detections_in_a_video(detector, tmp_path):
-    file = tmp_path / "film.mp4"
+def film(file, frames=3):
+    file.parent.mkdir(parents=True, exist_ok=True)
     writer = cv2.VideoWriter(str(file), cv2.VideoWriter_fourcc(*"mp4v"), 10, (64, 48))
-    for number in range(3):
+    for number in range(frames):
         writer.write(np.full((48, 64, 3), 60 * number, np.uint8))
     writer.release()
+    return file
+
+
+def latin_1(path):
+    """Rename what lies at a path to its name in Latin-1, as old zips have it."""
+    new = os.fsdecode(str(path).encode("latin-1"))
+    os.rename(path, new)
+    return new
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others have no names in Latin-1")
+def test_names_that_are_no_utf_8(detector, photos, tmp_path):
+    (photos / "b.jpg").rename(photos / "café.jpg")
+    latin_1(photos / "café.jpg")
+    (photos / "brüt.jpg").write_bytes(b"nothing")
+    latin_1(photos / "brüt.jpg")
+    video = latin_1(film(tmp_path / "fête.mp4"))
+    output = tmp_path / "out"
+    run(["--weights", detector, "--images", str(photos), video, "--output", str(output),
+         "--score-threshold", "0", "--device", "cpu"])  # fmt: skip
+    records = json.loads((output / "predictions.json").read_text(encoding="utf-8"))
+    names = {record["file_name"] for record in records}
+    assert names == {
+        *(str(photos / n) for n in ("a.png", "caf\\xe9.jpg", "c.webp", "sub/a.png")),
+        *(f"{tmp_path}/f\\xeate.mp4#{n}" for n in range(3)),
+    }
+    with open(output / "predictions.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [r["file_name"] for r in rows if r["error"]] == [str(photos / "br\\xfct.jpg")]
+    assert (output / "pictures" / "caf\\xe9.jpg").is_file()
+    drawn = cv2.VideoCapture(str(output / "pictures" / "f\\xeate.mp4"))
+    assert drawn.get(cv2.CAP_PROP_FRAME_COUNT) == 3
+
+
+def test_linked_folders_are_followed_but_not_in_circles(photos, tmp_path):
+    kept = tmp_path / "elsewhere"
+    (photos / "sub").rename(kept)
+    (photos / "sub").symlink_to(kept, target_is_directory=True)
+    (kept / "back").symlink_to(photos, target_is_directory=True)
+    (photos / "gone.png").symlink_to(tmp_path / "nothing.png")
+    expected = [str(photos / name) for name in ("a.png", "b.jpg", "c.webp", "sub/a.png")]
+    assert [image.name for image in named_images(str(photos))] == expected
+
+
+def test_videos_of_one_name_are_all_drawn(detector, tmp_path):
+    files = [film(tmp_path / camera / "film.mp4", n) for camera, n in (("cam1", 1), ("cam2", 2))]
+    output = tmp_path / "out"
+    run(["--weights", detector, "--images", str(tmp_path / "cam*" / "*.mp4"),
+         "--output", str(output), "--score-threshold", "0", "--device", "cpu"])  # fmt: skip
+    records = json.loads((output / "predictions.json").read_text(encoding="utf-8"))
+    frames = {f"{files[0]}#0", f"{files[1]}#0", f"{files[1]}#1"}
+    assert {record["file_name"] for record in records} == frames
+    for number, camera in enumerate(("cam1", "cam2"), 1):
+        drawn = cv2.VideoCapture(str(output / "pictures" / camera / "film.mp4"))
+        assert drawn.get(cv2.CAP_PROP_FRAME_COUNT) == number
+
+
+def test_drawn_videos_have_names_of_their_own(tmp_path):
+    names = ["/x/film.avi", "/x/film.mov", "/x/FILM.MP4"]
+    expected = [tmp_path / name for name in ("film.mp4", "film_2.mp4", "FILM.mp4")]
+    assert video_paths(names, tmp_path) == expected
+
+
+def test_detections_in_a_video(detector, tmp_path):
+    file = film(tmp_path / "film.mp4")
     output = tmp_path / "out"
     run(["--weights", detector, "--images", str(file), "--output", str(output),
          "--score-threshold", "0", "--device", "cpu"])  # fmt: skip
@@ -89,6 +156,7 @@ def test_classes(photos, tmp_path):
         ({"--weights": "absent.pth"}, "absent.pth: no such file"),
         ({"--images": "nothing/*.png"}, "no file fits this pattern"),
         ({"--images": "absent.mp4"}, "absent.mp4: no such file"),
+        ({"--images": "absent*.mp4"}, "absent*.mp4: no file fits this pattern"),
         ({"--post-hoc": "tda"}, "post_hoc: "),
     ],
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from lt_det.errors import DataError, one_line
+from lt_det.files import printable
 
 from .folder_layout import Layout, find_layout
 from .image_files import Listing, list_folder, list_zip
@@ -48,8 +49,8 @@ def read_folder(path: str | os.PathLike[str]) -> dict[str, ImageSet]:
     of_train = layout.splits.get("train", next(iter(layout.splits.values())))
     classes = list(of_train.images)
     _say_if_alike(classes, root)
-    shown = _display_names(root, listing, layout, classes)
-    called = Path(os.path.abspath(root)).name
+    shown = [printable(name) for name in _display_names(root, listing, layout, classes)]
+    called = printable(Path(os.path.abspath(root)).name)
     sets = {}
     for split, split_folder in layout.splits.items():
         unknown = sorted({*split_folder.images, *split_folder.empty} - set(classes))

@@ -16,6 +16,7 @@ from lt_det.data.image_files.checks import Images, image_files
 from lt_det.data.image_files.headers import Header, read_header
 from lt_det.data.image_files.reading import image_of_array, upright
 from lt_det.errors import DataError, one_line
+from lt_det.files import printable
 
 
 class ImageSource(Protocol):
@@ -48,8 +49,8 @@ class FileSource:
         return len(self.paths)
 
     def name(self, index: int) -> str:
-        """Return the path."""
-        return self.paths[index]
+        """Return the path, printable."""
+        return printable(self.paths[index])
 
     def image(self, index: int) -> Image.Image:
         """Open and decode."""

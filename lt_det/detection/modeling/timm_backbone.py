@@ -26,11 +26,12 @@ class TimmBackbone(Backbone):
             empty for a random initialisation.
         freeze_batch_norm: keep the batch norms' statistics and affine as loaded; small detection
             batches would spoil them. Only with weights.
-        num_frozen_levels: so many levels of timm's pyramid, the stem included, stay as loaded.
+        num_frozen_levels: so many levels of timm's pyramid, the stem included, stay as loaded, and
+            so do the statistics of their batch norms.
 
     Raises:
         DataError: timm or the weights' package is not installed, or the weights do not fit.
-        ConfigError: more frozen levels than the model has.
+        ConfigError: more frozen levels than the model has, or one that is no module of it.
     """
 
     def __init__(
@@ -57,10 +58,10 @@ class TimmBackbone(Backbone):
                 f"MODEL.TIMM.NUM_FROZEN_LEVELS: {num_frozen_levels}, but {name} has "
                 f"{len(info.info)} levels"
             )
-        if num_frozen_levels:
-            _freeze_up_to(body, info.info[num_frozen_levels - 1]["module"])
         if weights and freeze_batch_norm:
             body = FrozenBatchNorm2d.convert_frozen_batchnorm(_plain_batch_norms(body))
+        if num_frozen_levels:
+            _freeze_up_to(body, _end_of_level(body, num_frozen_levels, name))
         self.body = body
         self._out_features = [f"p{i}" for i in range(len(out_levels))]
         channels, strides = info.channels(), info.reduction()
@@ -85,12 +86,57 @@ def _plain_batch_norms(module: nn.Module) -> nn.Module:
     return module
 
 
-def _freeze_up_to(body: nn.Module, last_module: str) -> None:
-    """Stop training every parameter defined up to the end of ``last_module``."""
-    names = [name for name, _ in body.named_parameters()]
-    last = max(i for i, name in enumerate(names) if name.startswith(last_module + "."))
-    for _, parameter in list(body.named_parameters())[: last + 1]:
+class _FrozenFused(FrozenBatchNorm2d):
+    """A fused layer of timm's, its norm frozen under the names that checkpoints have."""
+
+    def __init__(self, fused: nn.BatchNorm2d) -> None:
+        super().__init__(fused.num_features, fused.eps)
+        for name, buffer in fused.state_dict().items():
+            if name in self._buffers:
+                setattr(self, name, buffer)
+        self.drop, self.act = getattr(fused, "drop", nn.Identity()), fused.act
+
+    def forward(self, x: Tensor) -> Tensor:
+        activated: Tensor = self.act(self.drop(super().forward(x)))
+        return activated
+
+
+def _end_of_level(body: nn.Module, level: int, name: str) -> nn.Module:
+    info: Any = body.feature_info
+    called = info.info[level - 1]["module"]
+    for path, module in body.named_modules():
+        # timm wraps some models whole, and takes others apart: stages.0 is called stages_0 then.
+        if path and path.removeprefix("model.").replace(".", "_") == called.replace(".", "_"):
+            return module
+    raise ConfigError(
+        f"MODEL.TIMM.NUM_FROZEN_LEVELS: {level}: {name} as it is used here has no module "
+        f"{called!r}, where that level ends; choose another number"
+    )
+
+
+def _freeze_up_to(parent: nn.Module, last: nn.Module) -> None:
+    """Keep as loaded whatever a network defines up to the end of a module within it."""
+    for parameter in parent.parameters(recurse=False):
         parameter.requires_grad = False
+    for name, child in list(parent.named_children()):
+        if child is not last and any(module is last for module in child.modules()):
+            _freeze_up_to(child, last)
+            return
+        child.requires_grad_(False)
+        setattr(parent, name, _with_frozen_norms(child))
+        if child is last:
+            return
+
+
+def _with_frozen_norms(module: nn.Module) -> nn.Module:
+    if isinstance(module, nn.BatchNorm2d) and type(module) is not nn.BatchNorm2d:
+        return _FrozenFused(module)
+    if isinstance(module, nn.BatchNorm2d):
+        frozen: nn.Module = FrozenBatchNorm2d.convert_frozen_batchnorm(module)
+        return frozen
+    for name, child in list(module.named_children()):
+        setattr(module, name, _with_frozen_norms(child))
+    return module
 
 
 def _load(classifier: nn.Module, weights: str, name: str) -> None:
