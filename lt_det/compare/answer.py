@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from lt_det.evaluation.tables import interval_text
+
 from .figures import BY_AP, Figures
 from .seeds import Differences, Interval, means, of_all_seeds, spreads
 
@@ -146,7 +148,7 @@ def answer(directions: Sequence[Direction], baseline: str, by: Figures = BY_AP) 
     sentences = [_recommendation(recommended, baseline, directions, by)]
     losses = [d.minus[baseline].get(recommended, {}).get(by.head) for d in directions]
     if any(loss and loss["high"] < 0 for loss in losses):
-        paid = ", ".join(_told(loss) for loss in losses if loss)
+        paid = ", ".join(interval_text(loss) for loss in losses if loss)
         sentences.append(
             f"It pays with {by.head_name} ({by.head} {paid}): where pictures are as "
             f"long-tailed as the training set, {baseline} keeps them."
@@ -177,17 +179,15 @@ def _recommendation(
             "the other half does not show it."
         )
     told = [
-        _told(_gain(d, recommended, baseline, key)) for d in directions if d.chosen == recommended
+        interval_text(_gain(d, recommended, baseline, key))
+        for d in directions
+        if d.chosen == recommended
     ]
     where = "halves" if len(told) == 2 else "half"
     return (
         f"Take {recommended}: {key} {' and '.join(told)} over {baseline} on the {where} not "
         "chosen on."
     )
-
-
-def _told(interval: Interval) -> str:
-    return f"{interval['value']:+.1f} [{interval['low']:.1f}, {interval['high']:.1f}]"
 
 
 def _how_many(directions: Sequence[Direction], baseline: str, by: Figures) -> list[str]:
@@ -229,7 +229,7 @@ def _of_groups(
             images = sum(direction.images for direction in directions)
             said.append(
                 f"Of {key} by itself neither half tells a difference "
-                f"({', '.join(_told(gain) for gain in gains)}): one of a point would take about "
+                f"({', '.join(map(interval_text, gains))}): one of a point would take about "
                 f"{math.ceil(images * width**2):,} images."
             )
     return said

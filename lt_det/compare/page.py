@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lt_det.engine.pass_record import read_pass
-from lt_det.evaluation.tables import markdown_table
+from lt_det.evaluation.tables import interval_text, markdown_table
 from lt_det.visualization.page import Page, Section, Table
 
 from .answer import Answer, Interval
@@ -127,7 +127,5 @@ def _figure(value: float, spread: float) -> str:
 def _told(interval: Interval | None) -> str:
     if interval is None or math.isnan(interval["value"]):
         return "–"
-    low, high = interval["low"], interval["high"]
-    if low <= 0 <= high:
-        return f"{interval['value']:+.1f} (none)"
-    return f"{interval['value']:+.1f} [{low:.1f}, {high:.1f}]"
+    told = interval_text(interval)
+    return f"{told.partition(' ')[0]} (none)" if interval["low"] <= 0 <= interval["high"] else told

@@ -8,6 +8,7 @@ import csv
 import json
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,12 +83,19 @@ def differences_table(rows: list[Row]) -> str:
 def _difference(interval: dict[str, float] | None) -> str:
     if interval is None:
         return "–"
-    value, low, high = interval["value"], interval["low"], interval["high"]
-    if math.isnan(value):
+    low, high = interval["low"], interval["high"]
+    if math.isnan(interval["value"]):
         return "–"
     if math.isnan(low):
-        return f"{value:+.1f}"
-    return f"{value:+.1f} (none)" if low <= 0 <= high else f"{value:+.1f} [{low:.1f}, {high:.1f}]"
+        return f"{interval['value']:+.1f}"
+    told = interval_text(interval)
+    return f"{told.partition(' ')[0]} (none)" if low <= 0 <= high else told
+
+
+def interval_text(interval: Mapping[str, float]) -> str:
+    """Return ``+1.2 [0.3, 2.1]``: a difference and the ends of its interval; no ``-0.0``."""
+    value, low, high = (round(interval[key], 1) + 0.0 for key in ("value", "low", "high"))
+    return f"{value:+.1f} [{low:.1f}, {high:.1f}]"
 
 
 def metrics_table(name: str, metrics: dict[str, Any]) -> str:

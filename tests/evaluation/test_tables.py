@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lt_det.evaluation import results_table, write_results
-from lt_det.evaluation.tables import metrics_table
+from lt_det.evaluation.tables import interval_text, metrics_table
 
 MASK = {"AP": 12.345, "AP50": 23.4, "AP75": 9.87, "APr": math.nan, "APc": 1.0, "APf": 45.67}
 BOX = {"AP": 54.32, "AP50": 65.4, "AP75": 7.64, "APr": 0.04, "APc": math.nan, "APf": 100.0}
@@ -35,6 +35,14 @@ def cells(table):
 
 def shown(value):
     return "–" if math.isnan(value) else str(np.round(value, 1))
+
+
+@pytest.mark.parametrize(
+    ("ends", "text"),
+    [((1.25, -0.04, 2.0), "+1.2 [0.0, 2.0]"), ((-0.01, -3.16, -0.02), "+0.0 [-3.2, 0.0]")],
+)
+def test_an_interval_s_zero_has_no_sign_of_less(ends, text):
+    assert interval_text(dict(zip(("value", "low", "high"), ends, strict=True))) == text
 
 
 def test_every_figure_stands_under_its_heading():
