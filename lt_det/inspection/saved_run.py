@@ -88,22 +88,27 @@ def saved_rows(folder: Path, rows: Sequence[Row], *, are_kept: bool = True) -> l
     Raises:
         DataError: a file that is gone.
     """
-    saved = []
+    saved, truths = [], dict[str, GroundTruth]()
     for row in rows:
         file = _detections_file(folder, row)
         annotation_set = registered_set(row["dataset"])
         task = "segm" if "segm" in row else "bbox"
         needed = [FIELD_OF[t] for t in ("bbox", "segm") if t in row]
         read = partial(read_results, file, needed, annotation_set.ids)
-        record, _ = normalize_ground_truth(
-            list(annotation_set.images.values()),
-            annotation_set.annotations,
-            [{"frequency": "f", **category} for category in annotation_set.categories],
-        )
-        truth = GroundTruth(record)
+        truth = truths.get(row["dataset"]) or _truth_of(annotation_set)
+        truths[row["dataset"]] = truth
         read = cache(read) if are_kept else read
         saved.append(SavedRow(row, annotation_set, truth, read, file, task))
     return saved
+
+
+def _truth_of(annotation_set: AnnotationSet) -> GroundTruth:
+    record, _ = normalize_ground_truth(
+        list(annotation_set.images.values()),
+        annotation_set.annotations,
+        [{"frequency": "f", **category} for category in annotation_set.categories],
+    )
+    return GroundTruth(record)
 
 
 def _detections_file(folder: Path, row: Row) -> Path:

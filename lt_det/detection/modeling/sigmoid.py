@@ -35,10 +35,11 @@ def weights_of_the_data_alone(predictor: nn.Module) -> None:
     predictor.register_buffer(name, weights, persistent=False)
     predictor.num_classes_with_images = int((weights > 0).sum())
 
-    def forget(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    def forget(state: dict[str, Any], prefix: str, *_: Any) -> None:
         state.pop(prefix + name, None)
 
-    predictor.register_load_state_dict_pre_hook(forget)
+    # Its public name is younger than the oldest torch that will do.
+    predictor._register_load_state_dict_pre_hook(forget)
 
 
 def image_counts_of(cfg: CfgNode) -> ImageCounts | None:
