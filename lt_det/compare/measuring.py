@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from lt_det.errors import DataError
-from lt_det.evaluation.lvis.bootstrap import WEIGHTED
-from lt_det.evaluation.lvis.instance_weighted_ap import instance_counts, instance_weighted_ap
+from lt_det.evaluation.lvis.instance_weighted_ap import (
+    WEIGHTED,
+    instance_counts,
+    instance_weighted_ap,
+)
 from lt_det.evaluation.lvis.lvis_ap import GroundTruth
 from lt_det.evaluation.lvis.row_metrics import RowMetrics, paired_differences
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lt_det.engine.pass_record import read_pass
-from lt_det.evaluation.tables import interval_text, markdown_table
+from lt_det.evaluation.tables import difference_text, markdown_table
 from lt_det.visualization.page import Page, Section, Table
 
-from .answer import Answer, Interval
+from .answer import Answer
 from .chart import gain_chart
 from .plan import duration
 
@@ -111,7 +111,7 @@ def _table(answer: Answer, number: int) -> tuple[list[str], list[list[str]]]:
     for name, figures in direction.figures.items():
         values = [figures.get(key, math.nan) for key in by.shown]
         minus = direction.minus[answer.baseline].get(name, {})
-        told = [_told(minus.get(key)) for key in told_of]
+        told = [difference_text(minus.get(key)) for key in told_of]
         mark = " *" if name == answer.recommended else " =" if name in answer.level else ""
         spreads = [direction.spreads.get(name, {}).get(key, math.nan) for key in by.shown]
         rows.append([name + mark, *map(_figure, values, spreads), *told])
@@ -122,10 +122,3 @@ def _figure(value: float, spread: float) -> str:
     if math.isnan(value):
         return "–"
     return f"{value:.1f}" if math.isnan(spread) else f"{value:.1f} ± {spread:.1f}"
-
-
-def _told(interval: Interval | None) -> str:
-    if interval is None or math.isnan(interval["value"]):
-        return "–"
-    told = interval_text(interval)
-    return f"{told.partition(' ')[0]} (none)" if interval["low"] <= 0 <= interval["high"] else told

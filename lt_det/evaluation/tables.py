@@ -12,20 +12,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .lvis.instance_weighted_ap import WEIGHTED
+
 Row = dict[str, Any]
 
 # Shown columns: (heading, task, figure).
-_FIXED, _WEIGHTED = "AP_fixed", "AP_instance_weighted"
+_FIXED = "AP_fixed"
 _COLUMNS = [
     *[(figure, "segm", figure) for figure in ("AP", "AP50", "AP75", "APr", "APc", "APf")],
-    *[("AP_fixed", "segm", _FIXED), ("by instances", "segm", _WEIGHTED)],
+    *[("AP_fixed", "segm", _FIXED), ("by instances", "segm", WEIGHTED)],
     ("boundary AP", "boundary", "AP"),
     ("box AP", "bbox", "AP"),
     *[(f"box {figure}", "bbox", figure) for figure in ("AP50", "APr", "APc", "APf")],
-    *[("box AP_fixed", "bbox", _FIXED), ("box by instances", "bbox", _WEIGHTED)],
+    *[("box AP_fixed", "bbox", _FIXED), ("box by instances", "bbox", WEIGHTED)],
 ]
 # Of differences: figure → heading.
-_DIFFERENCES = {f: f for f in ("AP", "AP50", "APr", "APc", "APf")} | {_WEIGHTED: "by instances"}
+_DIFFERENCES = {f: f for f in ("AP", "AP50", "APr", "APc", "APf")} | {WEIGHTED: "by instances"}
 _LEGEND = (
     "AP_fixed: of the best 10,000 detections of each category, whatever an image has, so that "
     "ranking across categories gains nothing; by instances: each category weighs its share of the "
@@ -74,13 +76,16 @@ def differences_table(rows: list[Row]) -> str:
     if not compared:
         return ""
     columns = {f: h for f, h in _DIFFERENCES.items() if any(f in of_row for _, of_row in compared)}
-    lines = [[*named, *(_difference(of_row.get(f)) for f in columns)] for named, of_row in compared]
+    lines = [
+        [*named, *(difference_text(of_row.get(f)) for f in columns)] for named, of_row in compared
+    ]
     first = f"minus {rows[0]['name']}"
     heading = [first, *(["data set"] if several else []), *columns.values()]
     return markdown_table(heading, lines)
 
 
-def _difference(interval: dict[str, float] | None) -> str:
+def difference_text(interval: Mapping[str, float] | None) -> str:
+    """Return a difference with its interval; "none" where that holds 0, "–" of one not known."""
     if interval is None:
         return "–"
     low, high = interval["low"], interval["high"]

@@ -1,13 +1,12 @@
 """LVIS- and COCO-style annotation files: parsed, checked, and brought to one form."""
 
-import gc
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from lt_det.collecting import collecting_nothing
 from lt_det.errors import DataError
 from lt_det.files import load_json, read_utf8
 from lt_det.records import LARGEST_EXACT, as_id
@@ -53,20 +52,8 @@ def read_and_check(
     Raises:
         DataError: names the file and the record.
     """
-    with _collecting_nothing():
+    with collecting_nothing():
         return check_file(_parse(json_file), json_file, on_invalid, derive_area=derive_area)
-
-
-@contextmanager
-def _collecting_nothing() -> Iterator[None]:
-    """Leave Python's search for cycles out: records have none, and looking takes its time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def check_file(

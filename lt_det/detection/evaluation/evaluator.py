@@ -24,7 +24,7 @@ from lt_det.evaluation import (
 )
 from lt_det.evaluation.lvis.boundary_ap import evaluate_lvis_boundary
 from lt_det.evaluation.lvis.detections import FIELD_OF
-from lt_det.evaluation.lvis.instance_weighted_ap import instance_counts
+from lt_det.evaluation.lvis.instance_weighted_ap import WEIGHTED, instance_counts
 from lt_det.evaluation.lvis.row_metrics import (
     FIXED,
     RowMetrics,
@@ -239,8 +239,8 @@ class LTEvaluator(DatasetEvaluator):
         per_category = metrics.pop("per_category")
         counts = instance_counts(self._set.categories)
         if counts is not None:
-            metrics["AP_instance_weighted"] = instance_weighted_ap(per_category, counts)
-            metrics["AP_share"] = metrics["AP_instance_weighted"]  # its name before
+            metrics[WEIGHTED] = instance_weighted_ap(per_category, counts)
+            metrics["AP_share"] = metrics[WEIGHTED]  # its name before
         if self._per_category:
             metrics["per_category"] = per_category
         return metrics

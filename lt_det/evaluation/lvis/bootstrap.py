@@ -9,13 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
+from .instance_weighted_ap import WEIGHTED
 from .outcomes import Outcomes
 
 # As the official code has them.
 _RECALLS = np.linspace(0.0, 1.0, 101)
 _LEAST = np.spacing(1)
-# AP with each category weighted by its training instances, as rows of results have it.
-WEIGHTED = "AP_instance_weighted"
 # Numbers of a matrix of right detections by draws: what a core's cache holds. A few draws at least.
 _CELLS_AT_ONCE, _DRAWS_AT_ONCE = 2**17, 8
 

@@ -4,6 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+# As rows of results have it.
+WEIGHTED = "AP_instance_weighted"
+
 
 def instance_weighted_ap(ap_of: Mapping[int, float], weight_of: Mapping[int, float]) -> float:
     """Return mean AP with each category weighted, by its share of the training instances say.

@@ -1,13 +1,13 @@
 """What became of each detection and of each instance, as columns, from hotcoco's matching."""
 
-import gc
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 import numpy as np
+
+from lt_det.collecting import collecting_nothing
 
 from .detections import Detections
 from .lvis_ap import GroundTruth
@@ -53,7 +53,7 @@ def outcomes(truth: GroundTruth, counted: Detections) -> Outcomes:
     categories = sorted(record["categories"], key=lambda category: category["id"])
     images = np.unique([image["id"] for image in record["images"]])
     category_ids = np.array([category["id"] for category in categories])
-    with _uncollected():
+    with collecting_nothing():
         parts = [_columns(cells) for cells in _cells(truth.of_present, counted) if cells]
     instances = np.concatenate([part[4] for part in parts])
     image_ids, of_category, scores = (np.concatenate([part[i] for part in parts]) for i in range(3))
@@ -71,18 +71,6 @@ def outcomes(truth: GroundTruth, counted: Detections) -> Outcomes:
         np.searchsorted(images, instances[:, 0]),
         np.searchsorted(category_ids, instances[:, 1]),
     )
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the search for cycles: in millions of lists without one it takes most of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _cells(truth: GroundTruth, counted: Detections) -> Iterator[list[Cell]]:

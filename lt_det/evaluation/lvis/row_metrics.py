@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from .bootstrap import WEIGHTED, DrawnAP, draw_images, drawn_ap
+from .bootstrap import DrawnAP, draw_images, drawn_ap
 from .detection_limits import LVIS_PER_IMAGE, best_per_category, best_per_image
 from .detections import Detections
-from .instance_weighted_ap import instance_weighted_ap
+from .instance_weighted_ap import WEIGHTED, instance_weighted_ap
 from .lvis_ap import GroundTruth, Results, countable, lvis_evaluation, metrics_of, prepare
 from .outcomes import Outcomes, outcomes
 
