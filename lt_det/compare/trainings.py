@@ -117,8 +117,9 @@ class Trainings:
     ) -> tuple[dict[str, Cost], dict[str, str]]:
         """Say what trainings take, by one of 20 iterations each, made once for the same arguments.
 
-        The first one's start and evaluation stand for all, whose evaluations are the same pass
-        over the same images: the others are not evaluated where they need not be.
+        Where they need not be evaluated, two are: the first, and the one that is read in the most
+        different number of ways. The same pass over the same images takes longer the more ways
+        there are, and so two say what it takes in any.
 
         Args:
             methods: in their order.
@@ -131,8 +132,9 @@ class Trainings:
         Raises:
             DataError: the first one failed; says why.
         """
+        evaluated = _evaluated(methods) if self.kind.tested_on else list(methods)
         runs = {
-            method.name: self.short(method, is_evaluated=method == methods[0]) for method in methods
+            method.name: self.short(method, is_evaluated=method in evaluated) for method in methods
         }
         each = {name: [run] for name, run in runs.items()}
         with Progress([(run, 1.0, MEASURED) for run in runs.values()]) as progress:
@@ -140,13 +142,18 @@ class Trainings:
         first = methods[0].name
         if first in failed:
             raise DataError(failed[first])
-        beside = runs[first].seconds - MEASURED * _step(runs[first])
+        steps = {name: _step(run) for name, run in runs.items() if name not in failed}
+        beside = {
+            method: max(runs[method.name].seconds - MEASURED * steps[method.name], 0.0)
+            for method in evaluated
+            if method.name in steps
+        }
         costs = {
             method.name: Cost(
-                _step(runs[method.name]), self._iterations(method, num_images), max(beside, 0.0)
+                steps[method.name], self._iterations(method, num_images), _beside(method, beside)
             )
             for method in methods
-            if method.name not in failed
+            if method.name in steps
         }
         return costs, failed
 
@@ -213,6 +220,32 @@ class Trainings:
                     failed.setdefault(method_of[run], error)
                     progress.say(error)
         return failed
+
+
+def _evaluated(methods: Sequence[Method]) -> list[Method]:
+    """Return the first method, and the one with the most different number of readings."""
+    first = methods[0]
+    other = max(methods, key=lambda method: abs(len(method.readings) - len(first.readings)))
+    return [first] if len(other.readings) == len(first.readings) else [first, other]
+
+
+def _beside(method: Method, measured: Mapping[Method, float]) -> float:
+    """Return the seconds of a method's start and evaluation, by those of evaluated ones.
+
+    Args:
+        method: any.
+        measured: of methods that were evaluated, the first of all among them.
+    """
+    if method in measured:
+        return measured[method]
+    (first, seconds), *others = measured.items()
+    if not others:
+        return seconds
+    last, of_last = others[0]
+    further = len(last.readings) - len(first.readings)
+    # A further reading saves nothing, whatever else the machine did meanwhile.
+    slope = max((of_last - seconds) / further, 0.0)
+    return max(seconds + slope * (len(method.readings) - len(first.readings)), 0.0)
 
 
 def _step(run: Run) -> float:

@@ -46,8 +46,8 @@ def test_data_are_planned_trained_and_compared(words, tmp_path, capsys):
     out = tmp_path / "out"
     measured = {folder.name: folder for folder in (out / "runs").iterdir()}
     assert set(measured) == {"tde_measured", "xerm_tde_measured"}
-    # One evaluation stands for all.
-    assert not (measured["xerm_tde_measured"] / "results.json").exists()
+    # Ten readings and one: two evaluations say what any number takes.
+    assert all((folder / "results.json").exists() for folder in measured.values())
 
     run([*words, *options])
     assert "_measured" not in capsys.readouterr().out  # measured once
