@@ -7,6 +7,7 @@ import torch
 from torch.autograd import gradcheck
 
 from lt_det.core import NORMALIZATIONS, MultiHeadNormalizedClassifier
+from lt_det.core.layers.normalization import direction_cosines
 
 N, C, D = 7, 5, 12
 
@@ -106,6 +107,19 @@ def test_tde_does_not_depend_on_the_direction_s_length():
     torch.testing.assert_close(
         classifier.tde(x, direction, 1.5), classifier.tde(x, direction * 1e4, 1.5)
     )
+
+
+def test_cosines_with_the_direction_head_by_head():
+    x, direction = torch.randn(N, D, dtype=torch.float64), torch.randn(D, dtype=torch.float64)
+    direction[: D // 2] *= 100
+    cosines = direction_cosines(x, direction, 2)
+    for k, chunk in enumerate((slice(0, D // 2), slice(D // 2, D))):
+        expected = [xn[chunk] @ direction[chunk] / xn[chunk].norm() for xn in x]
+        expected = torch.stack(expected) / direction[chunk].norm()
+        torch.testing.assert_close(cosines[:, k], expected)
+    direction[: D // 2] = 0
+    assert torch.equal(direction_cosines(x, direction, 2)[:, 0], torch.zeros(N, dtype=x.dtype))
+    assert direction_cosines(x[:0], direction, 2).shape == (0, 2)
 
 
 def test_several_alphas_at_once():
