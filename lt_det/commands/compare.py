@@ -21,6 +21,7 @@ from lt_det.compare.answer import Answer, answer
 from lt_det.compare.candidates import read_candidates
 from lt_det.compare.chart import save_gain_chart
 from lt_det.compare.classifiers import measure_classifiers, read_classifiers
+from lt_det.compare.durations import seconds_of
 from lt_det.compare.figures import BY_AP, BY_TOP1
 from lt_det.compare.given_runs import schedule_notes
 from lt_det.compare.kinds import CLASSIFICATION, DETECTION
@@ -32,7 +33,6 @@ from lt_det.compare.plan import (
     Room,
     make_plan,
     plan_text,
-    seconds_of,
     sensible,
     shared_text,
 )

@@ -10,7 +10,7 @@ from lt_det.visualization.page import Page, Section, Table
 
 from .answer import Answer
 from .chart import gain_chart
-from .plan import duration
+from .durations import duration
 
 _COSTS = "What they take"
 # Of a narrow terminal's table these columns go, the last first.

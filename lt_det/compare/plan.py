@@ -8,6 +8,7 @@ from lt_det.errors import ConfigError
 from lt_det.evaluation.tables import markdown_table
 from lt_det.inspection.tail import NEARLY_BALANCED
 
+from .durations import duration
 from .methods import Method, waves
 
 NO_TIME = "the budget is used up"
@@ -153,30 +154,3 @@ def shared_text(changed: Mapping[str, Sequence[str]], reference: str) -> str:
         f"one schedule for all: {', '.join(methods)} with {', '.join(keys)} of {reference}; "
         "--own-schedules leaves each config its own"
     )
-
-
-def seconds_of(text: str) -> float:
-    """Read a time.
-
-    Args:
-        text: a number and ``s``, ``m``, ``h`` or ``d``: ``"90m"``, ``"1.5h"``.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    unit = {"s": 1, "m": 60, "h": 3600, "d": 86400}.get(text[-1:], 0)
-    try:
-        seconds = float(text[:-1]) * unit
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise ConfigError(f"--budget {text}: not a time such as 90m, 3h or 1.5d")
-    return seconds
-
-
-def duration(seconds: float) -> str:
-    """Return a time to two parts, as a person says it."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from .plan import duration
+from .durations import duration
 from .run_record import Record, difference, make_record, read_run_record, write_run_record
 
 # glibc gives a step's large tensors back to the system and asks for them again in the next one;

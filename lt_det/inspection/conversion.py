@@ -8,13 +8,13 @@ from typing import Any
 
 import hotcoco
 
-from lt_det.data.classification.image_files import list_folder
 from lt_det.errors import DataError, one_line
 from lt_det.files import load_json, save_json
 
 from .cvat_source import read_cvat
 from .findings import Oddities
-from .yolo_source import save_yolo
+from .voc_source import left_out_of_voc
+from .yolo_source import read_yolo
 
 FORMATS = ("yolo", "voc", "cvat")
 _IMAGE = ("id", "file_name", "width", "height")
@@ -69,30 +69,17 @@ def _converted(source: str, images: str, kind: str) -> tuple[dict[str, Any], Odd
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         # What is skipped is said in the findings, by name.
         warnings.filterwarnings("ignore", "hotcoco: .* import of .* skipped")
-        target = Path(scratch, "as_it_comes.json")
         if kind == "yolo":
-            save_yolo(source, images, target)
-        else:
-            read = hotcoco.COCO.from_voc if kind == "voc" else hotcoco.COCO.from_cvat
-            read(source).save(str(target))
+            return _tidied(read_yolo(source, images, Path(scratch))), {}
+        target = Path(scratch, "as_it_comes.json")
+        read = hotcoco.COCO.from_voc if kind == "voc" else hotcoco.COCO.from_cvat
+        read(source).save(str(target))
         record = _tidied(load_json(target))
-    if kind == "yolo":
-        return record, {}
     if kind == "voc":
-        return record, _unread_files(source)
+        return record, left_out_of_voc(source)
     cvat = read_cvat(source)
     _name_categories(record, cvat.labels)
     return record, cvat.left_out
-
-
-def _unread_files(source: str) -> Oddities:
-    """Return the XML files in subfolders, which hotcoco does not look into."""
-    folder = Path(source, "Annotations")
-    names = list_folder(folder if folder.is_dir() else Path(source)).names
-    unread = [name for name in names if "/" in name and name.lower().endswith(".xml")]
-    return (
-        {"VOC file in a subfolder is left out": (len(unread), unread[:_LISTED])} if unread else {}
-    )
 
 
 def _with_same_categories(records: dict[str, dict[str, Any]]) -> Oddities:

@@ -8,20 +8,23 @@ import yaml
 
 from lt_det.data.classification.image_files import is_image, list_folder
 from lt_det.errors import DataError, one_line
-from lt_det.files import read_utf8
+from lt_det.files import load_json, read_utf8
 
 _YAML = ("data.yaml", "dataset.yaml", "data.yml")
 # LabelImg writes the classes' names beside the labels.
 _NO_LABELS = "classes.txt"
 
 
-def save_yolo(labels: str, images: str, target: Path) -> None:
-    """Write a COCO file: polygons become masks; an image without a label file has no instance.
+def read_yolo(labels: str, images: str, scratch: Path) -> dict[str, Any]:
+    """Read a COCO record: polygons become masks; an image without a label file has no instance.
+
+    Images in subfolders have their label files in subfolders of the same names, as Ultralytics
+    looks for them.
 
     Args:
         labels: folder of the label files.
         images: folder of the images.
-        target: JSON to write.
+        scratch: folder for files meanwhile.
 
     Raises:
         DataError: names that leave a gap, an image or a label file that would be dropped.
@@ -34,9 +37,43 @@ def save_yolo(labels: str, images: str, target: Path) -> None:
     if data_yaml is None:
         raise DataError(f"{labels}: no data.yaml in it or in the three folders above it")
     _check_names(data_yaml)
-    dataset = sv.DetectionDataset.from_yolo(images, labels, str(data_yaml))
-    _check_all_used(labels, images, {Path(path).name for path in dataset.image_paths})
+    names = [name for name in list_folder(Path(images)).names if is_image(name)]
+    parents = sorted({Path(name).parent for name in names}) or [Path()]
+    parts = [
+        _read_folder(folder / parent, Path(images, parent), parent, data_yaml, scratch)
+        for parent in parents
+    ]
+    record = _joined(parts)
+    _check_all_used(labels, images, names, {image["file_name"] for image in record["images"]})
+    return record
+
+
+def _read_folder(
+    labels: Path, images: Path, called: Path, data_yaml: Path, scratch: Path
+) -> dict[str, Any]:
+    """Read one folder's images, without those in its subfolders."""
+    dataset = sv.DetectionDataset.from_yolo(str(images), str(labels), str(data_yaml))
+    target = scratch / "part.json"
     dataset.as_coco(annotations_path=str(target))
+    part: dict[str, Any] = load_json(target)
+    for image in part["images"]:
+        image["file_name"] = (called / image["file_name"]).as_posix()
+    return part
+
+
+def _joined(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Put records of the same categories together, each image and annotation with its own id."""
+    joined: dict[str, Any] = {**parts[0], "images": [], "annotations": []}
+    for part in parts:
+        numbers = {
+            image["id"]: number
+            for number, image in enumerate(part["images"], len(joined["images"]) + 1)
+        }
+        joined["images"] += [{**image, "id": numbers[image["id"]]} for image in part["images"]]
+        of_part = [{**a, "image_id": numbers[a["image_id"]]} for a in part["annotations"]]
+        first = len(joined["annotations"]) + 1
+        joined["annotations"] += [{**a, "id": number} for number, a in enumerate(of_part, first)]
+    return joined
 
 
 def _check_names(data_yaml: Path) -> None:
@@ -66,16 +103,17 @@ def _number(key: Any, data_yaml: Path) -> int:
     return int(key)
 
 
-def _check_all_used(labels: str, images: str, used: set[str]) -> None:
-    """Refuse what supervision does not look at: subfolders, and suffixes that it does not know."""
-    unused = [name for name in list_folder(Path(images)).names if is_image(name)]
-    unused = [name for name in unused if name not in used]
+def _check_all_used(labels: str, images: str, names: list[str], used: set[str]) -> None:
+    """Refuse what supervision does not look at: images of suffixes that it does not know, labels
+    without an image.
+    """
+    unused = [name for name in names if name not in used]
     if unused:
         raise DataError(
             f"{Path(images, unused[0])}: an image that the conversion would drop, 1 of "
-            f"{len(unused)}: no subfolders, and bmp, dng, jpg, mpo, png, tif and webp alone"
+            f"{len(unused)}: bmp, dng, jpg, mpo, png, tif and webp are read"
         )
-    expected = {f"{Path(name).stem}.txt" for name in used} | {_NO_LABELS}
+    expected = {Path(name).with_suffix(".txt").as_posix() for name in used} | {_NO_LABELS}
     texts = [name for name in list_folder(Path(labels)).names if name.lower().endswith(".txt")]
     unused = [name for name in texts if name not in expected]
     if unused:

@@ -8,13 +8,12 @@ from lt_det.classification.config_checks import check_config as check_classifica
 from lt_det.classification.setup import argument_parser as classification_parser
 from lt_det.classification.setup import load_config as load_classification_config
 from lt_det.classification.unused_keys import check_unused_keys
+from lt_det.compare.durations import duration, seconds_of
 from lt_det.compare.kinds import CLASSIFICATION, DETECTION
 from lt_det.compare.plan import (
     Room,
-    duration,
     make_plan,
     plan_text,
-    seconds_of,
     sensible,
     shared_text,
 )

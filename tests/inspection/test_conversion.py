@@ -84,8 +84,7 @@ def test_yolo_names_with_a_gap_are_refused(converted, tmp_path, names, message):
 @pytest.mark.parametrize(
     ("pictures", "texts", "first", "number"),
     [
-        (["sub/d.png", "sub/e.png"], ["sub/d.txt"], "images/sub/d.png", 2),
-        (["e.gif"], ["e.txt"], "images/e.gif", 1),
+        (["e.gif", "sub/g.gif"], ["e.txt"], "images/e.gif", 2),
         (["f.jp2"], [], "images/f.jp2", 1),
         ([], ["zzz.txt"], "labels/zzz.txt", 1),
         ([], ["sub/a.txt", "x.TXT"], "labels/sub/a.txt", 2),
@@ -102,6 +101,27 @@ def test_yolo_what_would_be_dropped_is_refused(converted, tmp_path, pictures, te
     assert code == 2
     assert f"error: {tmp_path / first}: " in shown
     assert f"would drop, 1 of {number}: " in shown
+
+
+def test_yolo_images_in_subfolders_have_their_labels_in_the_same(converted, tmp_path):
+    """Of two that are called alike, each its own; a folder may have no labels at all."""
+    labels, images = yolo(tmp_path, "[cat, dog]", TWO)
+    for name in ("day/a.png", "day/deep/c.png", "empty/d.png"):
+        picture((images / name).parent, (images / name).name, 5 + len(name))
+    for name, line in (("day/a", "0 0.25 0.5 0.5 1\n"), ("day/deep/c", 2 * TWO["a"])):
+        (labels / name).parent.mkdir()
+        (labels / f"{name}.txt").write_text(line)
+    code, shown, made = converted("yolo", train=(labels, images))
+    assert code == 0, shown
+    record = made["train"]
+    assert [(i["id"], i["file_name"]) for i in record["images"]] == [
+        (1, "a.png"), (2, "b.png"), (3, "day/a.png"), (4, "day/deep/c.png"), (5, "empty/d.png"),
+    ]  # fmt: skip
+    assert [(a["id"], a["image_id"]) for a in record["annotations"]] == [
+        (1, 1), (2, 2), (3, 3), (4, 4), (5, 4),
+    ]  # fmt: skip
+    assert classes_of(record) == ["dog", "cat", "cat", "dog", "dog"]
+    assert record["annotations"][2]["bbox"] == [0, 0, 32, 48]
 
 
 def test_yolo_takes_what_tools_leave_beside(converted, tmp_path):
@@ -155,6 +175,17 @@ def test_voc_files_in_subfolders_are_said_to_be_left_out(converted, tmp_path):
     odd = made["check"]["oddities"]["train: VOC file in a subfolder is left out"]
     assert odd == {"number": 1, "examples": ["more/b.xml"]}
     assert "1 × train: VOC file in a subfolder is left out: more/b.xml" in shown
+
+
+def test_voc_polygons_are_said_to_be_left_out(converted, tmp_path):
+    folder, images = voc(tmp_path / "train", {"a": ["cat", "cat"], "b": ["dog"]})
+    file = folder / "Annotations" / "a.xml"
+    polygon = "<polygon><x1>11</x1><y1>6</y1><x2>30</x2><y2>6</y2><x3>30</x3><y3>40</y3></polygon>"
+    file.write_text(file.read_text().replace("<bndbox>", f"{polygon}<bndbox>"))
+    code, shown, made = converted("voc", train=(folder, images))
+    assert code == 0
+    assert "2 × train: VOC polygon is left out, its box is taken: a.xml, …" in shown
+    assert [a["bbox"] for a in made["train"]["annotations"]] == [[10, 5, 20, 35]] * 3
 
 
 def cvat(folder, level, labels, shapes):
