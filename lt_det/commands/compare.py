@@ -18,9 +18,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lt_det.compare.answer import Answer, answer
-from lt_det.compare.candidates import read_candidates
+from lt_det.compare.candidates import read_seeds
 from lt_det.compare.chart import save_gain_chart
-from lt_det.compare.classifiers import measure_classifiers, read_classifiers
+from lt_det.compare.classifiers import measure_classifiers, read_classifier_seeds
 from lt_det.compare.durations import seconds_of
 from lt_det.compare.figures import BY_AP, BY_TOP1
 from lt_det.compare.given_runs import schedule_notes
@@ -193,6 +193,8 @@ def by_seed(folders: Sequence[Path]) -> dict[str, list[Path]]:
         groups.setdefault(re.sub(r"_seed\d+$", "", folder.name), []).append(folder)
     names_are_unique = len({folder.name for folder in folders}) == len(folders)
     numbers = {len(group) for group in groups.values()}
+    # Trainings with the same seed are compared with each other, in whatever order they were named.
+    groups = {name: sorted(group, key=_seed) for name, group in groups.items()}
     if names_are_unique and len(numbers) == 1:
         only = numbers == {1}
         return {group[0].name if only else name: group for name, group in groups.items()}
@@ -200,6 +202,11 @@ def by_seed(folders: Sequence[Path]) -> dict[str, list[Path]]:
         counts = ", ".join(f"{name} {len(group)}" for name, group in groups.items())
         print(f"numbers of seeds differ ({counts}): each run is compared by itself")
     return {f.name if names_are_unique else str(f): [f] for f in folders}
+
+
+def _seed(folder: Path) -> int:
+    numbered = re.search(r"_seed(\d+)$", folder.name)
+    return int(numbered[1]) if numbered else 1
 
 
 @dataclass(frozen=True)
@@ -263,15 +270,14 @@ def compare_runs(
 
 def _of_detectors(of_seeds: Sequence[Mapping[str, Path]], resamples: int, by: str) -> Answer:
     chosen_by = BY_AP.by(by)
-    candidates = [read_candidates(runs) for runs in of_seeds]
+    candidates = read_seeds(of_seeds)
     baseline = candidates[0][0].name
     return answer(measure(candidates, baseline, resamples, chosen_by), baseline, chosen_by)
 
 
 def _of_classifiers(of_seeds: Sequence[Mapping[str, Path]], resamples: int, by: str) -> Answer:
     chosen_by = BY_TOP1.by(by)
-    read = [read_classifiers(runs) for runs in of_seeds]
-    readings, tested = [of_seed for of_seed, _ in read], read[0][1]
+    readings, tested = read_classifier_seeds(of_seeds)
     baseline = readings[0][0].name
     measured = measure_classifiers(readings, tested, baseline, resamples, chosen_by)
     return answer(measured, baseline, chosen_by)

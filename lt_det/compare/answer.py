@@ -10,7 +10,8 @@ from lt_det.evaluation.tables import interval_text
 from .figures import BY_AP, Figures
 from .seeds import Differences, Interval, means, of_all_seeds, spreads
 
-# Of a candidate without a detection, which nothing can be told of; and of one beside itself.
+_SHOWN_AS_MORE_THAN_0 = 0.05
+# Of a candidate beside itself.
 _NOTHING: Interval = {"value": 0.0, "low": 0.0, "high": 0.0}
 
 
@@ -194,14 +195,17 @@ def _how_many(directions: Sequence[Direction], baseline: str, by: Figures) -> li
     """Say how many images would tell the largest gain that there seems to be, were it there."""
 
     def mean(name: str) -> float:
-        return sum(_gain(d, name, baseline, by.chosen_by)["value"] for d in directions)
+        whole = sum(_gain(d, name, baseline, by.chosen_by)["value"] for d in directions)
+        return -math.inf if math.isnan(whole) else whole
 
     best = max(directions[0].figures, key=mean)
     gains = [_gain(direction, best, baseline, by.chosen_by) for direction in directions]
     value = sum(gain["value"] for gain in gains) / len(gains)
-    if value <= 0:
+    widths = [(gain["high"] - gain["low"]) / 2 for gain in gains]
+    width = max(widths)
+    # What is printed as 0.0 is none; of a group that too few draws have there is no width.
+    if any(map(math.isnan, widths)) or not value >= _SHOWN_AS_MORE_THAN_0:
         return []
-    width = max((gain["high"] - gain["low"]) / 2 for gain in gains)
     images = sum(direction.images for direction in directions)
     wanted = math.ceil(images * (width / value) ** 2)
     if wanted <= images:
@@ -216,12 +220,7 @@ def _of_groups(
     directions: Sequence[Direction], recommended: str, baseline: str, by: Figures
 ) -> list[str]:
     """Say of which parts of the classes the images tell nothing, or too little."""
-    unknown = [
-        key
-        for key in by.groups
-        if all(math.isnan(d.figures[baseline].get(key, math.nan)) for d in directions)
-    ]
-    said = [f"Nothing is known of {', '.join(unknown)}: no image has one."] if unknown else []
+    said = _unknown_groups(directions, baseline, by)
     for key in by.groups if recommended != baseline else ():
         gains = [_gain(direction, recommended, baseline, key) for direction in directions]
         width = max((gain["high"] - gain["low"]) / 2 for gain in gains)
@@ -232,6 +231,22 @@ def _of_groups(
                 f"({', '.join(map(interval_text, gains))}): one of a point would take about "
                 f"{math.ceil(images * width**2):,} images."
             )
+    return said
+
+
+def _unknown_groups(directions: Sequence[Direction], baseline: str, by: Figures) -> list[str]:
+    missing = {
+        key: [math.isnan(d.figures[baseline].get(key, math.nan)) for d in directions]
+        for key in by.groups
+    }
+    nowhere = [key for key, of_halves in missing.items() if all(of_halves)]
+    once = [key for key, of_halves in missing.items() if any(of_halves) and not all(of_halves)]
+    said = [f"Nothing is known of {', '.join(nowhere)}: no image has one."] if nowhere else []
+    if once:
+        said.append(
+            f"One half alone has images with {', '.join(once)}: what is chosen by it on one half "
+            "cannot be told on the other."
+        )
     return said
 
 

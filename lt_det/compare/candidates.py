@@ -1,6 +1,6 @@
 """Readings of detectors' runs on the same images, and their figures on some of these."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +42,45 @@ class Candidate:
         detections = self.saved.detections
         chosen = np.flatnonzero(np.isin(detections.image_ids, ids))
         return row_metrics(truth, detections.take(chosen), self.saved.task)
+
+
+def read_seeds(of_seeds: Sequence[Mapping[str, Path]]) -> list[list[Candidate]]:
+    """Read the runs of every seed, which have the same rows and the same test set.
+
+    Args:
+        of_seeds: of :func:`read_candidates`, by the seed of their trainings.
+
+    Raises:
+        DataError: as there; or the seeds differ in rows or test set.
+    """
+    candidates = [read_candidates(runs) for runs in of_seeds]
+    first = candidates[0]
+    for others in candidates[1:]:
+        _check_same_truth(others[0].saved, first[0].saved)
+        check_same_rows(
+            *([candidate.name for candidate in of_seed] for of_seed in (others, first)),
+            others[0].run,
+        )
+    return candidates
+
+
+def check_same_rows(names: Sequence[str], wanted: Sequence[str], run: Path) -> None:
+    """Refuse seeds that differ in their rows, for then they have no mean.
+
+    Args:
+        names: of a seed's rows.
+        wanted: of the first seed's.
+        run: one of that seed.
+
+    Raises:
+        DataError: a row that one of them has not.
+    """
+    for name in wanted:
+        if name not in names:
+            raise DataError(f"{run}: {name}: no such row of this seed, which the first has")
+    for name in names:
+        if name not in wanted:
+            raise DataError(f"{run}: {name}: a row that the first seed has not")
 
 
 def read_candidates(runs: Mapping[str, Path]) -> list[Candidate]:

@@ -18,9 +18,10 @@ from lt_det.evaluation.classification.predictions import (
 from lt_det.evaluation.classification.shot_metrics import shot_metrics
 
 from .answer import Direction, Measured, both_directions
+from .candidates import check_same_rows
 from .figures import BY_TOP1, Figures
 from .seeds import Differences, Interval
-from .split import halves
+from .split import check_two_images, halves
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,7 @@ def read_classifiers(runs: Mapping[str, Path]) -> tuple[list[ClassifierReading],
     for called, folder in runs.items():
         read = read_predictions(folder / PREDICTIONS_FILE)
         first = first or read
-        for what in ("image_names", "class_names", "limits"):
-            if getattr(read, what) != getattr(first, what):
-                raise DataError(f"{folder}: other {what.replace('_', ' ')} than {first_folder}")
-        for what in ("labels", "class_counts"):
-            if not np.array_equal(getattr(read, what), getattr(first, what)):
-                raise DataError(f"{folder}: other {what.replace('_', ' ')} than {first_folder}")
+        _check_same(read, first, folder, first_folder)
         readings += [
             ClassifierReading(f"{called}: {row}", of_row)
             for row, of_row in zip(read.row_names, read.predicted, strict=True)
@@ -67,6 +63,39 @@ def read_classifiers(runs: Mapping[str, Path]) -> tuple[list[ClassifierReading],
     if first is None:
         raise DataError("no run")
     return readings, first
+
+
+def read_classifier_seeds(
+    of_seeds: Sequence[Mapping[str, Path]],
+) -> tuple[list[list[ClassifierReading]], Predictions]:
+    """Read the runs of every seed, which have the same rows, images, classes and training counts.
+
+    Args:
+        of_seeds: of :func:`read_classifiers`, by the seed of their trainings.
+
+    Returns:
+        the readings of each seed, and the predictions of the first run.
+
+    Raises:
+        DataError: as there; or the seeds differ.
+    """
+    readings, predictions = zip(*(read_classifiers(runs) for runs in of_seeds), strict=True)
+    folders = [next(iter(runs.values())) for runs in of_seeds]
+    for of_seed, read, folder in zip(readings, predictions, folders, strict=True):
+        _check_same(read, predictions[0], folder, folders[0])
+        names, wanted = ([reading.name for reading in rows] for rows in (of_seed, readings[0]))
+        check_same_rows(names, wanted, folder)
+    return list(readings), predictions[0]
+
+
+def _check_same(read: Predictions, first: Predictions, folder: Path, of_first: Path | None) -> None:
+    """Refuse predictions of other images, classes or training counts."""
+    for what in ("image_names", "class_names", "limits"):
+        if getattr(read, what) != getattr(first, what):
+            raise DataError(f"{folder}: other {what.replace('_', ' ')} than {of_first}")
+    for what in ("labels", "class_counts"):
+        if not np.array_equal(getattr(read, what), getattr(first, what)):
+            raise DataError(f"{folder}: other {what.replace('_', ' ')} than {of_first}")
 
 
 def measure_classifiers(
@@ -88,8 +117,12 @@ def measure_classifiers(
         baseline: the name of a reading.
         resamples: of images, for each interval.
         by: what they are chosen by.
+
+    Raises:
+        DataError: one image has no two halves.
     """
     labels = tested.labels
+    check_two_images(len(labels))
     counts = np.bincount(labels, minlength=len(tested.class_names))
     parts = halves(labels[:, None].tolist(), counts.tolist())
     measured = [_of_seed(readings, tested, parts, resamples) for readings in of_seeds]

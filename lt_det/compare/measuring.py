@@ -17,6 +17,7 @@ from .answer import Direction, Measured, both_directions
 from .candidates import Candidate, Halves
 from .figures import BY_AP, Figures
 from .seeds import Differences
+from .split import check_two_images
 
 # The last of those shown needs the training counts of a category.
 *_SHOWN, _BY_INSTANCES = BY_AP.shown
@@ -37,12 +38,14 @@ def measure(
         by: what they are chosen by.
 
     Raises:
-        DataError: by training instances, which are not known.
+        DataError: by training instances, which are not known; one image has no two halves.
     """
     categories = of_seeds[0][0].saved.annotation_set.categories
     if by.chosen_by == _BY_INSTANCES and instance_counts(categories) is None:
         raise DataError(f"{of_seeds[0][0].run}: --by instances: some categories have no count")
-    parts = Halves(of_seeds[0][0].saved).parts
+    saved = of_seeds[0][0].saved
+    check_two_images(len(saved.truth.record["images"]))
+    parts = Halves(saved).parts
     measured = [_of_seed(candidates, parts, resamples) for candidates in of_seeds]
     images = [len(part.record["images"]) for part in parts]
     return both_directions(measured, images, baseline, by)
@@ -85,7 +88,7 @@ def _minus(
 ) -> Differences:
     minus: Differences = {}
     for name, other in measured.items():
-        if name == first or measured[first].is_empty or other.is_empty:
+        if name == first:
             continue
         differences = paired_differences(measured[first], other, resamples, weight_of=counts)
         renamed = {

@@ -42,9 +42,9 @@ def answer_text(answer: Answer, costs: Costs, columns: int = 0) -> str:
         costs: of :func:`costs_of`.
         columns: of the terminal: what does not fit is left to the page; 0: all of it.
     """
-    parts = [" ".join(answer.sentences)]
+    parts, by = [" ".join(answer.sentences)], answer.figures.chosen_by
     for number in (0, 1):
-        parts += [_title(answer, number), _fitting(*_table(answer, number), columns)]
+        parts += [_title(answer, number), _fitting(*_table(answer, number), columns, by)]
     return "\n\n".join([*parts, _COSTS, markdown_table(*_cost_table(costs))])
 
 
@@ -82,15 +82,19 @@ def _cost_table(costs: Costs) -> tuple[list[str], list[list[str]]]:
     return ["", "training with its evaluation", "an image, in all readings"], rows
 
 
-def _fitting(heading: list[str], rows: list[list[str]], columns: int) -> str:
-    """Return a table as wide as the terminal at most, without the columns that matter least."""
+def _fitting(heading: list[str], rows: list[list[str]], columns: int, by: str) -> str:
+    """Return a table as wide as the terminal at most, without the columns that matter least.
+
+    Those of the figure that is chosen by stay, whatever the width.
+    """
     kept = list(range(len(heading)))
+    needed = {at for at, name in enumerate(heading) if name in (by, f"{by} over the first")}
     for name in _LEAST[::-1] if columns else ():
         table = [[row[at] for at in kept] for row in [heading, *rows]]
         width = len(markdown_table(table[0], table[1:]).partition("\n")[0])
         if width <= columns:
             break
-        kept = [at for at in kept if not heading[at].startswith(name)]
+        kept = [at for at in kept if not heading[at].startswith(name) or at in needed]
     return markdown_table([heading[at] for at in kept], [[row[at] for at in kept] for row in rows])
 
 

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from fvcore.common.config import CfgNode
 
@@ -71,8 +72,29 @@ def how_to(
 
 
 def _calls(folder: Path) -> list[str]:
+    """Return the calls of a run's rows, in their order; none where its config does not say."""
     file = folder / "config.yaml"
     if not file.is_file():
         return []
     config = CfgNode.load_yaml_with_base(str(file))
-    return [str(call) for call in config.get("TEST", {}).get("POST_HOC", [])]
+    tested = config.get("TEST", {})
+    return [str(call) for call in tested.get("POST_HOC", [])] or _swept(config, tested)
+
+
+def _swept(config: Mapping[str, Any], tested: Mapping[str, Any]) -> list[str]:
+    """Return the calls that the keys of before TEST.POST_HOC stand for."""
+    tde = config.get("MODEL", {}).get("LT", {}).get("TDE", {})
+    alphas = list(tested.get("TDE_ALPHAS", [])) or ([tde["ALPHA"]] if tde.get("ENABLED") else [])
+    if "CLASSIFICATION" in tested:
+        calls = ["none", *(f"tde(alpha={alpha:g})" for alpha in alphas if alpha)]
+        further = tested["CLASSIFICATION"]
+        calls += [f"logit_adjustment(tau={tau:g})" for tau in further["LA_TAUS"]]
+        calls += [f"tau_norm(power={power:g})" for power in further["TAU_NORM_POWERS"]]
+    else:
+        exempts = tested.get("TDE_BACKGROUND_EXEMPT", []) or [tde.get("BACKGROUND_EXEMPT", True)]
+        calls = [
+            f"tde(alpha={alpha:g}, exempt={bool(exempt)})" if alpha else "none"
+            for alpha in alphas
+            for exempt in exempts
+        ]
+    return list(dict.fromkeys(calls))

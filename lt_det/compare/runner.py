@@ -132,7 +132,8 @@ def _run(command: Sequence[str], run: Run, threads: int, say: Callable[[str], No
     record = make_record(run.arguments, run.folder)
     resumed = _prepare(run, record, say)
     spent = run.seconds if resumed else 0.0
-    write_run_record(run.folder, record, finished=False)
+    # With the time so far, which a run that is killed would lose.
+    write_run_record(run.folder, {**record, "seconds": spent}, finished=False)
     log_file = run.folder / "console.txt"
     say(f"{run.name}: log in {log_file}")
     # Flags come before KEY VALUE pairs.
@@ -144,7 +145,9 @@ def _run(command: Sequence[str], run: Run, threads: int, say: Callable[[str], No
     record = {**record, "seconds": spent + time.monotonic() - start}
     if done.returncode:
         write_run_record(run.folder, {**record, "failed": True}, finished=False)
-        last = log_file.read_text(encoding="utf-8").strip().splitlines()[-1:]
+        # A process that was killed leaves half a character.
+        text = log_file.read_text(encoding="utf-8", errors="replace")
+        last = text.strip().splitlines()[-1:]
         return f"{run.name} failed ({' '.join(last)}); its log: {log_file}"
     if not (run.folder / run.result).is_file():
         write_run_record(run.folder, {**record, "failed": True}, finished=False)

@@ -5,6 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from lt_det.errors import DataError
+
+
+def check_two_images(number: int) -> None:
+    """Refuse fewer images than halves. Raises DataError."""
+    if number < 2:
+        raise DataError(f"{number} validation image: none is left to choose on")
+
 
 def halves(
     categories_of: Sequence[Sequence[int]], counts: Sequence[int], seed: int = 0

@@ -11,7 +11,7 @@ from .lvis.lvis_ap import (
 )
 from .lvis.metrics import GROUP_AP50, LVIS_METRICS, zero_metrics
 from .lvis.reference import evaluate_lvis_fixed_reference, evaluate_lvis_reference
-from .lvis.results_file import read_results
+from .lvis.results_file import read_detections, read_results
 from .tables import differences_table, results_table, results_text, write_results
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "evaluate_lvis_reference",
     "instance_weighted_ap",
     "normalize_ground_truth",
+    "read_detections",
     "read_results",
     "results_table",
     "results_text",

@@ -12,7 +12,7 @@ from lt_det.data.lvis.annotation_set import AnnotationSet
 from lt_det.data.lvis.catalog import register_from_config, registered_set
 from lt_det.engine import merge_config, read_record
 from lt_det.errors import DataError
-from lt_det.evaluation import Detections, read_results
+from lt_det.evaluation import Detections, read_detections
 from lt_det.evaluation.lvis.detections import FIELD_OF
 from lt_det.evaluation.lvis.ground_truth import normalize_ground_truth
 from lt_det.evaluation.lvis.lvis_ap import GroundTruth
@@ -94,7 +94,7 @@ def saved_rows(folder: Path, rows: Sequence[Row], *, are_kept: bool = True) -> l
         annotation_set = registered_set(row["dataset"])
         task = "segm" if "segm" in row else "bbox"
         needed = [FIELD_OF[t] for t in ("bbox", "segm") if t in row]
-        read = partial(read_results, file, needed, annotation_set.ids)
+        read = partial(read_detections, file, needed, annotation_set.ids)
         truth = truths.get(row["dataset"]) or _truth_of(annotation_set)
         truths[row["dataset"]] = truth
         read = cache(read) if are_kept else read
@@ -112,11 +112,11 @@ def _truth_of(annotation_set: AnnotationSet) -> GroundTruth:
 
 
 def _detections_file(folder: Path, row: Row) -> Path:
-    """Find a row's detections, in a folder that was moved, too."""
+    """Find a row's detections: in the folder itself, for where it was another run may be now."""
     given = Path(row.get("detections", ""))
     parts = given.parts
-    moved = folder.joinpath(*parts[parts.index("inference") :]) if "inference" in parts else given
-    for file in (given, moved):
+    starts = [at for at, part in enumerate(parts) if part == "inference"]
+    for file in (*(folder.joinpath(*parts[at:]) for at in starts[::-1]), given):
         if file.is_file():
             return file
     raise DataError(f"{given}: the detections of {row['name']} are gone")

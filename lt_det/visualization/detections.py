@@ -20,7 +20,7 @@ from lt_det.data.lvis.annotation_set import AnnotationSet
 from lt_det.data.lvis.catalog import registered_set
 from lt_det.data.lvis.detectron2_dicts import detectron2_dict
 from lt_det.errors import DataError
-from lt_det.evaluation import Detections, read_results
+from lt_det.evaluation import Detections, read_detections
 
 from .annotate import draw_instances
 from .drawing import said_if_not_drawn
@@ -118,7 +118,7 @@ def draw_images(
     results = {}
     for method, file in files.items():
         with said_if_not_drawn(f"{dataset_name}: detections of {method}"):
-            results[method] = read_results(file, fields, annotation_set.ids, only=chosen)
+            results[method] = read_detections(file, fields, annotation_set.ids, only=chosen)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for position, image_id in zip(positions, chosen, strict=True):

@@ -182,6 +182,32 @@ def test_a_narrow_terminal_has_the_columns_that_matter_most():
     assert "APc" not in heads[3][0]
 
 
+@pytest.mark.parametrize("flag", BY_AP.choosable)
+def test_what_is_chosen_by_stays_on_any_terminal(flag):
+    made = answer([direction("base", {"tde": 0.0})] * 2, "base", BY_AP.by(flag))
+    (head, *_) = answer_text(made, {}, 1).split("\n\n")[2].splitlines()
+    by = BY_AP.choosable[flag]
+    assert f"| {by} " in head
+    assert f"| {by} over the first |" in head
+
+
+@pytest.mark.parametrize(("value", "half"), [(0.04, 0.5), (1e-14, 0.5), (math.nan, 0.5),
+                                             (1.0, math.nan)])  # fmt: skip
+def test_of_no_gain_or_one_without_an_interval_no_number_of_images_is_told(value, half):
+    made = answer([direction("base", {"tde": value}, half=half)] * 2, "base")
+    assert made.recommended == "base"
+    assert not [sentence for sentence in made.sentences if "would take" in sentence]
+
+
+def test_a_group_that_one_half_has_not_is_named():
+    halves = [direction("base", {"tde": 0.0}), direction("base", {"tde": 0.0})]
+    for figures in halves[1].figures.values():
+        figures["APr"] = math.nan
+    assert "One half alone has images with APr: what is chosen by it on one half" in " ".join(
+        answer(halves, "base").sentences
+    )
+
+
 @pytest.mark.parametrize("value", [0.6, -0.6])
 def test_an_interval_that_does_not_hold_0_is_told_in_words(value):
     made = answer([direction("base", {"tde": value})] * 2, "base")

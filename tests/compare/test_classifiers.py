@@ -1,6 +1,7 @@
 """Classifiers' readings: honest where nothing helps, or where a tail is bought with the head."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,11 @@ import pytest
 
 from lt_det.commands.compare import by_seed, run
 from lt_det.compare.answer import answer
-from lt_det.compare.classifiers import measure_classifiers, read_classifiers
+from lt_det.compare.classifiers import (
+    measure_classifiers,
+    read_classifier_seeds,
+    read_classifiers,
+)
 from lt_det.compare.figures import BY_TOP1
 from lt_det.errors import DataError
 from lt_det.evaluation.classification.predictions import Predictions, save_predictions
@@ -103,6 +108,33 @@ def test_runs_of_other_images_are_refused(tmp_path):
             read_classifiers({"a": first, "b": save(tmp_path / "b", made)})
     with pytest.raises(DataError, match=r"predictions\.npz: cannot be read"):
         read_classifiers({"a": first, "b": tmp_path / "absent"})
+
+
+def test_seeds_of_other_images_or_rows_are_refused(tmp_path):
+    first = save(tmp_path / "a", predictions([HEAD_FIRST]))
+    turned = predictions([HEAD_FIRST])
+    turned = replace(turned, image_names=turned.image_names[::-1])
+    for made, why in (
+        (turned, "a_seed2: other image names than .*a"),
+        (predictions([HEAD_FIRST, TAIL_FIRST]), "a_seed2: a: row 1: a row that the first seed has"),
+    ):
+        second = save(tmp_path / "a_seed2", made)
+        with pytest.raises(DataError, match=why):
+            read_classifier_seeds([{"a": first}, {"a": second}])
+    with pytest.raises(DataError, match="a: a: row 1: no such row of this seed"):
+        read_classifier_seeds([{"a": second}, {"a": first}])
+
+
+def test_one_image_is_refused(tmp_path):
+    with pytest.raises(DataError, match="1 validation image: none is left to choose on"):
+        compared(tmp_path / "run", HEAD_FIRST, test=np.array([1, 0, 0, 0, 0, 0]))
+
+
+def test_seeds_are_told_by_their_numbers_not_by_their_order():
+    named = [Path(name) for name in ("x_seed10", "x_seed2", "x", "y", "y_seed2", "y_seed10")]
+    assert by_seed(named) == {
+        name: [Path(name), Path(f"{name}_seed2"), Path(f"{name}_seed10")] for name in "xy"
+    }
 
 
 def test_the_command_takes_classifiers(tmp_path, capsys):

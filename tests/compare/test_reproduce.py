@@ -2,8 +2,14 @@
 
 import pytest
 
+from lt_det.classification.inference import post_hoc_rows as classifier_rows
 from lt_det.compare.answer import Answer, Direction
-from lt_det.compare.reproduce import how_to
+from lt_det.compare.reproduce import _calls, how_to
+from lt_det.config import default_config
+from lt_det.core.post_hoc import parse_post_hoc
+from lt_det.detection.evaluation.row_info import post_hoc_rows as detection_rows
+from lt_det.engine import merge_config
+from lt_det.model_zoo import config_folder
 
 ROWS = ["base: XE", "tde: De-confound", "tde: De-confound-TDE α=1"]
 
@@ -39,3 +45,38 @@ def test_what_is_gone_is_not_named(runs):
     made = how_to(told(ROWS[0]), runs, {})
     assert made.lines == []
     assert set(made.to_record().values()) == {""}
+
+
+@pytest.mark.parametrize(
+    ("config", "calls"),
+    [
+        (
+            ["synthetic/cascade_small_tde.yaml", "TEST.TDE_ALPHAS", [0, 1.5, 2],
+             "TEST.TDE_BACKGROUND_EXEMPT", [False, True]],
+            ["none", "tde(alpha=1.5, exempt=False)", "tde(alpha=1.5, exempt=True)",
+             "tde(alpha=2, exempt=False)", "tde(alpha=2, exempt=True)"],
+        ),
+        (["synthetic/cascade_small_tde.yaml", "TEST.TDE_ALPHAS", []],
+         ["tde(alpha=1.5, exempt=False)", "tde(alpha=1.5, exempt=True)"]),
+        (["synthetic/cascade_small_baseline.yaml", "TEST.TDE_ALPHAS", []], []),
+    ],
+)  # fmt: skip
+def test_rows_of_older_keys_have_calls_that_are_read_as_them(config, calls, tmp_path):
+    """Otherwise the command would predict with the weights' own α, whatever was recommended."""
+    file, *keys = config
+    cfg = merge_config(default_config(classification=False), str(config_folder() / file), keys)
+    (tmp_path / "config.yaml").write_text(cfg.dump())
+    assert _calls(tmp_path) == calls
+    if calls:
+        assert [parse_post_hoc(c, has_background=True) for c in calls] == detection_rows(cfg)
+
+
+def test_rows_of_a_classifier_s_older_keys_have_calls_that_are_read_as_them(tmp_path):
+    file = config_folder() / "classification" / "folder_lt" / "resnet32_tde.yaml"
+    keys = ["TEST.TDE_ALPHAS", [0, 0.5], "TEST.CLASSIFICATION.LA_TAUS", [1],
+            "TEST.CLASSIFICATION.TAU_NORM_POWERS", [0.5], "TEST.POST_HOC", []]  # fmt: skip
+    cfg = merge_config(default_config(classification=True), str(file), keys)
+    (tmp_path / "config.yaml").write_text(cfg.dump())
+    calls = _calls(tmp_path)
+    assert calls == ["none", "tde(alpha=0.5)", "logit_adjustment(tau=1)", "tau_norm(power=0.5)"]
+    assert [parse_post_hoc(c, has_background=False) for c in calls] == classifier_rows(cfg)

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from lt_det.compare import run_record
+from lt_det.compare.run_record import write_run_record
 from lt_det.compare.runner import Run, run_all, run_each
 
 # Leaves its arguments as results; stops after a checkpoint where told to, once.
@@ -139,6 +140,23 @@ def test_results_of_which_nothing_is_known(study, capsys):
     assert study.make("a", "x") == ["a "]
 
 
+def test_the_time_so_far_is_kept_while_a_run_goes_on(study, monkeypatch):
+    """A run that is killed then would have taken what it took since alone."""
+    kept = []
+
+    def write(folder, record, *, finished):
+        kept.append((record.get("seconds"), finished))
+        return write_run_record(folder, record, finished=finished)
+
+    with pytest.raises(RuntimeError):
+        study.make("a", "stop")
+    monkeypatch.setattr("lt_det.compare.runner.write_run_record", write)
+    study.make("a", "stop")
+    (first, _), (last, is_finished) = kept
+    assert is_finished
+    assert 0 < first < last
+
+
 def test_a_run_that_was_stopped_goes_on(study):
     """Results of a half-trained model do not count, and other arguments go on from nothing."""
     with pytest.raises(RuntimeError, match=r"a failed \(stopped\)"):
@@ -180,6 +198,15 @@ def test_several_at_a_time(tmp_path, capsys):
         *(["a"], ["b"], ["c"]),
     ]
     assert all(run.is_done for run in runs)
+
+
+def test_a_log_cut_in_a_character_stops_nothing(tmp_path):
+    """Of a process that was killed while it wrote."""
+    words = "import sys; sys.stdout.buffer.write('ein α'.encode()[:-1]); sys.exit(1)"
+    run = Run("a", tmp_path / "a", ("-c", words))
+    assert [(error[:9], error[-13:]) for _, error in run_each([sys.executable], [run], 1)] == [
+        ("a failed ", "a/console.txt")
+    ]
 
 
 def test_a_run_that_fails_is_named_and_stops_no_other(tmp_path):

@@ -47,14 +47,14 @@ def test_what_is_kept_and_among_300_counts(kept, ap, tmp_path):
     assert results["bbox"]["AP"] == pytest.approx(ap)
 
 
-def test_nothing_is_compared_with_a_first_row_that_detects_nothing(tmp_path):
-    """Not with the second, which the table would call the first."""
+def test_a_first_row_that_detects_nothing_is_the_one_compared_with(tmp_path):
+    """Not the second, which the table would call the first: it has AP 0 on any images drawn."""
     register(tmp_path / "data", 2)
     rows = [{**ROW, "name": name, "slug": name} for name in ("none", "a", "b")]
     bootstrap = Bootstrap(resamples=5)
     evaluator = LTEvaluator(NAME, rows, ("bbox",), tmp_path, bootstrap=bootstrap)
     boxes = Boxes(torch.tensor([[10.0, 10.0, 30.0, 30.0]]))
-    union = Instances((64, 64), pred_boxes=boxes, pred_classes=torch.tensor([0]))
+    union = Instances((64, 64), pred_boxes=boxes, pred_classes=torch.tensor([1]))
     union.scores = torch.tensor([0.9])
     positions = [torch.tensor([], dtype=torch.long), torch.tensor([0]), torch.tensor([0])]
     scores = [torch.tensor([]), torch.tensor([0.9]), torch.tensor([0.4])]
@@ -63,7 +63,12 @@ def test_nothing_is_compared_with_a_first_row_that_detects_nothing(tmp_path):
         evaluator.process([{"image_id": image_id}], [{"instances": answer}])
     none, *others = evaluator.evaluate()
     assert none["bbox"]["AP_fixed"] == none["bbox"]["AP"] == 0
-    assert all("minus_first" not in row["bbox"] for row in others)
+    for row in others:
+        ap = row["bbox"]["AP"]
+        assert ap > 0
+        assert row["bbox"]["minus_first"]["AP"] == pytest.approx(
+            {"value": ap, "low": ap, "high": ap}
+        )
 
 
 @pytest.mark.parametrize("kept", [0, -2])

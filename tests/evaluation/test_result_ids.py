@@ -7,7 +7,7 @@ import pytest
 
 from lt_det.data.lvis.image_ids import ImageIds
 from lt_det.errors import DataError
-from lt_det.evaluation import Detections, read_results, save_detections
+from lt_det.evaluation import Detections, read_detections, read_results, save_detections
 from lt_det.evaluation.lvis import results_file as module
 from lt_det.evaluation.lvis.lvis_ap import GroundTruth, check_results
 
@@ -46,7 +46,7 @@ def test_ids_of_the_file_s_own_go_the_fast_way(originals, needed, tmp_path):
     ids = ids_of(originals)
     path = written(tmp_path, records([originals[i] for i in (0, 1, 1, 3, 2)]))
     assert read_results(path, [needed], ids).image_ids.tolist() == [1, 2, 2, 4, 3]
-    assert read_results(path, [needed], ids, only=[2, 3]).image_ids.tolist() == [2, 2, 3]
+    assert read_detections(path, [needed], ids, only=[2, 3]).image_ids.tolist() == [2, 2, 3]
 
 
 @pytest.mark.parametrize("originals", [HASHES, NAMES])
@@ -56,7 +56,7 @@ def test_the_slow_way_maps_alike(originals, tmp_path):
     given[1]["segmentation"] = [[1.0, 1.0, 9.0, 1.0, 9.0, 9.0]]
     path = written(tmp_path, given)
     assert read_results(path, ["segmentation"], ids).image_ids.tolist() == [1, 2, 2, 4, 3]
-    assert read_results(path, ["segmentation"], ids, only=[2]).image_ids.tolist() == [2, 2]
+    assert read_detections(path, ["segmentation"], ids, only=[2]).image_ids.tolist() == [2, 2]
 
 
 @pytest.mark.parametrize("originals", [HASHES, NAMES])
@@ -112,8 +112,8 @@ def test_a_byte_order_mark_is_no_part_of_the_results(encoding, tmp_path):
 
 def test_only_wanted_images_may_have_no_detection(tmp_path):
     path = written(tmp_path, records([1, 2]))
-    assert len(read_results(path, ("bbox", "segmentation"), only=[9])) == 0
-    found = read_results(path, ("bbox", "segmentation"), only=[2, 9])
+    assert len(read_detections(path, ("bbox", "segmentation"), only=[9])) == 0
+    found = read_detections(path, ("bbox", "segmentation"), only=[2, 9])
     assert (found.image_ids.tolist(), len(found.masks)) == ([2], 1)
 
 

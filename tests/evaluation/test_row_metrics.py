@@ -150,6 +150,26 @@ def test_what_a_bootstrap_takes_whatever_the_draws_does_not_grow_with_them(
     assert affordable_resamples(first, 200, 3, minutes=62 / 60) == 0
 
 
+@pytest.mark.parametrize("task", ["bbox", "segm"])
+def test_a_row_that_finds_nothing_has_ap_0_in_every_draw(parts, task):
+    record, rows = parts
+    truth = GroundTruth(record)
+    nothing, right = row_metrics(truth, [], task), row_metrics(truth, rows[0], task)
+    assert nothing.is_empty
+    assert nothing.metrics.keys() == right.metrics.keys()
+    assert nothing.metrics["AP_fixed"] == nothing.metrics["AP"] == 0
+    drawn, others = nothing.drawn(30), right.drawn(30)
+    assert np.array_equal(drawn.ids, others.ids)
+    # 0 wherever there is something to find, and nowhere else.
+    assert np.array_equal(np.isnan(drawn.ap), np.isnan(others.ap))
+    assert np.nansum(np.abs(drawn.ap)) == 0
+    expected = paired_differences(right, nothing, 30)["AP"]
+    assert expected["value"] == -right.metrics["AP"]
+    assert expected["low"] < expected["high"] < 0
+    nothing.settle(30)
+    assert paired_differences(right, nothing, 30)["AP"] == expected
+
+
 def test_a_settled_row_keeps_its_draws_alone(parts):
     first, second = measured(parts)
     differences = paired_differences(first, second, 10)

@@ -20,13 +20,11 @@ from lt_det.evaluation import (
     instance_weighted_ap,
     normalize_ground_truth,
     save_detections,
-    zero_metrics,
 )
 from lt_det.evaluation.lvis.boundary_ap import evaluate_lvis_boundary
 from lt_det.evaluation.lvis.detections import FIELD_OF
 from lt_det.evaluation.lvis.instance_weighted_ap import WEIGHTED, instance_counts
 from lt_det.evaluation.lvis.row_metrics import (
-    FIXED,
     RowMetrics,
     affordable_resamples,
     paired_differences,
@@ -61,25 +59,25 @@ class RowComparison:
         self, bootstrap: Bootstrap, rows: int, weight_of: dict[int, int] | None = None
     ) -> None:
         self._bootstrap, self._rows, self._weight_of = bootstrap, rows, weight_of
-        self._first: dict[str, RowMetrics | None] = {}
+        self._first: dict[str, RowMetrics] = {}
         self._resamples: dict[str, int] = {}
 
-    def minus_first(self, task: str, row: RowMetrics | None) -> dict[str, Any]:
-        """Return ``{"minus_first": …}``; nothing for the first row, or without a detection.
+    def minus_first(self, task: str, row: RowMetrics) -> dict[str, Any]:
+        """Return ``{"minus_first": …}``; nothing for the first row.
 
         Args:
             task: ``"bbox"`` or ``"segm"``.
-            row: in the rows' order; ``None`` of one without a detection.
+            row: in the rows' order.
         """
-        if row is not None and row.is_empty:
-            row = None
         is_first = task not in self._first
         first = self._first.setdefault(task, row)
-        if is_first or first is None or row is None or not self._bootstrap.resamples:
+        if is_first or not self._bootstrap.resamples:
             return {}
         if task not in self._resamples:
             limits = self._bootstrap.resamples, self._rows, self._bootstrap.max_minutes
-            self._resamples[task] = affordable_resamples(first, *limits)
+            # Drawing of nothing takes no time, which says nothing of the other rows.
+            timed = row if first.is_empty else first
+            self._resamples[task] = affordable_resamples(timed, *limits)
         resamples = self._resamples[task]
         differences = paired_differences(first, row, resamples, weight_of=self._weight_of)
         return {"minus_first": differences}
@@ -227,14 +225,10 @@ class LTEvaluator(DatasetEvaluator):
         name: str,
         comparison: RowComparison,
     ) -> dict[str, Any]:
-        measured = row_metrics(truth, results, task) if len(results) else None
-        if measured is not None:
-            metrics = dict(measured.metrics)
-        else:
+        if not len(results):
             logger.warning("%s: %s: no detection at all", self._dataset_name, name)
-            there = truth.of_masks if task == "segm" else truth
-            metrics = zero_metrics(there.record, per_category=True)
-            metrics |= {f"{name}_fixed": metrics[name] for name in FIXED}
+        measured = row_metrics(truth, results, task)
+        metrics = dict(measured.metrics)
         metrics |= comparison.minus_first(task, measured)
         per_category = metrics.pop("per_category")
         counts = instance_counts(self._set.categories)

@@ -200,3 +200,8 @@ def _is_finite(value: Any) -> bool:
         return math.isfinite(value)
     except OverflowError:  # an integer that is no float
         return False
+
+
+NO_DETECTIONS = Detections(
+    np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0), np.empty((0, 4))
+)

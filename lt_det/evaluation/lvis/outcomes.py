@@ -10,10 +10,13 @@ import numpy as np
 from lt_det.collecting import collecting_nothing
 
 from .detections import Detections
+from .ground_truth import IGNORED_AREA
 from .lvis_ap import GroundTruth
 from .matching import match_parts
 
 Cell = dict[str, Any]
+# IoUs of 0.5, 0.55, … 0.95.
+_THRESHOLDS = 10
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,22 @@ def outcomes(truth: GroundTruth, counted: Detections) -> Outcomes:
         *flags[:, :, order],
         np.searchsorted(images, instances[:, 0]),
         np.searchsorted(category_ids, instances[:, 1]),
+    )
+
+
+def nothing_detected(truth: GroundTruth) -> Outcomes:
+    """Return what is there to be found, of which nothing was."""
+    record = truth.of_present.record
+    categories = sorted(record["categories"], key=lambda category: category["id"])
+    images = np.unique([image["id"] for image in record["images"]])
+    wanted = [a for a in record["annotations"] if a["area"] < IGNORED_AREA]
+    none, flags = np.empty(0, dtype=np.int64), np.empty((_THRESHOLDS, 0), dtype=bool)
+    return Outcomes(
+        categories,
+        len(images),
+        *(none, none, flags, flags),
+        np.searchsorted(images, [a["image_id"] for a in wanted]),
+        np.searchsorted([c["id"] for c in categories], [a["category_id"] for a in wanted]),
     )
 
 

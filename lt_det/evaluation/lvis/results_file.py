@@ -48,13 +48,34 @@ class ImageIds(Protocol):
 
 
 def read_results(
+    path: str | os.PathLike[str], needed: Iterable[str], ids: ImageIds | None = None
+) -> Detections:
+    """Read an LVIS or COCO results file with one detection at least.
+
+    An empty list as a file of one's own is more often a mistake than a model that finds nothing.
+
+    Args:
+        path: a JSON list of detections.
+        needed: ``"bbox"``, ``"segmentation"``, or both.
+        ids: of the ground truth, where its file's own are others than lt_det's.
+
+    Raises:
+        DataError: names the file, the detection and its field; or the list is empty.
+    """
+    detections = read_detections(path, needed, ids)
+    if not len(detections):
+        raise DataError(f"{path}: empty: no detection in any image")
+    return detections
+
+
+def read_detections(
     path: str | os.PathLike[str],
     needed: Iterable[str],
     ids: ImageIds | None = None,
     *,
     only: Collection[int] | None = None,
 ) -> Detections:
-    """Read an LVIS or COCO results file.
+    """Read an LVIS or COCO results file, which may be an empty list.
 
     What is as it should be goes through DuckDB's JSON reader, in bounded memory; anything else
     (other forms of masks, or an error to be named) through Python's.
@@ -63,7 +84,7 @@ def read_results(
         path: a JSON list of detections.
         needed: ``"bbox"``, ``"segmentation"``, or both.
         ids: of the ground truth, where its file's own are others than lt_det's.
-        only: image ids (lt_det's) whose detections are wanted, of which there may be none.
+        only: image ids (lt_det's) whose detections are wanted; ``None``: all.
 
     Raises:
         DataError: names the file, the detection and its field.
@@ -81,8 +102,6 @@ def read_results(
         detections = Detections.from_records(records, needed, str(path), internal)
         if only is not None:
             detections = detections.take(np.flatnonzero(np.isin(detections.image_ids, list(only))))
-    if only is None and not len(detections):
-        raise DataError(f"{path}: empty: no detection in any image")
     return detections
 
 

@@ -12,10 +12,11 @@ import numpy as np
 
 from .bootstrap import DrawnAP, draw_images, drawn_ap
 from .detection_limits import LVIS_PER_IMAGE, best_per_category, best_per_image
-from .detections import Detections
+from .detections import NO_DETECTIONS, Detections
 from .instance_weighted_ap import WEIGHTED, instance_weighted_ap
 from .lvis_ap import GroundTruth, Results, countable, lvis_evaluation, metrics_of, prepare
-from .outcomes import Outcomes, outcomes
+from .metrics import zero_metrics
+from .outcomes import Outcomes, nothing_detected, outcomes
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class RowMetrics:
             and its groups, in percent.
         truth: what there was to find.
         counted: the detections within LVIS's limits.
-        is_empty: whether none counts.
+        is_empty: whether none counts: AP is 0 on any images where there is something to find.
     """
 
     metrics: dict[str, Any]
@@ -48,13 +49,14 @@ class RowMetrics:
 
     def settle(self, resamples: int, seed: int = 0) -> None:
         """Draw now, and let the detections go: those of many rows would fill the memory."""
-        if not self.is_empty:
-            self.drawn(resamples, seed)
+        self.drawn(resamples, seed)
         self.counted = self.counted.take(np.arange(0))
 
     @cached_property
     def outcomes(self) -> Outcomes:
-        """What became of each detection; one at least must count."""
+        """What became of each detection."""
+        if self.is_empty:
+            return nothing_detected(self.truth)
         return outcomes(self.truth, self.counted)
 
     def drawn(self, resamples: int, seed: int = 0) -> DrawnAP:
@@ -77,12 +79,17 @@ def row_metrics(truth: GroundTruth, results: Results, task: str) -> RowMetrics:
 
     Args:
         truth: what there is to find.
-        results: one detection at least.
+        results: detections, or none: a model that finds nothing is measured, too.
         task: ``"bbox"`` or ``"segm"``.
 
     Raises:
-        DataError: as :func:`~lt_det.evaluation.evaluate_lvis`.
+        DataError: as :func:`~lt_det.evaluation.evaluate_lvis`, but for results that are empty.
     """
+    if not len(results):
+        there = truth.of_masks if task == "segm" else truth
+        zeros = zero_metrics(there.record, per_category=True)
+        zeros |= {f"{name}_fixed": zeros[name] for name in FIXED}
+        return RowMetrics(zeros, there, NO_DETECTIONS)
     of_results, checked = prepare(truth, results, task, ("bbox", "segm"))
     best, best_fixed = best_per_image(checked, LVIS_PER_IMAGE), best_per_category(checked)
     evaluation = lvis_evaluation(of_results, checked, best)
@@ -109,7 +116,7 @@ def paired_differences(
     of a group tell nothing of it.
 
     Args:
-        first, second: rows of the same images, with a detection that counts.
+        first, second: rows of the same images.
         resamples: draws; 0 gives no interval.
         seed: of the draws.
         weight_of: training instances by category id, for ``AP_instance_weighted``.
