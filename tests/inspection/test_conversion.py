@@ -127,6 +127,8 @@ def test_yolo_images_in_subfolders_have_their_labels_in_the_same(converted, tmp_
 def test_yolo_takes_what_tools_leave_beside(converted, tmp_path):
     labels, images = yolo(tmp_path, "[cat, dog]", TWO)
     (labels / "classes.txt").write_text("cat\ndog\n")
+    (labels / "sub").mkdir()
+    (labels / "sub" / "classes.txt").write_text("cat\ndog\n")
     (labels / ".DS_Store.txt").write_text("")
     (images / ".thumbnails").mkdir()
     picture(images / ".thumbnails", "a.png", 1)
@@ -135,6 +137,47 @@ def test_yolo_takes_what_tools_leave_beside(converted, tmp_path):
     code, _, made = converted("yolo", train=(labels, images))
     assert code == 0
     assert [i["file_name"] for i in made["train"]["images"]] == ["a.png", "b.png", "d.JPG"]
+
+
+def polygon_line(*points):
+    return "0 " + " ".join(f"{x / 64} {y / 48}" for x, y in points) + "\n"
+
+
+RING = [(10, 5), (50, 5), (50, 45), (10, 45), (10, 6), (20, 15), (20, 35), (40, 35), (40, 15),
+        (20, 15)]  # fmt: skip
+SQUARE = [(2, 2), (12, 2), (12, 12), (2, 12)]
+
+
+def test_yolo_masks_of_any_shape_are_instances(converted, tmp_path):
+    """supervision calls a mask with a hole a crowd region, which is not trained on."""
+    labels = {"a": polygon_line(*RING) + polygon_line(*SQUARE)}
+    code, shown, made = converted("yolo", train=yolo(tmp_path, "[cat]", labels))
+    assert code == 0, shown
+    ring, square = made["train"]["annotations"]
+    assert ring["segmentation"].keys() == {"size", "counts"}
+    assert len(square["segmentation"]) == 1
+    assert [ring["iscrowd"], square["iscrowd"]] == [0, 0]
+    facts = made["check"]["facts"]
+    assert facts["training crowd regions"] == 0
+    assert facts["training instances"] == 2
+
+
+@pytest.mark.parametrize("shape", ["", "kpt_shape: [2, 3]\n"])
+def test_yolo_boxes_beside_polygons_have_no_mask(converted, tmp_path, shape):
+    """supervision gives them a rectangle, which a mask head would learn."""
+    box = "0 0.5 0.5 0.25 0.5"
+    pose = [f"{box} 0.5 0.5 2 0.5 0.6 1\n"] if shape else []
+    lines = [f"{box}\n", polygon_line(*SQUARE), "\n", f"{box} 0.9\n", *pose]
+    source = yolo(tmp_path, "[cat]", {"a": "".join(lines), "b": f"{box}\n"})
+    with (tmp_path / "data.yaml").open("a") as file:
+        file.write(shape)
+    code, shown, made = converted("yolo", train=source)
+    assert code == 0, shown
+    annotations = made["train"]["annotations"]
+    masked = [bool(a.get("segmentation")) for a in annotations]
+    assert masked == [False, True, False, *(False for _ in pose), False]
+    assert annotations[0]["area"] == annotations[-1]["area"] == 16 * 24
+    assert made["check"]["facts"]["training instances without a mask"] == 3 + len(pose)
 
 
 def voc(folder, objects):
