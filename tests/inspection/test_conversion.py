@@ -231,6 +231,29 @@ def test_voc_polygons_are_said_to_be_left_out(converted, tmp_path):
     assert [a["bbox"] for a in made["train"]["annotations"]] == [[10, 5, 20, 35]] * 3
 
 
+def test_voc_difficult_objects_are_said_to_be_crowd_regions(converted, tmp_path):
+    folder, images = voc(tmp_path / "train", {"a": ["cat", "cat"], "b": ["dog"]})
+    for stem, mark in (("a", 1), ("b", 0)):
+        file = folder / "Annotations" / f"{stem}.xml"
+        marked = f"<difficult> {mark} </difficult><bndbox>"
+        file.write_text(file.read_text().replace("<bndbox>", marked))
+    code, shown, made = converted("voc", train=(folder, images))
+    assert code == 0
+    what = "train: VOC object marked difficult is taken as a crowd region"
+    assert f"2 × {what}: a.xml, …" in shown
+    assert [a["iscrowd"] for a in made["train"]["annotations"]] == [1, 1, 0]
+
+
+def test_voc_files_of_the_same_image_are_refused(converted, tmp_path):
+    folder, images = voc(tmp_path / "train", {"a": ["cat"], "b": ["dog"]})
+    file = folder / "Annotations" / "b.xml"
+    file.write_text(file.read_text().replace("b.png", "a.png"))
+    code, shown, made = converted("voc", train=(folder, images))
+    assert code == 2
+    assert f"error: {file}: filename 'a.png': a.xml is of this image, too" in shown
+    assert made == {}
+
+
 def cvat(folder, level, labels, shapes):
     """Write an XML file whose labels stand below ``level``; returns (file, images)."""
     picture(folder / "images", "a.png", 1)
@@ -251,6 +274,15 @@ def test_cvat_labels_are_read_wherever_they_stand(converted, tmp_path, level):
     categories = made["train"]["categories"]
     assert categories == [{"id": i, "name": n} for i, n in enumerate(["emu", "cat", "dog"], 1)]
     assert classes_of(made["train"]) == ["dog"]
+
+
+def test_cvat_images_of_the_same_name_are_refused(converted, tmp_path):
+    file, images = cvat(tmp_path, "project", ["dog"], "")
+    again = '<image id="1" name="a.png" width="64" height="48"></image></annotations>'
+    file.write_text(file.read_text().replace("</annotations>", again))
+    code, shown, _ = converted("cvat", train=(file, images))
+    assert code == 2
+    assert f"error: {file}: image 'a.png': appears twice" in shown
 
 
 def test_cvat_shapes_that_are_lost_are_said(converted, tmp_path):
