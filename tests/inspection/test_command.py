@@ -5,47 +5,10 @@ import os
 import shutil
 import subprocess
 import sys
-from functools import partial
 
 import pytest
-from detectron2.data import DatasetCatalog, MetadataCatalog
-from detectron2.data.datasets import register_coco_instances
 
-from lt_det.commands.check_data import run
-
-from .helpers import coco, picture
-
-BOX = [5, 5, 20, 10]
-
-
-@pytest.fixture
-def checked(tmp_path, capsys):
-    """Run the command; returns (exit code, JSON, printed, page)."""
-
-    def check(*words):
-        code = 0
-        try:
-            run([*map(str, words), "--output", str(tmp_path / "out")])
-        except SystemExit as ended:
-            code = ended.code
-        file = tmp_path / "out" / "check.json"
-        record = json.loads(file.read_text()) if file.is_file() else None
-        page = tmp_path / "out" / "check.html"
-        shown = capsys.readouterr()
-        text = page.read_text(encoding="utf-8") if page.is_file() else ""
-        return code, record, shown.out + shown.err, text
-
-    return check
-
-
-def annotated(folder, **changes):
-    odd = [[(0, BOX), (0, BOX)], [(0, [0, 0, 64, 48])], [(1, [1, 1, 1, 30])], []]
-    train = coco(folder, "train", odd, **changes)
-    val = coco(folder, "val", [[(0, BOX)], [(0, BOX)]], first_seed=100)
-    words = []
-    for split, file in (("train", train), ("val", val)):
-        words += [f"--{split}-json", file, f"--{split}-images", folder / split]
-    return words
+from .helpers import annotated, picture
 
 
 def test_what_is_odd_is_counted_and_named(checked, tmp_path):
@@ -74,34 +37,6 @@ def test_what_is_odd_is_counted_and_named(checked, tmp_path):
     assert "no validation instance" in shown
     assert "<svg" in page
     assert "train_1.png" in page
-
-
-def test_all_sets_of_a_config_are_looked_at(checked, tmp_path, request):
-    """A picture of the second training set may lie in the second test set."""
-    words = annotated(tmp_path)
-    odd, usual = [[(1, [1, 1, 1, 30])]] * 2, [[(1, BOX)]]
-    for name, boxes, seed in (("more", odd, 200), ("other", usual, 300)):
-        file = coco(tmp_path, name, boxes, first_seed=seed)
-        register_coco_instances(f"check_{name}", {}, str(file), str(tmp_path / name))
-        for catalog in (DatasetCatalog, MetadataCatalog):
-            request.addfinalizer(partial(catalog.pop, f"check_{name}", None))
-    shutil.copy(tmp_path / "more" / "more_2.png", tmp_path / "other" / "other_1.png")
-    names = ["DATASETS.TRAIN", "('custom_train', 'check_more')"]
-    names += ["DATASETS.TEST", "('custom_val', 'check_other')"]
-    code, record, shown, _ = checked(*words, *names)
-    assert code == 0, shown
-    (leak,) = record["leaks"]
-    assert [place.split("/")[-1] for place in leak] == ["more_2.png", "other_1.png"]
-    facts = record["facts"]
-    assert (facts["training images"], facts["training instances"]) == (6, 6)
-    assert facts["validation images"] == 2
-    assert facts["validation figures"] == f"of {tmp_path / 'val.json'}, the first of 2 test sets"
-    rows = {row["class"]: row for row in record["classes"]}
-    assert (rows["dog"]["training images"], rows["dog"]["validation instances"]) == (3, 0)
-    thin = record["oddities"]["train: a side below 2 pixels"]
-    assert thin["number"] == 3
-    assert thin["examples"][0] == f"{tmp_path / 'train.json'}: image 3, annotation 4 (dog)"
-    assert thin["examples"][2] == f"{tmp_path / 'more.json'}: image 2, annotation 2 (dog)"
 
 
 @pytest.mark.parametrize(
