@@ -4,7 +4,13 @@ import argparse
 
 from detectron2.config import CfgNode
 
-from lt_det.engine import LTCheckpointer, report_cost, weights_to_load, write_config
+from lt_det.engine import (
+    LTCheckpointer,
+    report_cost,
+    weights_to_load,
+    write_config,
+    write_missing_config,
+)
 
 from .evaluate import evaluate
 from .keep_best import choice_in
@@ -26,10 +32,12 @@ def train_or_evaluate(args: argparse.Namespace) -> CfgNode:
             checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=args.resume)
             choice = choice_in(weights)
             evaluate(cfg, model, data, class_counts, mark=choice.mark if choice else "")
+            write_missing_config(cfg)
         else:
             trainer = LTClassifierTrainer(cfg, data)
-            # The weights it starts from may lie there, beside the config of their own training.
-            write_config(cfg)
             trainer.resume_or_load(resume=args.resume)
+            # Now that they go together: what lies there may be another config's weights, or those
+            # that this training starts from.
+            write_config(cfg)
             trainer.train()
     return cfg

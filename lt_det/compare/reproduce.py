@@ -8,6 +8,8 @@ from typing import Any
 
 from fvcore.common.config import CfgNode
 
+from lt_det.files import load_json
+
 from .answer import Answer
 
 _WEIGHTS = "model_final.pth"
@@ -56,11 +58,15 @@ def how_to(
     """
     called = next(name for name in runs if answer.recommended.startswith(f"{name}: "))
     names = [name for name in answer.directions[0].figures if name.startswith(f"{called}: ")]
-    calls = _calls(runs[called])
-    position = names.index(answer.recommended)
-    post_hoc = calls[position] if position < len(calls) else ""
+    calls = _calls_of_rows(runs[called]) or _calls(runs[called])
+    # An evaluation into the run's folder may have other rows than its config.
+    is_known = len(calls) == len(names)
+    post_hoc = calls[names.index(answer.recommended)] if is_known else ""
     weights = runs[called] / _WEIGHTS
     checkpoint = str(weights) if weights.is_file() else ""
+    if len(names) > 1 and not is_known:
+        # The weights' own reading would be another one.
+        return HowTo(checkpoint, "", "", shlex.join(commands.get(called, ())))
     use = ["lt-det", "predict", "--weights", checkpoint]
     use += ["--post-hoc", post_hoc] if post_hoc else []
     return HowTo(
@@ -69,6 +75,14 @@ def how_to(
         f"{shlex.join(use)} --images FOLDER --output DIR" if checkpoint else "",
         shlex.join(commands.get(called, ())),
     )
+
+
+def _calls_of_rows(folder: Path) -> list[str]:
+    """Return what a detector's results say of their rows; nothing of those of before they did."""
+    file = folder / "results.json"
+    rows: Any = load_json(file) if file.is_file() else None
+    known = isinstance(rows, list) and all("post_hoc" in row for row in rows)
+    return [row["post_hoc"] for row in rows] if known else []
 
 
 def _calls(folder: Path) -> list[str]:

@@ -6,7 +6,7 @@ from detectron2.config import CfgNode
 from detectron2.evaluation import verify_results
 from detectron2.utils import comm
 
-from lt_det.engine import LTCheckpointer, report_cost, write_config
+from lt_det.engine import LTCheckpointer, report_cost, write_config, write_missing_config
 
 from .evaluation.directions import check_directions
 from .evaluation.row_info import post_hoc_rows
@@ -36,9 +36,11 @@ def train_or_evaluate(
             results = trainer_class.test(cfg, model)
             if comm.is_main_process():
                 verify_results(cfg, results)
+            write_missing_config(cfg)
         else:
-            write_config(cfg)
             trainer = trainer_class(cfg)
             trainer.resume_or_load(resume=args.resume)
+            # Now that they go together: what lies there may be another config's weights.
+            write_config(cfg)
             trainer.train()
     return cfg

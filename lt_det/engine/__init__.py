@@ -14,6 +14,7 @@ from .setup import (
     settle_seed,
     start_job,
     write_config,
+    write_missing_config,
 )
 from .trained_config import check_teacher_given, read_trained_config
 from .trainer import LTTrainerBase
@@ -40,4 +41,5 @@ __all__ = [
     "start_job",
     "weights_to_load",
     "write_config",
+    "write_missing_config",
 ]

@@ -114,6 +114,16 @@ def write_config(cfg: CfgNode) -> None:
             file.write(cfg.dump())
 
 
+def write_missing_config(cfg: CfgNode) -> None:
+    """Write it after an evaluation into a folder of its own, whose data are known by it alone.
+
+    Beside weights the config is theirs, and stays.
+    """
+    folder = Path(cfg.OUTPUT_DIR)
+    if not (folder / "config.yaml").is_file() and not any(folder.glob("*.pth")):
+        write_config(cfg)
+
+
 def settle_seed(cfg: CfgNode, *, resume: bool) -> None:
     """Batches are functions of the seed: a resumed run keeps its own, another draws what is not
     given. It is in every checkpoint.

@@ -1,5 +1,7 @@
 """How to go on with what is recommended."""
 
+import json
+
 import pytest
 
 from lt_det.classification.inference import post_hoc_rows as classifier_rows
@@ -39,6 +41,20 @@ def test_the_row_s_own_call_is_named(runs):
     assert made.train == "lt-det train-cls --data 'a b.zip'"
     assert made.lines[2] == f"To train it: {made.train}"
     assert how_to(told(ROWS[1]), runs, {}).post_hoc == "none"
+
+
+def test_an_evaluation_s_own_rows_count_before_the_training_s_config(runs):
+    """``--eval-only`` into the run's folder reads it in other ways, which its config has not."""
+    rows = [{"name": name, "post_hoc": call} for name, call in
+            (("De-confound", "norcal(gamma=0.6)"), ("De-confound-TDE α=1", "none"))]  # fmt: skip
+    (runs["tde"] / "results.json").write_text(json.dumps(rows))
+    assert how_to(told(ROWS[1]), runs, {}).post_hoc == "norcal(gamma=0.6)"
+    # Where nothing says which is which, no command is named that would predict otherwise.
+    (runs["tde"] / "results.json").write_text(json.dumps([{"name": "a"}]))
+    (runs["tde"] / "config.yaml").write_text("TEST:\n  POST_HOC: [none, tde, norcal]\n")
+    assert how_to(told(ROWS[1]), runs, {}).lines == [
+        f"Its checkpoint: {runs['tde']}/model_final.pth"
+    ]
 
 
 def test_what_is_gone_is_not_named(runs):

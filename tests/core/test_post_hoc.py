@@ -20,6 +20,7 @@ from lt_det.core.post_hoc import (
     PostHocMethod,
     TauNorm,
     background_exempt_log_probs,
+    spelled,
     tau_normalized_weight,
 )
 
@@ -70,6 +71,28 @@ SPELLED = {
 @pytest.mark.parametrize("text", SPELLED)
 def test_spelled_calls(text):
     assert parse_post_hoc(text, has_background=True) == SPELLED[text]
+
+
+@pytest.mark.parametrize("has_background", [True, False])
+@pytest.mark.parametrize(
+    "text",
+    ["none", "tde(alpha=2)", "tde(alpha='auto')", "logit_adjustment(tau=-0.5)",
+     "norcal(gamma=0.6)", "tau_norm(power=1)", "tde(alpha=1.0000001) + tau_norm(power=0.5)"],
+)  # fmt: skip
+def test_a_method_is_spelled_as_it_is_read(text, has_background):
+    method = parse_post_hoc(text, has_background=has_background)
+    words = spelled(method, has_background=has_background)
+    assert parse_post_hoc(words, has_background=has_background) == method
+    if len(method.params) == 1 and not isinstance(method, Combined):
+        assert words == text
+
+
+def test_what_is_not_the_default_is_spelled():
+    for text in ("tde(alpha=2, exempt=False)", "logit_adjustment(tau=1, exempt=True)"):
+        method = parse_post_hoc(text, has_background=True)
+        written = spelled(method, has_background=True)
+        assert "exempt" in written
+        assert parse_post_hoc(written, has_background=True) == method
 
 
 def test_without_background_nothing_is_exempt():

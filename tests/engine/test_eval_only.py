@@ -1,6 +1,7 @@
 """Evaluations and other looks at a finished training leave what it has left alone."""
 
 import runpy
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from lt_det.classification.run import train_or_evaluate as run_classifier
 from lt_det.detection.run import train_or_evaluate as run_detector
 from lt_det.detection.setup import argument_parser, setup
-from lt_det.errors import ConfigError
+from lt_det.errors import ConfigError, WeightsError
 from tests.data.classification.helpers import tree, write_folder
 
 from ..classification.helpers import arguments as classifier_arguments
@@ -73,6 +74,28 @@ def test_an_evaluation_leaves_the_config_alone(track, request):
     TRACKS[track](parsed("--eval-only", options=[*weights, "CUDNN_BENCHMARK", True]))
     assert (output / "config.yaml").read_text() == trained
     assert (output / "results.json").read_text() == results
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_an_evaluation_into_a_folder_of_its_own_says_of_which_data_it_is(track, request, tmp_path):
+    """Reports and comparisons read them from the config."""
+    output, parsed = request.getfixturevalue(track)
+    weights = ["MODEL.WEIGHTS", output / "model_final.pth", "OUTPUT_DIR", tmp_path]
+    TRACKS[track](parsed("--eval-only", options=weights))
+    assert f"OUTPUT_DIR: {tmp_path}\n" in (tmp_path / "config.yaml").read_text()
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_a_run_that_cannot_go_on_with_another_config_keeps_its_own(track, request, tmp_path):
+    """By it what loads the weights builds their model."""
+    output, parsed = request.getfixturevalue(track)
+    shutil.copytree(output, tmp_path / "run")
+    trained = (tmp_path / "run" / "config.yaml").read_text()
+    options = ["OUTPUT_DIR", tmp_path / "run", "MODEL.LT.CLASSIFIER.NAME", "linear"]
+    options += ["MODEL.LT.TDE.ENABLED", False, "SOLVER.WEIGHT_DECAY_BIAS", 0.0]
+    with pytest.raises(WeightsError, match=r"run/model_final.pth: of a run with another config"):
+        TRACKS[track](parsed("--resume", options=options))
+    assert (tmp_path / "run" / "config.yaml").read_text() == trained
 
 
 @pytest.mark.parametrize("track", TRACKS)

@@ -18,7 +18,7 @@ from .base import (
 from .fracal import Fracal, fracal_log_probs, fractal_dimension
 from .logit_adjustment import LogitAdjustment, adjust_logits
 from .norcal import NorCal, norcal_log_probs
-from .parsing import Combined, asks_for_alpha, parse_post_hoc, with_alpha
+from .parsing import Combined, asks_for_alpha, parse_post_hoc, spelled, with_alpha
 from .tau_norm import TauNorm, tau_normalized_weight
 from .tde import TDE
 
@@ -43,6 +43,7 @@ __all__ = [
     "fractal_dimension",
     "norcal_log_probs",
     "parse_post_hoc",
+    "spelled",
     "tau_normalized_weight",
     "with_alpha",
 ]

@@ -118,6 +118,22 @@ def with_alpha(method: PostHocMethod, alpha: float) -> PostHocMethod:
     return method
 
 
+def spelled(method: PostHocMethod, *, has_background: bool) -> str:
+    """Write the call that :func:`parse_post_hoc` reads as a method.
+
+    Args:
+        method: of it.
+        has_background: as there: what is its default is not said.
+    """
+    if isinstance(method, Combined):
+        return " + ".join(spelled(part, has_background=has_background) for part in method.methods)
+    inner, exempt = _without_exemption(method), isinstance(method, BackgroundExempt)
+    words = [f"{name}={repr(value).removesuffix('.0')}" for name, value in inner.params.items()]
+    if has_background and exempt != inner.exempt_by_default:
+        words.append(f"exempt={exempt}")
+    return f"{inner.name}({', '.join(words)})" if words else inner.name
+
+
 def parse_post_hoc(text: str, *, has_background: bool) -> PostHocMethod:
     """Read a spelled call, or several joined by ``+``.
 

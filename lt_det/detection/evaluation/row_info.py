@@ -7,7 +7,7 @@ from detectron2.config import CfgNode
 
 from lt_det.config import LINEAR
 from lt_det.core.losses import LOSSES
-from lt_det.core.post_hoc import TDE, BackgroundExempt, NoPostHoc, PostHocMethod
+from lt_det.core.post_hoc import TDE, BackgroundExempt, NoPostHoc, PostHocMethod, spelled
 from lt_det.engine.post_hoc import check_names, spelled_methods, swept_tde
 
 _TE_NAMES = {
@@ -33,14 +33,14 @@ def post_hoc_rows(cfg: CfgNode) -> list[PostHocMethod]:
     Raises:
         ConfigError: a call of TEST.POST_HOC that is none, or two that results would not tell apart.
     """
-    spelled = spelled_methods(cfg, has_background=True, old_names=_OLD_NAMES)
-    methods = spelled or swept_tde(cfg, has_background=True)
+    given = spelled_methods(cfg, has_background=True, old_names=_OLD_NAMES)
+    methods = given or swept_tde(cfg, has_background=True)
 
     def names_of(method: PostHocMethod) -> tuple[str, str]:
         info = row_info(cfg, method)
         return info["name"], info["slug"]
 
-    check_names(methods, names_of, "TEST.POST_HOC" if spelled else "TEST.TDE_ALPHAS")
+    check_names(methods, names_of, "TEST.POST_HOC" if given else "TEST.TDE_ALPHAS")
     return methods
 
 
@@ -48,12 +48,13 @@ def row_info(cfg: CfgNode, method: PostHocMethod) -> dict[str, Any]:
     """Return what a row says of itself.
 
     Returns:
-        ``name``; ``method`` and ``params`` of the post-hoc method; ``alpha`` and
-        ``background_exempt``, ``None`` where the classifier tracks no direction; ``slug``, its
-        folder.
+        ``name``; ``method`` and ``params`` of the post-hoc method, and ``post_hoc``, its call;
+        ``alpha`` and ``background_exempt``, ``None`` where the classifier tracks no direction;
+        ``slug``, its folder.
     """
     name, slug = _model_name(cfg)
     info = {"method": method.name, "params": method.params, **_tde_columns(cfg, method)}
+    info["post_hoc"] = spelled(method, has_background=True)
     if isinstance(method, NoPostHoc):
         return {"name": name, "slug": slug, **info}
     return {"name": f"{name}{_label(method)}", "slug": f"{slug}_{_slug(method)}", **info}

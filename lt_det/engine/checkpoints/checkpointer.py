@@ -96,12 +96,19 @@ class LTCheckpointer(DetectionCheckpointer):
         """As Detectron2's, from the last checkpoint that is whole; all processes call it.
 
         Raises:
-            WeightsError: ``resume``, and there are checkpoints, but none is whole.
+            WeightsError: ``resume``, and there are checkpoints, but none is whole, or the last is
+                of a run with another config.
         """
         last = self._last_whole() if resume else ""
         loaded: dict[str, Any]
         if last:
-            loaded = self.load(last)
+            try:
+                loaded = self.load(last)
+            except ValueError as error:  # of the optimizer, which has other parameters
+                raise WeightsError(
+                    f"{last}: of a run with another config, which cannot go on with this one: "
+                    f"{one_line(error)}; without --resume, or with another OUTPUT_DIR, it begins"
+                ) from error
             self.resumed_from = Path(last).stem
         else:
             self._start_from = path
