@@ -70,7 +70,7 @@ def _converted(source: str, images: str, kind: str) -> tuple[dict[str, Any], Odd
         # What is skipped is said in the findings, by name.
         warnings.filterwarnings("ignore", "hotcoco: .* import of .* skipped")
         if kind == "yolo":
-            return _tidied(read_yolo(source, images, Path(scratch))), {}
+            return _tidied(read_yolo(source, images)), {}
         target = Path(scratch, "as_it_comes.json")
         read = hotcoco.COCO.from_voc if kind == "voc" else hotcoco.COCO.from_cvat
         read(source).save(str(target))

@@ -1,26 +1,32 @@
-"""YOLO's label files and data.yaml, read by supervision, which is checked for what it drops."""
+"""YOLO's label files, read line by line: boxes and polygons in the numbers that they have.
+
+Not by supervision or hotcoco: the one holds a mask of every instance of a set in memory, rounds
+polygons to pixels and calls those of several pieces crowd regions, the other refuses polygons.
+"""
 
 import math
-from pathlib import Path, PurePath
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-import supervision as sv
-import yaml
-
 from lt_det.data.classification.image_files import is_image, list_folder
-from lt_det.errors import DataError, one_line
-from lt_det.files import load_json, read_utf8
+from lt_det.data.image_files.checks import image_files, read_headers
+from lt_det.errors import DataError
+from lt_det.files import read_utf8
 
-_YAML = ("data.yaml", "dataset.yaml", "data.yml")
-# LabelImg writes the classes' names beside the labels, in each folder.
-_NO_LABELS = "classes.txt"
-# Words of a line that is a box: its class, four numbers, perhaps a score. A polygon has more.
-_OF_BOXES = (5, 6)
+from .yolo_names import NAMES_FILES, YoloSet, read_yolo_set
+
+# Numbers of a line behind its class: a box, and a score behind it; a polygon has three points.
+_BOX, _SCORED_BOX, _FEWEST = 4, 5, 6
+# Shares of the image end at 1; where a number is above this one, they are pixels.
+_LARGEST_SHARE = 2.0
+
+Record = dict[str, Any]
 
 
-def read_yolo(labels: str, images: str, scratch: Path) -> dict[str, Any]:
-    """Read a COCO record: polygons become masks, and boxes stay boxes; an image without a label
-    file has no instance.
+def read_yolo(labels: str, images: str) -> Record:
+    """Read a COCO record: polygons as they are, boxes without a mask; an image without a label file
+    has no instance.
 
     Images in subfolders have their label files in subfolders of the same names, as Ultralytics
     looks for them.
@@ -28,128 +34,111 @@ def read_yolo(labels: str, images: str, scratch: Path) -> dict[str, Any]:
     Args:
         labels: folder of the label files.
         images: folder of the images.
-        scratch: folder for files meanwhile.
 
     Raises:
-        DataError: names that leave a gap, an image or a label file that would be dropped.
+        DataError: no names of classes, or some that leave a gap; a line that is none; an image that
+            cannot be read, a label file without an image.
     """
     if not images or not Path(images).is_dir():
         raise DataError(f"{images or labels}: the images of YOLO's labels: no such folder")
-    folder = Path(labels)
-    places = [p / name for p in (folder, *folder.resolve().parents[:3]) for name in _YAML]
-    data_yaml = next((path for path in places if path.is_file()), None)
-    if data_yaml is None:
-        raise DataError(f"{labels}: no data.yaml in it or in the three folders above it")
-    content = _content(data_yaml)
-    _check_names(content.get("names"), data_yaml)
+    if not Path(labels).is_dir():
+        raise DataError(f"{labels}: not a folder: name the folder of YOLO's label files")
+    of_set = read_yolo_set(Path(labels))
     names = [name for name in list_folder(Path(images)).names if is_image(name)]
-    parents = sorted({Path(name).parent for name in names}) or [Path()]
-    parts = []
-    for parent in parents:
-        part = _read_folder(folder / parent, Path(images, parent), data_yaml, scratch)
-        _mend_masks(part, folder / parent, content)
-        for image in part["images"]:
-            image["file_name"] = (parent / image["file_name"]).as_posix()
-        parts.append(part)
-    record = _joined(parts)
-    _check_all_used(labels, images, names, {image["file_name"] for image in record["images"]})
+    text_of = _label_files(Path(labels), Path(images), names)
+    paths = [str(Path(images, name)) for name in names]
+    headers = read_headers(image_files(paths), images)
+    record: Record = {"images": [], "annotations": [], "categories": of_set.categories}
+    for number, (name, path, header) in enumerate(zip(names, paths, headers, strict=True), 1):
+        if not header.width:
+            raise DataError(f"{path}: {header.problem}")
+        size = header.width, header.height
+        record["images"].append(
+            {"id": number, "file_name": name, "width": size[0], "height": size[1]}
+        )
+        for annotation in _annotations(text_of.get(name), size, of_set):
+            ids = {"id": len(record["annotations"]) + 1, "image_id": number}
+            record["annotations"].append({**annotation, **ids})
     return record
 
 
-def _read_folder(labels: Path, images: Path, data_yaml: Path, scratch: Path) -> dict[str, Any]:
-    """Read one folder's images, without those in its subfolders."""
-    dataset = sv.DetectionDataset.from_yolo(str(images), str(labels), str(data_yaml))
-    target = scratch / "part.json"
-    dataset.as_coco(annotations_path=str(target))
-    part: dict[str, Any] = load_json(target)
-    return part
+def _label_files(labels: Path, images: Path, names: Sequence[str]) -> dict[str, Path]:
+    """Return the label file of each image that has one.
 
-
-def _mend_masks(part: dict[str, Any], labels: Path, content: dict[str, Any]) -> None:
-    """Take back what supervision makes of masks.
-
-    It calls a mask with a hole or of several pieces a crowd region, which YOLO does not have, and
-    gives a box beside a polygon a rectangle for a mask, which nobody drew.
+    Raises:
+        DataError: a label file of two images, or of none.
     """
-    pose = content.get("kpt_shape")
-    lengths = {*_OF_BOXES, *([_OF_BOXES[0] + math.prod(pose)] if pose else [])}
-    annotations: dict[int, list[dict[str, Any]]] = {}
-    for annotation in part["annotations"]:
-        annotation["iscrowd"] = 0
-        annotations.setdefault(annotation["image_id"], []).append(annotation)
-    for image in part["images"]:
-        of_image = annotations.get(image["id"], [])
-        if not any(annotation["segmentation"] for annotation in of_image):
-            continue
-        with (labels / image["file_name"]).with_suffix(".txt").open() as file:
-            lines = [line.split() for line in file if line.strip()]
-        for annotation, words in zip(of_image, lines, strict=True):
-            if len(words) in lengths:
-                annotation["segmentation"] = []
-                annotation["area"] = annotation["bbox"][2] * annotation["bbox"][3]
-
-
-def _joined(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """Put records of the same categories together, each image and annotation with its own id."""
-    joined: dict[str, Any] = {**parts[0], "images": [], "annotations": []}
-    for part in parts:
-        numbers = {
-            image["id"]: number
-            for number, image in enumerate(part["images"], len(joined["images"]) + 1)
-        }
-        joined["images"] += [{**image, "id": numbers[image["id"]]} for image in part["images"]]
-        of_part = [{**a, "image_id": numbers[a["image_id"]]} for a in part["annotations"]]
-        first = len(joined["annotations"]) + 1
-        joined["annotations"] += [{**a, "id": number} for number, a in enumerate(of_part, first)]
-    return joined
-
-
-def _content(data_yaml: Path) -> dict[str, Any]:
-    try:
-        content: Any = yaml.safe_load(read_utf8(data_yaml))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DataError(f"{data_yaml}: cannot be read: {one_line(error)}") from error
-    return content if isinstance(content, dict) else {}
-
-
-def _check_names(names: Any, data_yaml: Path) -> None:
-    """Refuse numbers with a gap: supervision sorts a mapping's names and forgets its keys."""
-    if not isinstance(names, (list, dict)):
-        raise DataError(f"{data_yaml}: names: neither a list of classes nor a mapping of them")
-    if isinstance(names, list):
-        return
-    numbers = [_number(key, data_yaml) for key in names]
-    missing = sorted(set(range(len(names))) - set(numbers))
-    if missing:
-        raise DataError(
-            f"{data_yaml}: names: no class {missing[0]}: {len(names)} names must be numbered 0 to "
-            f"{len(names) - 1}, each once, as label files number them; the last is {max(numbers)}"
-        )
-
-
-def _number(key: Any, data_yaml: Path) -> int:
-    is_number = isinstance(key, int) and not isinstance(key, bool)
-    if not is_number and not (isinstance(key, str) and key.strip().isdecimal()):
-        raise DataError(f"{data_yaml}: names: key {key!r:.60} is no number of a class")
-    return int(key)
-
-
-def _check_all_used(labels: str, images: str, names: list[str], used: set[str]) -> None:
-    """Refuse what supervision does not look at: images of suffixes that it does not know, labels
-    without an image.
-    """
-    unused = [name for name in names if name not in used]
+    owners: dict[str, str] = {}
+    for name in names:
+        text = PurePosixPath(name).with_suffix(".txt").as_posix()
+        if text in owners:
+            raise DataError(
+                f"{images / name}: has the label file of {owners[text]}, too: {labels / text}"
+            )
+        owners[text] = name
+    texts = [name for name in list_folder(labels).names if name.lower().endswith(".txt")]
+    texts = [name for name in texts if PurePosixPath(name).name not in NAMES_FILES]
+    unused = [name for name in texts if name not in owners]
     if unused:
         raise DataError(
-            f"{Path(images, unused[0])}: an image that the conversion would drop, 1 of "
-            f"{len(unused)}: bmp, dng, jpg, mpo, png, tif and webp are read"
-        )
-    expected = {Path(name).with_suffix(".txt").as_posix() for name in used}
-    texts = [name for name in list_folder(Path(labels)).names if name.lower().endswith(".txt")]
-    labelling = [name for name in texts if PurePath(name).name != _NO_LABELS]
-    unused = [name for name in labelling if name not in expected]
-    if unused:
-        raise DataError(
-            f"{Path(labels, unused[0])}: a label file that the conversion would drop, 1 of "
+            f"{labels / unused[0]}: a label file that the conversion would drop, 1 of "
             f"{len(unused)}: there is no image of its name in {images}"
         )
+    return {owners[text]: labels / text for text in texts}
+
+
+def _annotations(file: Path | None, size: tuple[int, int], of_set: YoloSet) -> Iterator[Record]:
+    if file is None:
+        return
+    try:
+        lines = read_utf8(file).decode("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: cannot be read: {error}") from error
+    for number, line in enumerate(lines, 1):
+        if words := line.split():
+            try:
+                yield _annotation(words, size, of_set)
+            except ValueError as error:
+                raise DataError(f"{file}: line {number}: {error}: {line.strip()!r:.80}") from error
+
+
+def _annotation(words: Sequence[str], size: tuple[int, int], of_set: YoloSet) -> Record:
+    """Read a line. Raises ValueError: what is wrong with it."""
+    try:
+        label, *numbers = map(float, words)
+    except ValueError:
+        raise ValueError("not a class and numbers") from None
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError("a number that is none")
+    if label not in range(len(of_set.categories)):
+        raise ValueError(f"class {words[0]}, of {len(of_set.categories)} counted from 0")
+    category = {"category_id": int(label) + 1, "iscrowd": 0}
+    if len(numbers) in (_BOX, _SCORED_BOX, _BOX + of_set.numbers_of_points):
+        return {**category, **_box(numbers[:_BOX], size)}
+    if len(numbers) < _FEWEST or len(numbers) % 2:
+        raise ValueError(f"{len(numbers)} numbers: neither a box of 4 nor a polygon's pairs")
+    return {**category, **_polygon(numbers, size)}
+
+
+def _box(numbers: Sequence[float], size: tuple[int, int]) -> Record:
+    _check_shares(numbers)
+    x, y, w, h = (share * size[at % 2] for at, share in enumerate(numbers))
+    if w < 0 or h < 0:
+        raise ValueError("a width or height below 0")
+    return {"bbox": [x - w / 2, y - h / 2, w, h], "area": w * h}
+
+
+def _polygon(numbers: Sequence[float], size: tuple[int, int]) -> Record:
+    _check_shares(numbers)
+    points = [share * size[at % 2] for at, share in enumerate(numbers)]
+    xs, ys = points[::2], points[1::2]
+    left, top = min(xs), min(ys)
+    turned = zip(xs, ys, [*xs[1:], xs[0]], [*ys[1:], ys[0]], strict=True)
+    area = abs(sum(x * next_y - next_x * y for x, y, next_x, next_y in turned)) / 2
+    box = [left, top, max(xs) - left, max(ys) - top]
+    return {"segmentation": [points], "bbox": box, "area": area}
+
+
+def _check_shares(numbers: Sequence[float]) -> None:
+    if max(numbers) > _LARGEST_SHARE:
+        raise ValueError("pixels? YOLO's numbers are shares of the image's width and height")

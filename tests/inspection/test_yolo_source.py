@@ -48,18 +48,14 @@ def test_yolo_names_with_a_gap_are_refused(converted, tmp_path, names, message):
 
 
 @pytest.mark.parametrize(
-    ("pictures", "texts", "first", "number"),
+    ("texts", "first", "number"),
     [
-        (["e.gif", "sub/g.gif"], ["e.txt"], "images/e.gif", 2),
-        (["f.jp2"], [], "images/f.jp2", 1),
-        ([], ["zzz.txt"], "labels/zzz.txt", 1),
-        ([], ["sub/a.txt", "x.TXT"], "labels/sub/a.txt", 2),
+        (["zzz.txt"], "labels/zzz.txt", 1),
+        (["sub/a.txt", "x.TXT"], "labels/sub/a.txt", 2),
     ],
 )
-def test_yolo_what_would_be_dropped_is_refused(converted, tmp_path, pictures, texts, first, number):
+def test_yolo_what_would_be_dropped_is_refused(converted, tmp_path, texts, first, number):
     labels, images = yolo(tmp_path, "[cat, dog]", TWO)
-    for name in pictures:
-        picture((images / name).parent, (images / name).name, 7)
     for name in texts:
         (labels / name).parent.mkdir(exist_ok=True)
         (labels / name).write_text("0 0.5 0.5 0.25 0.5\n")
@@ -105,25 +101,92 @@ def test_yolo_takes_what_tools_leave_beside(converted, tmp_path):
     assert [i["file_name"] for i in made["train"]["images"]] == ["a.png", "b.png", "d.JPG"]
 
 
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("2 0.5 0.5 0.25 0.5", "class 2, of 2 counted from 0"),
+        ("0.5 0.5 0.5 0.25 0.5", "class 0.5, of 2"),
+        ("cat 0.5 0.5 0.25 0.5", "not a class and numbers"),
+        ("0 0.5 0.5 nan 0.5", "a number that is none"),
+        ("0 0.5 0.5 -0.25 0.5", "a width or height below 0"),
+        ("0 32 24 16 24", "pixels? YOLO's numbers are shares"),
+        ("0 0.5 0.5 0.25", "3 numbers: neither a box of 4 nor a polygon's pairs"),
+        ("0 0.1 0.1 0.2 0.1 0.2 0.2 0.9", "7 numbers: neither"),
+    ],
+)
+def test_yolo_a_line_that_is_none_is_named(converted, tmp_path, line, why):
+    source = yolo(tmp_path, "[cat, dog]", {"a": f"{TWO['a']}\n{line}\n"})
+    code, shown, _ = converted("yolo", train=source)
+    assert code == 2
+    assert f"error: {tmp_path}/labels/a.txt: line 3: {why}" in shown
+
+
+def test_yolo_an_image_that_cannot_be_read_and_two_of_a_label_are_named(converted, tmp_path):
+    labels, images = yolo(tmp_path, "[cat, dog]", TWO)
+    (images / "c.png").write_bytes(b"no image")
+    code, shown, _ = converted("yolo", train=(labels, images))
+    assert code == 2
+    assert f"error: {images}/c.png: broken image" in shown
+    (images / "c.png").unlink()
+    picture(images, "a.jpg", 1)
+    code, shown, _ = converted("yolo", train=(labels, images))
+    assert code == 2
+    assert "a.png: has the label file of a.jpg, too" in shown
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("labels/classes.txt", "cat\ndog\n"),
+        ("obj.names", "cat\n\ndog\n"),
+        ("coco8.yaml", "names: {0: cat, 1: dog}"),
+        ("dataset.yaml", "names: [cat, dog]"),
+    ],
+)
+def test_yolo_names_are_where_tools_put_them(converted, tmp_path, file, content):
+    source = yolo(tmp_path, "[cat, dog]", TWO)
+    (tmp_path / "data.yaml").unlink()
+    (tmp_path / "other.yaml").write_text("lr: 0.1")  # of a training, say
+    code, shown, _ = converted("yolo", train=source)
+    assert code == 2
+    assert "no data.yaml, dataset.yaml, data.yml, classes.txt, obj.names in it" in shown
+    (tmp_path / file).write_text(content)
+    code, shown, made = converted("yolo", train=source)
+    assert code == 0, shown
+    assert classes_of(made["train"]) == ["dog", "cat"]
+
+
+def test_yolo_names_in_two_files_are_refused(converted, tmp_path):
+    source = yolo(tmp_path, "[cat, dog]", TWO)
+    for name in ("a.yaml", "b.yml"):
+        (tmp_path / "data.yaml").rename(tmp_path / name) if name == "a.yaml" else (
+            tmp_path / name
+        ).write_text("names: [dog, cat]")
+    code, shown, _ = converted("yolo", train=source)
+    assert code == 2
+    assert f"error: {tmp_path}: which names classes? a.yaml, b.yml" in shown
+
+
 def polygon_line(*points):
     return "0 " + " ".join(f"{x / 64} {y / 48}" for x, y in points) + "\n"
 
 
+SQUARE = [(2, 2), (12, 2), (12, 12), (2, 12)]
+# As merged pieces are written: a hole, and an edge that is there twice.
 RING = [(10, 5), (50, 5), (50, 45), (10, 45), (10, 6), (20, 15), (20, 35), (40, 35), (40, 15),
         (20, 15)]  # fmt: skip
 
 
-SQUARE = [(2, 2), (12, 2), (12, 12), (2, 12)]
-
-
-def test_yolo_masks_of_any_shape_are_instances(converted, tmp_path):
+def test_yolo_polygons_are_instances_in_their_own_numbers(converted, tmp_path):
     """supervision calls a mask with a hole a crowd region, which is not trained on."""
     labels = {"a": polygon_line(*RING) + polygon_line(*SQUARE)}
     code, shown, made = converted("yolo", train=yolo(tmp_path, "[cat]", labels))
     assert code == 0, shown
     ring, square = made["train"]["annotations"]
-    assert ring["segmentation"].keys() == {"size", "counts"}
-    assert len(square["segmentation"]) == 1
+    assert [len(ring["segmentation"]), len(ring["segmentation"][0])] == [1, 2 * len(RING)]
+    assert square["segmentation"] == [pytest.approx([xy for point in SQUARE for xy in point])]
+    assert square["bbox"] == pytest.approx([2, 2, 10, 10])
+    assert square["area"] == pytest.approx(100)
     assert [ring["iscrowd"], square["iscrowd"]] == [0, 0]
     facts = made["check"]["facts"]
     assert facts["training crowd regions"] == 0
