@@ -58,6 +58,7 @@ CLASSIFIERS = (
     Method("tde", "tde", ("none", *_TDE, *_ADJUSTED), for_tails=False),
     Method("xerm_pc", "xerm_pc", ("none",), starts=((_TEACHER, "xe"),)),
     Method("balanced_softmax", "balanced_softmax", ("none",)),
+    Method("bkd", "bkd", ("none",), starts=((_TEACHER, "xe"),)),
     Method("ldam_drw", "ldam_drw", ("none",)),
     Method("lade", "lade", ("none",)),
     Method("xerm_tde", "xerm_tde", ("none",), starts=((_TEACHER, "tde"),)),
