@@ -175,11 +175,11 @@ def test_every_method_has_the_first_ones_schedule_but_second_stages(tmp_path):
         assert is_shared is not method.is_short, method.name
     changed = {method.name: shared.changed(method) for method in kind.methods}
     assert [name for name, keys in changed.items() if keys] == [
-        *("ldam_drw", "ride", "class_balanced", "focal")
+        *("bkd", "ldam_drw", "ride", "class_balanced", "focal")
     ]
     assert not any(own.changed(method) for method in kind.methods)
     said = shared_text(changed, "xe")
     assert said.startswith(
-        "one schedule for all: ldam_drw, ride, class_balanced, focal with SOLVER."
+        "one schedule for all: bkd, ldam_drw, ride, class_balanced, focal with SOLVER."
     )
     assert shared_text(dict.fromkeys(changed, ()), "xe") == ""
