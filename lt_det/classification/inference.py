@@ -22,7 +22,7 @@ from lt_det.data.classification.augment import (
 )
 from lt_det.data.classification.loaders import file_test_batches, in_memory_test_batches
 from lt_det.data.workers import num_workers
-from lt_det.engine.post_hoc import spelled_methods, swept_tde
+from lt_det.engine.post_hoc import check_names, spelled_methods, swept_tde
 from lt_det.engine.seeding import derived_seed
 from lt_det.errors import ConfigError, WeightsError
 
@@ -126,18 +126,21 @@ def post_hoc_rows(cfg: CfgNode) -> list[PostHocMethod]:
     TEST.CLASSIFICATION.LA_TAUS (1 is PC) and τ-norm at TEST.CLASSIFICATION.TAU_NORM_POWERS.
 
     Raises:
-        ConfigError: a call of TEST.POST_HOC that is none.
+        ConfigError: a call of TEST.POST_HOC that is none, or two that results would not tell apart.
     """
-    spelled = spelled_methods(cfg, has_background=False, old_names=_OLD_NAMES)
-    if spelled:
-        return spelled
-    options = cfg.TEST.CLASSIFICATION
-    return [
-        NoPostHoc(),
-        *[m for m in swept_tde(cfg, has_background=False) if not isinstance(m, NoPostHoc)],
-        *[LogitAdjustment(float(tau)) for tau in options.LA_TAUS],
-        *[TauNorm(float(power)) for power in options.TAU_NORM_POWERS],
-    ]
+    methods = spelled_methods(cfg, has_background=False, old_names=_OLD_NAMES)
+    key = "TEST.POST_HOC" if methods else " and ".join(_OLD_NAMES)
+    if not methods:
+        options = cfg.TEST.CLASSIFICATION
+        swept = [
+            NoPostHoc(),
+            *swept_tde(cfg, has_background=False),
+            *[LogitAdjustment(float(tau)) for tau in options.LA_TAUS],
+            *[TauNorm(float(power)) for power in options.TAU_NORM_POWERS],
+        ]
+        methods = list(dict.fromkeys(swept))
+    check_names(methods, lambda method: [method.label], key)
+    return methods
 
 
 def checked_rows(

@@ -13,7 +13,7 @@ from lt_det.evaluation.classification.predictions import (
     save_predictions,
 )
 from lt_det.evaluation.classification.tables import Results, group_table, top1_table
-from lt_det.files import save_json
+from lt_det.files import save_json, whole_file
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,8 @@ def write_report(
         save_json(compared, paired_file, indent=1)
         tables.append(paired_table(compared, f"{whole}, minus {predictions.row_names[0]}"))
     shown = "\n\n".join(tables)
-    written.with_suffix(".md").write_text(shown + "\n", encoding="utf-8")
+    with whole_file(written.with_suffix(".md")) as file:
+        file.write(shown + "\n")
     images = len(predictions.labels)
     logger.info("%s, %d images, in percent (%s):\n%s", test_set, images, written, shown)
     return {m: {t: f["top1"] for t, f in tests.items()} for m, tests in results.items()}

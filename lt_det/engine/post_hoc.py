@@ -1,7 +1,7 @@
 """The post-hoc methods that a config names: of the model itself, and of its result rows."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -68,6 +68,28 @@ def spelled_methods(
         if len(value_of(cfg, key)):
             logger.info("TEST.POST_HOC takes the place of %s", key)
     return methods
+
+
+def check_names(
+    methods: Sequence[PostHocMethod], names_of: Callable[[PostHocMethod], Iterable[str]], key: str
+) -> None:
+    """Refuse two rows of one name, or folder: the second's results would replace the first's.
+
+    Args:
+        methods: a row each.
+        names_of: what a row's results are kept under.
+        key: of the config, which says the rows.
+
+    Raises:
+        ConfigError: names both.
+    """
+    named: dict[str, PostHocMethod] = {}
+    for method in methods:
+        for name in names_of(method):
+            other = named.setdefault(name, method)
+            if other is not method:
+                rows = " and ".join(f"{m.name} {m.params}" for m in (other, method))
+                raise ConfigError(f"{key}: {rows} would both be called {name!r}: leave one out")
 
 
 def measured_alpha(weights: str) -> float:

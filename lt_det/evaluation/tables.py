@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lt_det.files import whole_file
+
 from .lvis.instance_weighted_ap import WEIGHTED
 
 Row = dict[str, Any]
@@ -124,14 +126,15 @@ def _cell(value: float) -> str:
 def write_results(rows: list[Row], folder: str | os.PathLike[str]) -> Path:
     """Write ``results.json``, ``results.md`` and ``results.csv``; returns the JSON's path.
 
-    NaN (a group with no ground truth) is written as Python's json writes it, ``NaN``.
+    Each is whole, or what it was before. NaN (a group with no ground truth) is written as Python's
+    json writes it, ``NaN``.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    json_file = folder / "results.json"
-    json_file.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-    (folder / "results.md").write_text(results_text(rows) + "\n", encoding="utf-8")
-    with open(folder / "results.csv", "w", newline="", encoding="utf-8") as file:
+    json_file = Path(folder, "results.json")
+    with whole_file(json_file) as file:
+        file.write(json.dumps(rows, indent=2) + "\n")
+    with whole_file(json_file.with_suffix(".md")) as file:
+        file.write(results_text(rows) + "\n")
+    with whole_file(json_file.with_suffix(".csv")) as file:
         writer = csv.writer(file)
         writer.writerow(
             ["name", "dataset", "alpha", "background_exempt", "task", "figure", "value"]

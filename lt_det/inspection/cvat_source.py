@@ -4,6 +4,8 @@ from collections import defaultdict
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+from lt_det.errors import DataError
+
 from .findings import Oddities
 
 _FEWEST_POINTS = 3
@@ -27,16 +29,23 @@ def read_cvat(path: str) -> CvatSource:
 
     Args:
         path: of a file that hotcoco has read.
+
+    Raises:
+        DataError: two images of a name, as a project's tasks may have.
     """
     root = ElementTree.parse(path).getroot()
     # hotcoco reads a task's labels alone.
     labels = [name.text or "" for name in root.iterfind("meta/*/labels/label/name")]
-    lost = defaultdict(list)
+    lost, names = defaultdict(list), set[str]()
     for image in root.iterfind("image"):
+        name = image.get("name", "")
+        if name in names:
+            raise DataError(f"{path}: image {name!r:.200}: appears twice")
+        names.add(name)
         for shape in image:
             what = _loss(shape)
             if what:
-                lost[what].append(image.get("name", ""))
+                lost[what].append(name)
     return CvatSource(labels, {what: (len(where), where[:_LISTED]) for what, where in lost.items()})
 
 

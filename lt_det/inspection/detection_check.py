@@ -16,7 +16,7 @@ from lt_det.detection.data.train_loader import training_dicts
 from lt_det.errors import UserError, one_line
 
 from .charts import counts_chart, histogram
-from .detection_data import SetFigures, set_figures
+from .detection_data import SetFigures, joined, set_figures
 from .duplicates import across_parts, in_a_line, prints_of, same_pictures
 from .findings import Findings
 from .tail import advice, group_figures, imbalance
@@ -28,6 +28,9 @@ def check_detection_data(
     cfg: CfgNode, *, fit: Callable[[CfgNode, AnnotationSet], None], compare_images: bool = True
 ) -> Findings:
     """Look at the training and test sets of a config.
+
+    Training sets are described together, as they are trained on, and of the test sets the first;
+    images of all are compared.
 
     Args:
         cfg: its DATASETS name them, as in a training.
@@ -46,11 +49,17 @@ def check_detection_data(
     except UserError as error:
         findings.refused = error.problem
         return findings
-    sets = {"train": registered_set(cfg.DATASETS.TRAIN[0])}
+    sets = {"train": [registered_set(name) for name in cfg.DATASETS.TRAIN]}
     if cfg.DATASETS.TEST:
-        sets["validation"] = registered_set(cfg.DATASETS.TEST[0])
-    figures = {part: set_figures(annotation_set) for part, annotation_set in sets.items()}
-    _describe(findings, sets["train"], figures)
+        sets["validation"] = [registered_set(name) for name in cfg.DATASETS.TEST]
+    figures = {"train": joined([set_figures(trained_on) for trained_on in sets["train"]])}
+    if cfg.DATASETS.TEST:
+        # Each is evaluated for itself.
+        figures["validation"] = set_figures(sets["validation"][0])
+    _describe(findings, sets["train"][0], figures)
+    if len(cfg.DATASETS.TEST) > 1:
+        first, number = sets["validation"][0].json_file, len(cfg.DATASETS.TEST)
+        findings.facts["validation figures"] = f"of {first}, the first of {number} test sets"
     if compare_images:
         errors = _compare_images(findings, sets)
         # A training stops where it comes upon the first. Under "skip", some of them are left out.
@@ -118,16 +127,17 @@ def _facts(reference: AnnotationSet, train: SetFigures, val: SetFigures | None) 
     return facts
 
 
-def _compare_images(findings: Findings, sets: dict[str, AnnotationSet]) -> list[str]:
+def _compare_images(findings: Findings, sets: dict[str, list[AnnotationSet]]) -> list[str]:
     """Return what is wrong with the images that cannot be decoded."""
     prints, broken = [], []
-    for part, annotation_set in sets.items():
-        source = FileSource(annotation_set.paths)
+    for part, of_part in sets.items():
+        paths = [path for annotation_set in of_part for path in annotation_set.paths]
+        source = FileSource(paths)
 
         def decode(index: int, source: FileSource = source) -> Image.Image:
             return source.image(index)
 
-        seen, errors = prints_of(annotation_set.paths, decode, part)
+        seen, errors = prints_of(paths, decode, part)
         prints += seen
         broken += errors
         if errors:

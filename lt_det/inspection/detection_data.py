@@ -1,6 +1,7 @@
 """Figures of annotation files: what a detector will be trained and measured on."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ _SMALLEST_SIDE = 2.0
 # Of an image's area.
 _WHOLE_IMAGE = 0.98
 _LONGEST = 25.0
+_LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class _Suspicions:
         self.counts: Counter[str] = Counter()
         self.examples: dict[str, list[str]] = {}
 
-    def add(self, what: str, example: str, shown: int = 5) -> None:
+    def add(self, what: str, example: str, shown: int = _LISTED) -> None:
         self.counts[what] += 1
         if len(self.examples.setdefault(what, [])) < shown:
             self.examples[what].append(example)
@@ -95,6 +97,36 @@ def set_figures(annotation_set: AnnotationSet) -> SetFigures:
         int((~store.crowd & ~store.masked).sum()),
         int(store.crowd.sum()),
         {what: (count, seen.examples[what]) for what, count in seen.counts.most_common()},
+    )
+
+
+def joined(figures: Sequence[SetFigures]) -> SetFigures:
+    """Return the figures of sets of the same classes, taken together.
+
+    Args:
+        figures: of one set at least.
+    """
+    first = figures[0]
+    if len(figures) == 1:
+        return first
+    suspicious: dict[str, tuple[int, list[str]]] = {}
+    for measured in figures:
+        for what, (number, examples) in measured.suspicious.items():
+            before, named = suspicious.get(what, (0, []))
+            named = [*named, *(f"{measured.file}: {example}" for example in examples)]
+            suspicious[what] = before + number, named[:_LISTED]
+    return SetFigures(
+        first.file,
+        sum(f.num_images for f in figures),
+        np.sum([f.image_counts for f in figures], axis=0).tolist(),
+        np.sum([f.instance_counts for f in figures], axis=0).tolist(),
+        [own_id for f in figures for own_id in f.empty_images],
+        np.concatenate([f.per_image for f in figures]),
+        np.concatenate([f.sizes for f in figures]),
+        sum(f.with_mask for f in figures),
+        sum(f.without_mask for f in figures),
+        sum(f.crowds for f in figures),
+        suspicious,
     )
 
 

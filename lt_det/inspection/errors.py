@@ -40,7 +40,7 @@ class Analysis:
 
     Attributes:
         errors: type → (number, AP50 in percent that is lost to it).
-        ap50: in percent, that the losses are of.
+        ap50: in percent, that the losses are of; NaN, as they are, where nothing is to be found.
         confusion: (4, 4) detections above the score threshold, matched whatever their category:
             rows true group, columns the detections'; the last row is what matches nothing, the last
             column what is missed. The diagonal holds confusions within a group, too; see ``right``.
@@ -101,13 +101,15 @@ def analyse(
     groups = {c["id"]: _OF_LETTER[c.get("frequency", "f")] for c in categories}
     names = names or {c["id"]: str(c["id"]) for c in categories}
     tide = evaluation.tide_errors()
+    # hotcoco has 0 where no category has an instance to be found, whose precision is -1.
+    percent = 100.0 if (np.asarray(evaluation.eval["precision"]) > -1).any() else math.nan
     confusion = evaluation.confusion_matrix(iou_thr=0.5, min_score=min_score)
     matrix = np.asarray(confusion["matrix"], dtype=np.int64)
     ids = [int(category) for category in confusion["cat_ids"]]
     by_group, right = _grouped(matrix, [groups[i] for i in ids])
     return Analysis(
-        {k: (int(tide["counts"][k]), 100 * float(tide["delta_ap"][k])) for k in ERROR_TYPES},
-        100 * float(tide["ap_base"]),
+        {k: (int(tide["counts"][k]), percent * float(tide["delta_ap"][k])) for k in ERROR_TYPES},
+        percent * float(tide["ap_base"]),
         by_group,
         right,
         _most_confused(matrix, ids, names, groups),

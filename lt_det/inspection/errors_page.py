@@ -14,7 +14,7 @@ from .errors import ERROR_TYPES, GROUPS, Analysis
 
 def analysis_text(analysis: Analysis, title: str) -> str:
     """Return the tables that are printed."""
-    parts = [title, f"AP50 {analysis.ap50:.1f}; what is lost to each kind of error:"]
+    parts = [title, f"AP50 {_number(analysis.ap50)}; what is lost to each kind of error:"]
     parts.append(markdown_table(*_errors(analysis)))
     parts.append("What is taken for what (detections matched whatever their category):")
     parts.append(markdown_table(*_confusion(analysis)))
@@ -40,7 +40,7 @@ def analysis_sections(analysis: Analysis, title: str = "") -> list[Section]:
     """
     note = (
         "AP50 that would be won if all errors of a kind were mended (TIDE, Bolya et al., 2020); "
-        f"AP50 is {analysis.ap50:.1f}."
+        f"AP50 is {_number(analysis.ap50)}."
     )
     return [
         Section(
@@ -66,7 +66,7 @@ def analysis_sections(analysis: Analysis, title: str = "") -> list[Section]:
 
 def _errors(analysis: Analysis) -> tuple[list[str], list[list[str]]]:
     rows = [
-        [ERROR_TYPES[kind], str(number), f"{lost:.1f}"]
+        [ERROR_TYPES[kind], str(number), _number(lost)]
         for kind, (number, lost) in analysis.errors.items()
     ]
     return ["error", "number", "AP50 lost"], rows
@@ -96,7 +96,7 @@ def _confused(analysis: Analysis) -> tuple[list[str], list[list[str]]]:
 
 def _calibration(analysis: Analysis) -> tuple[list[str], list[list[str]]]:
     errors = {"all": analysis.calibration["error"], **analysis.calibration["error_by_group"]}
-    rows = [[name, "–" if math.isnan(e) else f"{e:.1f}"] for name, e in errors.items()]
+    rows = [[name, _number(e)] for name, e in errors.items()]
     return ["", "expected calibration error"], rows
 
 
@@ -137,7 +137,8 @@ def _precision_chart(analysis: Analysis) -> Figure:
     for group, curve in analysis.precision.items():
         axis.plot(np.linspace(0, 100, len(curve)), curve, color=GROUP_COLOURS[group], label=group)
     axis.set(xlabel="recall", ylabel="precision at IoU 0.5", xlim=(0, 100), ylim=(0, 101))
-    legend(axis)
+    if analysis.precision:  # matplotlib warns of a legend of nothing
+        legend(axis)
     return figure_of(figure, "Mean over the categories of each group.")
 
 

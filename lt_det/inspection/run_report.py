@@ -97,8 +97,15 @@ def _detector_sections(results: dict[Path, list[Row]]) -> list[Section]:
 
 
 def _sweeps(results: dict[Path, list[Row]]) -> list[Section]:
-    made = {folder: sweep_chart(rows, _task(rows[0])) for folder, rows in results.items()}
-    figures = [replace(chart, caption=folder.name) for folder, chart in made.items() if chart]
+    figures = []
+    for folder, rows in results.items():
+        datasets = list(dict.fromkeys(row["dataset"] for row in rows))
+        for dataset in datasets:
+            of_set = [row for row in rows if row["dataset"] == dataset]
+            chart = sweep_chart(of_set, _task(of_set[0]))
+            if chart:
+                caption = f"{folder.name}, {dataset}" if len(datasets) > 1 else folder.name
+                figures.append(replace(chart, caption=caption))
     return [Section("AP by the strength of TDE", figures=figures)] if figures else []
 
 

@@ -1,6 +1,7 @@
 """YOLO's label files and data.yaml, read by supervision, which is checked for what it drops."""
 
-from pathlib import Path
+import math
+from pathlib import Path, PurePath
 from typing import Any
 
 import supervision as sv
@@ -11,12 +12,15 @@ from lt_det.errors import DataError, one_line
 from lt_det.files import load_json, read_utf8
 
 _YAML = ("data.yaml", "dataset.yaml", "data.yml")
-# LabelImg writes the classes' names beside the labels.
+# LabelImg writes the classes' names beside the labels, in each folder.
 _NO_LABELS = "classes.txt"
+# Words of a line that is a box: its class, four numbers, perhaps a score. A polygon has more.
+_OF_BOXES = (5, 6)
 
 
 def read_yolo(labels: str, images: str, scratch: Path) -> dict[str, Any]:
-    """Read a COCO record: polygons become masks; an image without a label file has no instance.
+    """Read a COCO record: polygons become masks, and boxes stay boxes; an image without a label
+    file has no instance.
 
     Images in subfolders have their label files in subfolders of the same names, as Ultralytics
     looks for them.
@@ -36,29 +40,53 @@ def read_yolo(labels: str, images: str, scratch: Path) -> dict[str, Any]:
     data_yaml = next((path for path in places if path.is_file()), None)
     if data_yaml is None:
         raise DataError(f"{labels}: no data.yaml in it or in the three folders above it")
-    _check_names(data_yaml)
+    content = _content(data_yaml)
+    _check_names(content.get("names"), data_yaml)
     names = [name for name in list_folder(Path(images)).names if is_image(name)]
     parents = sorted({Path(name).parent for name in names}) or [Path()]
-    parts = [
-        _read_folder(folder / parent, Path(images, parent), parent, data_yaml, scratch)
-        for parent in parents
-    ]
+    parts = []
+    for parent in parents:
+        part = _read_folder(folder / parent, Path(images, parent), data_yaml, scratch)
+        _mend_masks(part, folder / parent, content)
+        for image in part["images"]:
+            image["file_name"] = (parent / image["file_name"]).as_posix()
+        parts.append(part)
     record = _joined(parts)
     _check_all_used(labels, images, names, {image["file_name"] for image in record["images"]})
     return record
 
 
-def _read_folder(
-    labels: Path, images: Path, called: Path, data_yaml: Path, scratch: Path
-) -> dict[str, Any]:
+def _read_folder(labels: Path, images: Path, data_yaml: Path, scratch: Path) -> dict[str, Any]:
     """Read one folder's images, without those in its subfolders."""
     dataset = sv.DetectionDataset.from_yolo(str(images), str(labels), str(data_yaml))
     target = scratch / "part.json"
     dataset.as_coco(annotations_path=str(target))
     part: dict[str, Any] = load_json(target)
-    for image in part["images"]:
-        image["file_name"] = (called / image["file_name"]).as_posix()
     return part
+
+
+def _mend_masks(part: dict[str, Any], labels: Path, content: dict[str, Any]) -> None:
+    """Take back what supervision makes of masks.
+
+    It calls a mask with a hole or of several pieces a crowd region, which YOLO does not have, and
+    gives a box beside a polygon a rectangle for a mask, which nobody drew.
+    """
+    pose = content.get("kpt_shape")
+    lengths = {*_OF_BOXES, *([_OF_BOXES[0] + math.prod(pose)] if pose else [])}
+    annotations: dict[int, list[dict[str, Any]]] = {}
+    for annotation in part["annotations"]:
+        annotation["iscrowd"] = 0
+        annotations.setdefault(annotation["image_id"], []).append(annotation)
+    for image in part["images"]:
+        of_image = annotations.get(image["id"], [])
+        if not any(annotation["segmentation"] for annotation in of_image):
+            continue
+        with (labels / image["file_name"]).with_suffix(".txt").open() as file:
+            lines = [line.split() for line in file if line.strip()]
+        for annotation, words in zip(of_image, lines, strict=True):
+            if len(words) in lengths:
+                annotation["segmentation"] = []
+                annotation["area"] = annotation["bbox"][2] * annotation["bbox"][3]
 
 
 def _joined(parts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -76,13 +104,16 @@ def _joined(parts: list[dict[str, Any]]) -> dict[str, Any]:
     return joined
 
 
-def _check_names(data_yaml: Path) -> None:
-    """Refuse numbers with a gap: supervision sorts a mapping's names and forgets its keys."""
+def _content(data_yaml: Path) -> dict[str, Any]:
     try:
         content: Any = yaml.safe_load(read_utf8(data_yaml))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DataError(f"{data_yaml}: cannot be read: {one_line(error)}") from error
-    names = content.get("names") if isinstance(content, dict) else None
+    return content if isinstance(content, dict) else {}
+
+
+def _check_names(names: Any, data_yaml: Path) -> None:
+    """Refuse numbers with a gap: supervision sorts a mapping's names and forgets its keys."""
     if not isinstance(names, (list, dict)):
         raise DataError(f"{data_yaml}: names: neither a list of classes nor a mapping of them")
     if isinstance(names, list):
@@ -113,9 +144,10 @@ def _check_all_used(labels: str, images: str, names: list[str], used: set[str]) 
             f"{Path(images, unused[0])}: an image that the conversion would drop, 1 of "
             f"{len(unused)}: bmp, dng, jpg, mpo, png, tif and webp are read"
         )
-    expected = {Path(name).with_suffix(".txt").as_posix() for name in used} | {_NO_LABELS}
+    expected = {Path(name).with_suffix(".txt").as_posix() for name in used}
     texts = [name for name in list_folder(Path(labels)).names if name.lower().endswith(".txt")]
-    unused = [name for name in texts if name not in expected]
+    labelling = [name for name in texts if PurePath(name).name != _NO_LABELS]
+    unused = [name for name in labelling if name not in expected]
     if unused:
         raise DataError(
             f"{Path(labels, unused[0])}: a label file that the conversion would drop, 1 of "

@@ -10,6 +10,7 @@ from lt_det.classification.inference import (
     collect_features,
     image_tensor,
     post_hoc_results,
+    post_hoc_rows,
 )
 from lt_det.core import adjust_logits
 from lt_det.core.post_hoc import TDE
@@ -95,6 +96,22 @@ def test_spelled_rows_are_all_there_are():
     torch.testing.assert_close(both.logits, adjust_logits(by_hand, COUNTS))
     torch.testing.assert_close(both.probs, adjust_logits(by_hand, COUNTS).softmax(1))
     assert both.params["params"] == {"tau_norm": {"power": 1.0}, "logit_adjustment": {"tau": 1.0}}
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("TEST.POST_HOC", ["logit_adjustment(tau=0.5)", "logit_adjustment(tau=0.50000001)"]),
+        ("TEST.CLASSIFICATION.LA_TAUS", [0.5, 0.50000001]),
+    ],
+)
+def test_rows_that_results_would_not_tell_apart_are_refused(key, values):
+    """The second's figures would take the place of the first's."""
+    cfg = small_config("digits_lt/resnet32_xe.yaml", key, values)
+    with pytest.raises(ConfigError, match=rf"{key}.*: .*0\.5}} and .* called ', LA τ=0\.5'"):
+        post_hoc_rows(cfg)
+    twice = small_config("digits_lt/resnet32_xe.yaml", "TEST.CLASSIFICATION.LA_TAUS", [1, 1.0])
+    assert [method.label for method in post_hoc_rows(twice)] == ["", ", PC"]
 
 
 def test_tde_where_enabled_and_nothing_is_swept():

@@ -1,5 +1,7 @@
 """A row of results is of the setting that it names."""
 
+import re
+
 import pytest
 import torch
 from detectron2.modeling import build_model
@@ -141,6 +143,39 @@ def test_spelled_rows_take_the_place_of_alphas():
     slugs = [i["slug"] for i in infos]
     assert len(set(slugs)) == 4
     assert all(slug.isascii() and " " not in slug for slug in slugs)
+
+
+def test_rows_that_differ_in_a_sign_have_folders_of_their_own():
+    calls = ["logit_adjustment(tau=1)", "logit_adjustment(tau=-1)", "norcal(gamma=-0.6)"]
+    calls += ["norcal(gamma=0.6) + logit_adjustment(tau=-1)", "tde(alpha=-1)"]
+    cfg = small_config("Base-RCNN-FPN.yaml", "TEST.POST_HOC", calls)
+    assert [row_info(cfg, method)["slug"] for method in post_hoc_rows(cfg)] == [
+        "deconfound_logit_adjustment_tau_1.0",
+        "deconfound_logit_adjustment_tau_-1.0",
+        "deconfound_norcal_gamma_-0.6",
+        "deconfound_norcal_logit_adjustment_norcal_gamma_0.6_logit_adjustment_tau_-1.0",
+        "deconfound_tde_-1_with_exemption",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "message"),
+    [
+        (
+            "TEST.POST_HOC",
+            ["none", "tde(alpha=1)", "tde(alpha=1.0000001)"],
+            "tde {'alpha': 1.0, 'exempt': True} and tde {'alpha': 1.0000001, 'exempt': True} "
+            "would both be called 'De-confound-TDE α=1 with exemption'",
+        ),
+        ("TEST.POST_HOC", ["norcal(gamma=1e-16)", "norcal(gamma=1e16)"], "1e_16'"),
+        ("TEST.TDE_ALPHAS", [1, 1.0000001], "would both be called 'De-confound-TDE α=1 "),
+    ],
+)
+def test_rows_that_results_would_not_tell_apart_are_refused(key, values, message):
+    """The second would write its detections over the first's."""
+    cfg = small_config("Base-RCNN-FPN.yaml", key, values)
+    with pytest.raises(ConfigError, match=f"{key}: .*{re.escape(message)}"):
+        post_hoc_rows(cfg)
 
 
 def test_logit_adjustment_of_a_detector_leaves_background():

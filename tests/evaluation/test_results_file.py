@@ -106,6 +106,18 @@ def test_files_that_are_no_results(tmp_path, text, message):
         read_results(written(tmp_path, text), ["bbox"])
 
 
+def test_a_file_that_was_cut_anywhere_is_refused(tmp_path):
+    """DuckDB's reader takes one that ends after a comma between two detections for whole."""
+    detection = {"image_id": 1, "category_id": 1, "score": 0.5, "bbox": [1, 2, 3, 4]}
+    text = json.dumps([detection] * 3)
+    between = text.index("}, {") + 2
+    for end in (between, between + 1, *range(between + 2, len(text), 7), text.rindex("]")):
+        with pytest.raises(DataError, match=r"results\.json: truncated"):
+            read_results(written(tmp_path, text[:end]), ["bbox"])
+    for end in ("", "\n", " \r\n\t", " " * 5000):
+        assert len(read_results(written(tmp_path, text + end), ["bbox"])) == 3
+
+
 def test_absent_file(tmp_path):
     with pytest.raises(DataError, match=r"gone\.json: cannot be read"):
         read_results(tmp_path / "gone.json", ["bbox"])

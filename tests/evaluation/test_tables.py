@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import os
 
 import numpy as np
 import pytest
@@ -96,3 +97,18 @@ def test_files_hold_every_figure(tasks, tmp_path):
     np.testing.assert_equal(found, expected)
     head = {"dataset": "val", "alpha": "1.5", "background_exempt": "True"}
     assert all(head.items() <= line.items() for line in lines)
+
+
+def test_files_of_before_stay_until_the_new_ones_are_whole(tmp_path, monkeypatch):
+    """A process is killed at any moment; here, before the first file is on the disk."""
+    write_results([row(bbox=BOX)], tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert sorted(before) == ["results.csv", "results.json", "results.md"]
+
+    def killed(descriptor):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_results([row(bbox=MASK)], tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -38,3 +38,23 @@ def coco(folder: Path, split: str, boxes, categories=("cat", "dog"), first_seed=
     file = folder / f"{split}.json"
     file.write_text(json.dumps({**record, **changes}))
     return file
+
+
+BOX = [5, 5, 20, 10]
+
+
+def annotated(folder, **changes):
+    """Write a training set with oddities and a usual validation set; returns the flags."""
+    odd = [[(0, BOX), (0, BOX)], [(0, [0, 0, 64, 48])], [(1, [1, 1, 1, 30])], []]
+    train = coco(folder, "train", odd, **changes)
+    val = coco(folder, "val", [[(0, BOX)], [(0, BOX)]], first_seed=100)
+    words = []
+    for split, file in (("train", train), ("val", val)):
+        words += [f"--{split}-json", file, f"--{split}-images", folder / split]
+    return words
+
+
+def classes_of(record):
+    """Return the names of the annotations' classes."""
+    names = {category["id"]: category["name"] for category in record["categories"]}
+    return [names[annotation["category_id"]] for annotation in record["annotations"]]

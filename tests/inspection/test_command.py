@@ -8,41 +8,7 @@ import sys
 
 import pytest
 
-from lt_det.commands.check_data import run
-
-from .helpers import coco, picture
-
-BOX = [5, 5, 20, 10]
-
-
-@pytest.fixture
-def checked(tmp_path, capsys):
-    """Run the command; returns (exit code, JSON, printed, page)."""
-
-    def check(*words):
-        code = 0
-        try:
-            run([*map(str, words), "--output", str(tmp_path / "out")])
-        except SystemExit as ended:
-            code = ended.code
-        file = tmp_path / "out" / "check.json"
-        record = json.loads(file.read_text()) if file.is_file() else None
-        page = tmp_path / "out" / "check.html"
-        shown = capsys.readouterr()
-        text = page.read_text(encoding="utf-8") if page.is_file() else ""
-        return code, record, shown.out + shown.err, text
-
-    return check
-
-
-def annotated(folder, **changes):
-    odd = [[(0, BOX), (0, BOX)], [(0, [0, 0, 64, 48])], [(1, [1, 1, 1, 30])], []]
-    train = coco(folder, "train", odd, **changes)
-    val = coco(folder, "val", [[(0, BOX)], [(0, BOX)]], first_seed=100)
-    words = []
-    for split, file in (("train", train), ("val", val)):
-        words += [f"--{split}-json", file, f"--{split}-images", folder / split]
-    return words
+from .helpers import annotated, picture
 
 
 def test_what_is_odd_is_counted_and_named(checked, tmp_path):

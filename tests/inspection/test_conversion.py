@@ -1,140 +1,8 @@
 """Other tools' annotations: lt-det check-data --from."""
 
-import json
-
 import pytest
 
-from lt_det.commands.check_data import run
-
-from .helpers import picture
-
-
-@pytest.fixture
-def converted(tmp_path, capsys):
-    """Run the command on a kind and its splits; returns (exit code, printed, record by split).
-
-    Of ``check`` it is what the command says in check.json.
-    """
-
-    def convert(kind, **splits):
-        words = ["--from", kind, "--output", str(tmp_path / "out"), "--quick"]
-        for split, (source, images) in splits.items():
-            words += [f"--{split}-json", str(source), f"--{split}-images", str(images)]
-        code = 0
-        try:
-            run(words)
-        except SystemExit as ended:
-            code = ended.code
-        shown = capsys.readouterr()
-        files = {split: tmp_path / "out" / f"{split}.from_{kind}.json" for split in splits}
-        files["check"] = tmp_path / "out" / "check.json"
-        made = {split: json.loads(f.read_text()) for split, f in files.items() if f.is_file()}
-        return code, shown.out + shown.err, made
-
-    return convert
-
-
-def yolo(folder, names, labels):
-    """Write a.png, b.png, … with a label line each; returns (labels, images)."""
-    (folder / "labels").mkdir(parents=True)
-    (folder / "data.yaml").write_text(f"names: {names}\n")
-    for number, (stem, line) in enumerate(labels.items()):
-        picture(folder / "images", f"{stem}.png", number)
-        (folder / "labels" / f"{stem}.txt").write_text(line)
-    return folder / "labels", folder / "images"
-
-
-def classes_of(record):
-    names = {category["id"]: category["name"] for category in record["categories"]}
-    return [names[annotation["category_id"]] for annotation in record["annotations"]]
-
-
-TWO = {"a": "1 0.5 0.5 0.25 0.5\n", "b": "0 0.5 0.5 0.25 0.5\n"}
-
-
-@pytest.mark.parametrize("names", ["[cat, dog]", "{1: dog, 0: cat}", "{'0': cat, '1': dog}"])
-def test_yolo_names_a_class_by_its_number(converted, tmp_path, names):
-    code, _, made = converted("yolo", train=yolo(tmp_path, names, TWO))
-    assert code == 0
-    assert classes_of(made["train"]) == ["dog", "cat"]
-
-
-@pytest.mark.parametrize(
-    ("names", "message"),
-    [
-        ("{1: cat, 2: dog}", "no class 0: 2 names"),
-        ("{0: cat, 2: dog, 3: emu}", "no class 1: 3 names"),
-        ("{'0': cat, 0: dog}", "no class 1"),
-        ("{-1: cat, 0: dog}", "no class 1"),
-        ("{cat: 0, dog: 1}", "key 'cat' is no number"),
-        ("{true: cat, 0: dog}", "key True is no number"),
-        ("cat", "names: neither a list"),
-        ("[cat", "cannot be read"),
-    ],
-)
-def test_yolo_names_with_a_gap_are_refused(converted, tmp_path, names, message):
-    """Sorted names would be counted from 0: {1: cat, 2: dog} makes of a cat's 1 a dog."""
-    code, shown, made = converted("yolo", train=yolo(tmp_path, names, TWO))
-    assert code == 2
-    assert f"error: {tmp_path / 'data.yaml'}: " in shown
-    assert message in shown
-    assert made == {}
-
-
-@pytest.mark.parametrize(
-    ("pictures", "texts", "first", "number"),
-    [
-        (["e.gif", "sub/g.gif"], ["e.txt"], "images/e.gif", 2),
-        (["f.jp2"], [], "images/f.jp2", 1),
-        ([], ["zzz.txt"], "labels/zzz.txt", 1),
-        ([], ["sub/a.txt", "x.TXT"], "labels/sub/a.txt", 2),
-    ],
-)
-def test_yolo_what_would_be_dropped_is_refused(converted, tmp_path, pictures, texts, first, number):
-    labels, images = yolo(tmp_path, "[cat, dog]", TWO)
-    for name in pictures:
-        picture((images / name).parent, (images / name).name, 7)
-    for name in texts:
-        (labels / name).parent.mkdir(exist_ok=True)
-        (labels / name).write_text("0 0.5 0.5 0.25 0.5\n")
-    code, shown, _ = converted("yolo", train=(labels, images))
-    assert code == 2
-    assert f"error: {tmp_path / first}: " in shown
-    assert f"would drop, 1 of {number}: " in shown
-
-
-def test_yolo_images_in_subfolders_have_their_labels_in_the_same(converted, tmp_path):
-    """Of two that are called alike, each its own; a folder may have no labels at all."""
-    labels, images = yolo(tmp_path, "[cat, dog]", TWO)
-    for name in ("day/a.png", "day/deep/c.png", "empty/d.png"):
-        picture((images / name).parent, (images / name).name, 5 + len(name))
-    for name, line in (("day/a", "0 0.25 0.5 0.5 1\n"), ("day/deep/c", 2 * TWO["a"])):
-        (labels / name).parent.mkdir()
-        (labels / f"{name}.txt").write_text(line)
-    code, shown, made = converted("yolo", train=(labels, images))
-    assert code == 0, shown
-    record = made["train"]
-    assert [(i["id"], i["file_name"]) for i in record["images"]] == [
-        (1, "a.png"), (2, "b.png"), (3, "day/a.png"), (4, "day/deep/c.png"), (5, "empty/d.png"),
-    ]  # fmt: skip
-    assert [(a["id"], a["image_id"]) for a in record["annotations"]] == [
-        (1, 1), (2, 2), (3, 3), (4, 4), (5, 4),
-    ]  # fmt: skip
-    assert classes_of(record) == ["dog", "cat", "cat", "dog", "dog"]
-    assert record["annotations"][2]["bbox"] == [0, 0, 32, 48]
-
-
-def test_yolo_takes_what_tools_leave_beside(converted, tmp_path):
-    labels, images = yolo(tmp_path, "[cat, dog]", TWO)
-    (labels / "classes.txt").write_text("cat\ndog\n")
-    (labels / ".DS_Store.txt").write_text("")
-    (images / ".thumbnails").mkdir()
-    picture(images / ".thumbnails", "a.png", 1)
-    picture(images, "d.JPG", 1)
-    (labels / "d.txt").write_text("0 0.5 0.5 0.25 0.5\n")
-    code, _, made = converted("yolo", train=(labels, images))
-    assert code == 0
-    assert [i["file_name"] for i in made["train"]["images"]] == ["a.png", "b.png", "d.JPG"]
+from .helpers import classes_of, picture
 
 
 def voc(folder, objects):
@@ -188,6 +56,29 @@ def test_voc_polygons_are_said_to_be_left_out(converted, tmp_path):
     assert [a["bbox"] for a in made["train"]["annotations"]] == [[10, 5, 20, 35]] * 3
 
 
+def test_voc_difficult_objects_are_said_to_be_crowd_regions(converted, tmp_path):
+    folder, images = voc(tmp_path / "train", {"a": ["cat", "cat"], "b": ["dog"]})
+    for stem, mark in (("a", 1), ("b", 0)):
+        file = folder / "Annotations" / f"{stem}.xml"
+        marked = f"<difficult> {mark} </difficult><bndbox>"
+        file.write_text(file.read_text().replace("<bndbox>", marked))
+    code, shown, made = converted("voc", train=(folder, images))
+    assert code == 0
+    what = "train: VOC object marked difficult is taken as a crowd region"
+    assert f"2 × {what}: a.xml, …" in shown
+    assert [a["iscrowd"] for a in made["train"]["annotations"]] == [1, 1, 0]
+
+
+def test_voc_files_of_the_same_image_are_refused(converted, tmp_path):
+    folder, images = voc(tmp_path / "train", {"a": ["cat"], "b": ["dog"]})
+    file = folder / "Annotations" / "b.xml"
+    file.write_text(file.read_text().replace("b.png", "a.png"))
+    code, shown, made = converted("voc", train=(folder, images))
+    assert code == 2
+    assert f"error: {file}: filename 'a.png': a.xml is of this image, too" in shown
+    assert made == {}
+
+
 def cvat(folder, level, labels, shapes):
     """Write an XML file whose labels stand below ``level``; returns (file, images)."""
     picture(folder / "images", "a.png", 1)
@@ -210,6 +101,15 @@ def test_cvat_labels_are_read_wherever_they_stand(converted, tmp_path, level):
     assert classes_of(made["train"]) == ["dog"]
 
 
+def test_cvat_images_of_the_same_name_are_refused(converted, tmp_path):
+    file, images = cvat(tmp_path, "project", ["dog"], "")
+    again = '<image id="1" name="a.png" width="64" height="48"></image></annotations>'
+    file.write_text(file.read_text().replace("</annotations>", again))
+    code, shown, _ = converted("cvat", train=(file, images))
+    assert code == 2
+    assert f"error: {file}: image 'a.png': appears twice" in shown
+
+
 def test_cvat_shapes_that_are_lost_are_said(converted, tmp_path):
     shapes = """
         <box label="cat" xtl="10" ytl="5" xbr="30" ybr="40" rotation="45.00"/>
@@ -230,12 +130,3 @@ def test_cvat_shapes_that_are_lost_are_said(converted, tmp_path):
         "train: CVAT ellipse is left out": 1,
     }
     assert "2 × train: CVAT mask is left out: a.png, …" in shown
-
-
-def test_yolo_splits_of_other_names_are_refused(converted, tmp_path):
-    """Each has a data.yaml that says all names: where they differ, one of them is wrong."""
-    train = yolo(tmp_path / "one", "[cat, dog]", TWO)
-    val = yolo(tmp_path / "other", "[cat, emu]", TWO)
-    code, shown, _ = converted("yolo", train=train, val=val)
-    assert code == 2
-    assert "emu" in shown or "dog" in shown

@@ -9,6 +9,7 @@ import pytest
 from lt_det.commands.analyze import run
 from lt_det.evaluation import GroundTruth, normalize_ground_truth
 from lt_det.inspection.errors import analyse
+from lt_det.inspection.errors_page import analysis_sections, analysis_text
 
 CATEGORIES = [
     {"id": 1, "name": "apple", "frequency": "f"},
@@ -67,6 +68,21 @@ def test_ap50_and_what_a_mended_category_wins():
     assert analysis.ap50 == pytest.approx(100 * (51 / 101) / 2)
     # The berry found in the right category: again 51 of 101 recalls, of berries.
     assert analysis.errors["Cls"][1] == pytest.approx(100 * (51 / 101) / 2)
+
+
+@pytest.mark.parametrize("change", [{"iscrowd": 1}, {"ignore": 1}, None])
+def test_where_nothing_is_to_be_found_there_is_no_ap50(change):
+    """0 would say that all was missed."""
+    annotations = [{**a, **change} for a in ANNOTATIONS] if change else []
+    analysis = analysed(annotations=annotations)
+    assert math.isnan(analysis.ap50)
+    assert all(math.isnan(lost) for _, lost in analysis.errors.values())
+    text = analysis_text(analysis, "title")
+    assert "AP50 –; what is lost" in text
+    assert "0.0" not in text.split("What is taken")[0]
+    assert "AP50 is –." in analysis_sections(analysis)[0].paragraphs[0]
+    # Missed, each of them, is another matter.
+    assert analysed([DETECTIONS[-1]]).ap50 == 0
 
 
 def test_confusion_by_group():

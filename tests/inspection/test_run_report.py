@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from lt_det.commands.report import run
+from lt_det.inspection import sweep_chart
+from lt_det.visualization.page import figure_of
 
 GROUPS = ("many", "medium", "few")
 
@@ -57,6 +59,30 @@ def test_a_detectors_page(tmp_path, capsys):
     assert page.count("data:image/jpeg;base64") == 1
     # Nothing is fetched.
     assert not re.findall(r"(?:src|href)=\"https?:", page)
+
+
+def test_the_sweep_of_each_data_set_has_a_chart_of_its_own(monkeypatch, tmp_path):
+    """One line through the points of two would go back and forth."""
+    rows = [
+        {"name": f"α={alpha}", "dataset": dataset, "alpha": alpha, "background_exempt": True,
+         "method": "tde" if alpha else "none", "bbox": {"AP": low + alpha}}
+        for dataset, low in (("easy", 50.0), ("hard", 10.0))
+        for alpha in (0.0, 1.0, 2.0)
+    ]  # fmt: skip
+    drawn = []
+
+    def spy(figure, *args):
+        line = figure.axes[0].lines[0]
+        drawn.append((line.get_xdata().tolist(), line.get_ydata().tolist()))
+        return figure_of(figure, *args)
+
+    monkeypatch.setattr(sweep_chart, "figure_of", spy)
+    folder = detector_run(tmp_path / "mine", 20.0, rows=rows)
+    run([str(folder)])
+    assert drawn == [([0, 1, 2], [50, 51, 52]), ([0, 1, 2], [10, 11, 12])]
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "mine, easy" in page
+    assert "mine, hard" in page
 
 
 def test_two_runs_beside_each_other(tmp_path):

@@ -18,7 +18,7 @@ from .store import Annotations, MemoryAnnotations, StoredAnnotations, write_stor
 logger = logging.getLogger(__name__)
 
 # Part of a store's name: raise it when what is stored, or what is checked, changes.
-READER_VERSION = 2
+READER_VERSION = 3
 # Smaller files are parsed as quickly as they are found.
 MIN_BYTES = 8 * 2**20
 _ABANDONED_AFTER = 24 * 3600.0

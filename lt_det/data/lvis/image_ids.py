@@ -29,7 +29,7 @@ def assign_ids(given: Sequence[Any]) -> tuple[list[int], list[ImageId] | None]:
         where they are the same).
     """
     keys: list[Any] = [image_key(value) for value in given]
-    if all(isinstance(key, int) and abs(key) < LARGEST_EXACT for key in keys):
+    if all(isinstance(key, int) and 0 <= key < LARGEST_EXACT for key in keys):
         internal = keys
     else:
         # In the order of their own ids, in which evaluators break ties between images.
@@ -46,8 +46,9 @@ def assign_ids(given: Sequence[Any]) -> tuple[list[int], list[ImageId] | None]:
 class ImageIds:
     """The ids of a set's images, in its file and inside lt_det.
 
-    Evaluators hold ids as doubles. Where a file has ids that are none (64-bit hashes, names), its
-    images are numbered from 1 instead, and what is written for others has the file's own again.
+    Evaluators hold ids as doubles, or without a sign. Where a file has ids that cannot be held so
+    (64-bit hashes, names, negative numbers), its images are numbered from 1 instead, and what is
+    written for others has the file's own again.
 
     Args:
         internal: of the I images, ascending.

@@ -129,11 +129,12 @@ def _categories(records: list[Any], json_file: str) -> list[Record]:
     for number, record in enumerate(records):
         given = record.get("id") if isinstance(record, dict) else None
         own_id = None if isinstance(given, str) else as_id(given)
-        if own_id is None or abs(own_id) >= LARGEST_EXACT:
+        # hotcoco takes none below 0.
+        if own_id is None or not 0 <= own_id < LARGEST_EXACT:
             kind = "the text " if isinstance(given, str) else ""
             raise DataError(
                 f"{json_file}: category number {number}: its id is {kind}{given!r:.60}: categories "
-                "need integer ids below 2**53"
+                "need integer ids from 0, below 2**53"
             )
         where = f"{json_file}: category {own_id}"
         if own_id in seen:

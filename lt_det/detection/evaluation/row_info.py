@@ -8,7 +8,7 @@ from detectron2.config import CfgNode
 from lt_det.config import LINEAR
 from lt_det.core.losses import LOSSES
 from lt_det.core.post_hoc import TDE, BackgroundExempt, NoPostHoc, PostHocMethod
-from lt_det.engine.post_hoc import spelled_methods, swept_tde
+from lt_det.engine.post_hoc import check_names, spelled_methods, swept_tde
 
 _TE_NAMES = {
     LINEAR: "Baseline",
@@ -31,10 +31,17 @@ def post_hoc_rows(cfg: CfgNode) -> list[PostHocMethod]:
     MODEL.LT.TDE.
 
     Raises:
-        ConfigError: a call of TEST.POST_HOC that is none.
+        ConfigError: a call of TEST.POST_HOC that is none, or two that results would not tell apart.
     """
     spelled = spelled_methods(cfg, has_background=True, old_names=_OLD_NAMES)
-    return spelled or swept_tde(cfg, has_background=True)
+    methods = spelled or swept_tde(cfg, has_background=True)
+
+    def names_of(method: PostHocMethod) -> tuple[str, str]:
+        info = row_info(cfg, method)
+        return info["name"], info["slug"]
+
+    check_names(methods, names_of, "TEST.POST_HOC" if spelled else "TEST.TDE_ALPHAS")
+    return methods
 
 
 def row_info(cfg: CfgNode, method: PostHocMethod) -> dict[str, Any]:
@@ -102,4 +109,5 @@ def _slug(method: PostHocMethod) -> str:
 
 
 def _as_slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9.]+", "_", text.lower()).strip("_")
+    # A number keeps its sign: τ = 1 and −1 have a folder each.
+    return re.sub(r"(?:(?!(?<![a-z0-9])-[0-9])[^a-z0-9.])+", "_", text.lower()).strip("_")

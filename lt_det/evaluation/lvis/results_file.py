@@ -27,6 +27,8 @@ _TYPES = {
 _OWN_IDS = "VARCHAR"
 # Characters DuckDB takes for a pattern of several files.
 _PATTERN = set("*?[")
+# JSON's blanks, of which a file may have some at its end; more than these are looked at slowly.
+_BLANKS, _LOOKED_AT = b" \t\r\n", 4096
 
 
 class ImageIds(Protocol):
@@ -92,7 +94,7 @@ def read_detections(
     needed = tuple(needed)
     own_ids = ids if ids is not None and ids.originals is not None else None
     detections = None
-    if os.path.isfile(path) and not _PATTERN & set(str(path)):
+    if os.path.isfile(path) and not _PATTERN & set(str(path)) and _is_closed(path):
         detections = _read_fast(str(path), needed, own_ids, only)
     if detections is None:
         records = load_json(path)
@@ -103,6 +105,16 @@ def read_detections(
         if only is not None:
             detections = detections.take(np.flatnonzero(np.isin(detections.image_ids, list(only))))
     return detections
+
+
+def _is_closed(path: str | os.PathLike[str]) -> bool:
+    """Whether a list ends at the end of the file: DuckDB takes one that was cut after a comma."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.path.getsize(path) - _LOOKED_AT))
+            return file.read().rstrip(_BLANKS).endswith(b"]")
+    except OSError:
+        return False  # the other reader says why
 
 
 def _read_fast(

@@ -28,7 +28,8 @@ def with_ids(*ids):
     [
         ((2, 1), [1, 2], None),
         ((2.0, 0), [0, 2], None),
-        ((2**53 - 1, -5), [-5, 2**53 - 1], None),
+        ((2**53 - 1, 5), [5, 2**53 - 1], None),
+        ((2**53 - 1, -5), [1, 2], [-5, 2**53 - 1]),
         (HASHES, [1, 2], HASHES[::-1]),
         ((2**64 - 1, 3), [1, 2], [3, 2**64 - 1]),
         (("b", "a"), [1, 2], ["a", "b"]),
@@ -90,7 +91,8 @@ def test_annotation_ids_may_be_anything_that_tells_them_apart(tmp_path):
 
 def test_metrics_do_not_depend_on_the_ids(tmp_path):
     metrics = []
-    for name, ids in (("plain", (1, 2)), ("hashed", HASHES[::-1]), ("named", ("a", "b"))):
+    for name, ids in (("plain", (1, 2)), ("hashed", HASHES[::-1]), ("named", ("a", "b")),
+                      ("negative", (-4, 2))):  # fmt: skip
         found = read_annotations(write(tmp_path / name, with_ids(*ids)), tmp_path / name)
         record, _ = normalize_ground_truth(
             list(found.images.values()), found.annotations, found.categories

@@ -82,6 +82,10 @@ FAULTS = {
         set_in("categories", 1, id="dog"),
         "category number 1: its id is the text 'dog': categories need integer ids",
     ),
+    "category id is negative": (
+        set_in("categories", 1, id=-1),
+        r"category number 1: its id is -1: categories need integer ids from 0, below 2\*\*53",
+    ),
     "image id beyond 64 bits": (
         set_in("images", 1, id=2**64),
         r"image number 1: its id is 18446744073709551616, neither an integer of 64 bits nor",
