@@ -23,8 +23,8 @@ def load(file):
     import torchvision  # noqa: F401  (brings NMS and RoIAlign)
 
     model = torch.jit.load(file, _extra_files=(held := {"lt_det.json": ""}))
-    run = torch.no_grad()(lambda array: model(torch.from_numpy(array)))
-    return json.loads(held["lt_det.json"]), run
+    torch.set_grad_enabled(False)
+    return json.loads(held["lt_det.json"]), lambda array: model(torch.from_numpy(array))
 
 
 def resized(image, want):
@@ -33,9 +33,8 @@ def resized(image, want):
         scale = min(want["shortest_side"] / min(image.size), want["longest_side"] / max(image.size))
         return image.resize([int(side * scale + 0.5) for side in image.size], Image.BILINEAR)
     size = want["shape"][-1]
-    if want["resized_to_size"]:
-        return image.resize((size, size), Image.BILINEAR)
     sides = [round(size * 8 / 7) * side // min(image.size) for side in image.size]
+    sides = (size, size) if want["resized_to_size"] else sides
     left, top = (round((side - size) / 2) for side in sides)
     return image.resize(sides, Image.BILINEAR).crop((left, top, left + size, top + size))
 
@@ -44,17 +43,15 @@ def predict(file, photo):
     """Return (class name, score, a detector's box in the photo's pixels), best first."""
     about, run = load(file)
     image = ImageOps.exif_transpose(Image.open(photo)).convert("RGB")
-    small = resized(image, about["input"])
+    small, names = resized(image, about["input"]), np.array(about["class_names"])
     pixels = np.asarray(small, dtype=np.float32).transpose(2, 0, 1)
     if about["task"] == "classification":
         probs = np.ravel(run(pixels[None]))
-        return [(about["class_names"][i], float(probs[i])) for i in np.argsort(-probs)]
+        return [(names[i], float(probs[i])) for i in np.argsort(-probs)]
     ordered = pixels[::-1] if about["input"]["channels"] == "BGR" else pixels
     boxes, scores, classes = map(np.asarray, run(np.ascontiguousarray(ordered))[:3])
     boxes = (boxes * ([image.width / small.width, image.height / small.height] * 2)).round(1)
-    return zip(
-        [about["class_names"][i] for i in classes], scores.tolist(), boxes.tolist(), strict=True
-    )
+    return zip(names[classes], scores.tolist(), boxes.tolist(), strict=True)
 
 
 if __name__ == "__main__":
