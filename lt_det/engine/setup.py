@@ -50,6 +50,16 @@ def merge_config(
     return cfg
 
 
+def check_config_given(config_file: str) -> None:
+    """Refuse a job without a config: Detectron2's defaults are no model of lt_det's.
+
+    Raises:
+        ConfigError: says which flag names one.
+    """
+    if not config_file:
+        raise ConfigError("name a config: --config-file NAME_OR_FILE (lt-det configs lists them)")
+
+
 def check_shared_evenly(cfg: CfgNode) -> None:
     """Raise ConfigError for a batch that the processes cannot share evenly."""
     images, processes = cfg.SOLVER.IMS_PER_BATCH, comm.get_world_size()
