@@ -267,8 +267,8 @@ def check_unused_keys(
     heads = "MODEL.ROI_HEADS.NAME"
     if heads in changed and heads not in given:
         raise ConfigError(
-            f"{heads} {cfg.MODEL.ROI_HEADS.NAME}: the config is a detector's, which lt-det train "
-            "takes (lt-det configs classification lists classifiers')"
+            f"{heads}: does nothing in classification: the config is a detector's, which lt-det "
+            "train takes (lt-det configs classification lists classifiers')"
         )
     parts = tuple(read for read in _READ if read.endswith("."))
     for key in sorted(changed):

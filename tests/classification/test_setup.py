@@ -198,7 +198,7 @@ def test_teacher_of_other_classes_stops_before_training(data, tmp_path, capsys):
 
 def test_a_config_must_be_named():
     """Without one, cross-entropy would be trained at defaults that are nobody's recipe."""
-    with pytest.raises(ConfigError, match="name a config: --config-file .*lt-det configs lists"):
+    with pytest.raises(ConfigError, match=r"name a config: --config-file .*lt-det configs lists"):
         setup(argument_parser().parse_args([]))
 
 

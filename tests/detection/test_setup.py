@@ -148,7 +148,7 @@ def test_other_configuration_errors(own):
 
 def test_a_config_must_be_named():
     """Detectron2's default heads would be told, of which nobody has heard."""
-    with pytest.raises(ConfigError, match="name a config: --config-file .*lt-det configs lists"):
+    with pytest.raises(ConfigError, match=r"name a config: --config-file .*lt-det configs lists"):
         setup(argument_parser().parse_args([]))
 
 
