@@ -18,7 +18,7 @@ from detectron2.utils.env import seed_all_rng
 from detectron2.utils.logger import setup_logger
 
 from lt_det.errors import ConfigError, UserError
-from lt_det.files import whole_file
+from lt_det.files import not_a_file, whole_file
 
 from .config_merge import merge_file, merge_overrides
 from .console import FILE_ONLY, quiet_console
@@ -77,8 +77,9 @@ def check_weights_given(cfg: CfgNode, *, eval_only: bool, resume: bool) -> None:
         ConfigError: names the flag or key.
     """
     weights = cfg.MODEL.WEIGHTS = os.path.expanduser(cfg.MODEL.WEIGHTS)
-    if weights and "://" not in weights and not os.path.isfile(weights):
-        raise ConfigError(f"MODEL.WEIGHTS: no such file: {weights}")
+    problem = not_a_file(weights) if weights and "://" not in weights else ""
+    if problem:
+        raise ConfigError(f"MODEL.WEIGHTS: {problem}: {weights}")
     if eval_only and not weights:
         if not resume:
             raise ConfigError("--eval-only: name the weights to evaluate: MODEL.WEIGHTS FILE")
