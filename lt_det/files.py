@@ -77,6 +77,13 @@ def printable(path: str | os.PathLike[str]) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+def not_a_file(weights: str | os.PathLike[str]) -> str:
+    """Say what a path of weights is, that is no file; "" of one that is."""
+    if os.path.isdir(weights):
+        return "a folder: name the file in it (a training's is model_final.pth)"
+    return "" if os.path.isfile(weights) else "no such file"
+
+
 @contextmanager
 def whole_file(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any]]:
     """Yield a file to write that appears under its name once it is whole; folders are made.

@@ -29,6 +29,18 @@ def test_the_readme_s_example_runs(root, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.count("/val/") == 2
 
 
+def test_the_guide_s_example_draws_every_image_that_can_be_read(root, tmp_path, monkeypatch):
+    """Names by the number of detections would write images over one another."""
+    monkeypatch.chdir(tmp_path)
+    saved_detector(tmp_path / "output/mine")
+    for name in ("a.jpg", "folder/b.png", "more/c.png"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (64, 48), (9, 90, 30)).save(name)
+    Path("more/broken.png").write_text("no picture")
+    python_of(root / "docs/GETTING_STARTED.md")
+    assert sorted(p.name for p in Path("drawn").iterdir()) == ["0.png", "1.png", "3.png"]
+
+
 def test_the_maths_alone_runs(root):
     names = python_of(root / "docs/EXTENDING.md")
     assert names["log_probs"].shape == (512, 1231)

@@ -10,6 +10,7 @@ from detectron2.engine import default_argument_parser
 from lt_det.config import default_config
 from lt_det.engine import (
     add_import_flag,
+    check_config_given,
     check_shared_evenly,
     check_teacher_given,
     check_weights_given,
@@ -71,6 +72,7 @@ def setup(args: argparse.Namespace) -> tuple[CfgNode, ImageData]:
         ConfigError, DataError: one line each.
     """
     import_extensions(args)
+    check_config_given(args.config_file)
     cfg = load_config(args)
     check_config(cfg, args.opts)
     check_unused_keys(cfg, args.opts, training=not args.eval_only)

@@ -2,7 +2,6 @@
 
 import logging
 from contextlib import nullcontext
-from pathlib import Path
 
 import torch
 from detectron2.config import CfgNode
@@ -12,6 +11,7 @@ from lt_det.core.post_hoc import NoPostHoc, PostHocMethod
 from lt_det.engine import LTCheckpointer, read_trained_config
 from lt_det.engine.teachers import balanced_method
 from lt_det.errors import ConfigError, WeightsError
+from lt_det.files import not_a_file
 
 from .model import ImageClassifier
 from .trained_on import teacher_class_counts
@@ -198,8 +198,8 @@ def load_trained(cfg: CfgNode, weights: str) -> ImageClassifier:
     Raises:
         WeightsError: the weights are not the config's model's.
     """
-    if not Path(weights).is_file():
-        raise WeightsError(f"{weights}: no such file")
+    if problem := not_a_file(weights):
+        raise WeightsError(f"{weights}: {problem}")
     model = ImageClassifier(cfg).to(cfg.MODEL.DEVICE)
     LTCheckpointer(model, complete=True).load(weights)
     return model.eval()

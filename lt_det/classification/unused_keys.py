@@ -264,6 +264,12 @@ def check_unused_keys(
     """
     given = set(overrides[::2])
     changed = changed_keys(cfg)
+    heads = "MODEL.ROI_HEADS.NAME"
+    if heads in changed and heads not in given:
+        raise ConfigError(
+            f"{heads}: does nothing in classification: the config is a detector's, which lt-det "
+            "train takes (lt-det configs classification lists classifiers')"
+        )
     parts = tuple(read for read in _READ if read.endswith("."))
     for key in sorted(changed):
         if key not in _READ and not key.startswith(parts):

@@ -34,7 +34,10 @@ def parser() -> argparse.ArgumentParser:
         "--train", default="", metavar="FILE", help="training annotations, for frequency groups"
     )
     made.add_argument(
-        "--score-threshold", type=float, default=0.3, help="of confusions; default: 0.3"
+        "--score-threshold",
+        type=float,
+        default=0.3,
+        help="of confusions and of images' F1; default: 0.3",
     )
     made.add_argument("--output", type=Path, required=True, metavar="DIR")
     made.set_defaults(derive_area=False)

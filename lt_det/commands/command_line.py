@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -9,6 +10,11 @@ from typing import Any
 
 from lt_det.errors import UserError
 
+# What flags call files and folders.
+_PATHS = (
+    *("FILE", "DIR", "PATH", "RUN", "FILE_OR_ZIP", "FILE_OR_MODULE"),
+    *("OURS.pth", "PUBLISHED.pth"),
+)
 _UNKNOWN = re.compile(r"unrecognized arguments: (.*)")
 
 
@@ -30,6 +36,7 @@ def parse(
 
     parser.error = error  # type: ignore[method-assign, assignment]
     arguments = parser.parse_intermixed_args(given) if intermixed else parser.parse_args(given)
+    _expand_home(parser, arguments)
     # Detectron2's KEY VALUE pairs swallow whatever follows the first of them, or an unknown flag.
     for word in getattr(arguments, "opts", None) or []:
         if isinstance(word, str) and word.startswith("--"):
@@ -37,6 +44,23 @@ def parse(
             place = " here: flags come before KEY VALUE pairs" if known else ""
             error(f"unrecognized arguments: {word}{place}")
     return arguments
+
+
+def _expand_home(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """Put a person's home in the place of ``~`` in paths: shells do not after ``--flag=``."""
+    for action in parser._actions:
+        if action.metavar in _PATHS and hasattr(arguments, action.dest):
+            value = getattr(arguments, action.dest)
+            several = isinstance(value, list)
+            expanded = [_at_home(path) for path in (value if several else [value])]
+            setattr(arguments, action.dest, expanded if several else expanded[0])
+
+
+def _at_home(path: Any) -> Any:
+    """Return a path with its ``~`` expanded, of the type that it has."""
+    if not isinstance(path, str | os.PathLike):
+        return path  # none, or one with its name
+    return type(path)(os.path.expanduser(path))
 
 
 def with_examples(parser: argparse.ArgumentParser, text: str) -> argparse.ArgumentParser:
@@ -63,9 +87,15 @@ def _nearest(parser: argparse.ArgumentParser, message: str, given: list[str]) ->
         flag = word.partition("=")[0]
         # The beginning of a known one is that one, for argparse.
         if flag.startswith("--") and not any(name.startswith(flag) for name in known):
+            if flag.startswith("--out") and "--output" not in known and _takes_keys(parser):
+                return "; name the folder by a KEY VALUE pair, at the end: OUTPUT_DIR DIR"
             near = difflib.get_close_matches(flag, known, n=1, cutoff=0.5)
             return f"; did you mean {near[0]}?" if near else ""
     return ""
+
+
+def _takes_keys(parser: argparse.ArgumentParser) -> bool:
+    return any(action.dest == "opts" for action in parser._actions)
 
 
 def _flags(parser: argparse.ArgumentParser) -> list[str]:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lt_det.errors import ConfigError
+from lt_det.data.classification.image_files import list_folder
+from lt_det.errors import ConfigError, DataError
 from lt_det.files import printable, save_json
 from lt_det.predict import Classifier, Detector, load_classifier, load_detector, named_images
 from lt_det.predict.images import InputImage, files_of
@@ -71,17 +72,19 @@ def main(args: argparse.Namespace) -> None:
         UserError: one line; nothing is written where the model or the images are not there.
     """
     started = time.monotonic()
+    for given in args.images:
+        _say_videos_passed_over(given)
     files = [file for given in args.images for file in files_of(given)]
     videos = [file for file in files if is_video(file)]
     images = named_images([file for file in files if not is_video(file)])
     model = _load(args)
     if videos and isinstance(model, Classifier):
         raise ConfigError(f"--images: {videos[0]}: a video needs a detector")
-    lengths = [video_length(path) for path in videos]
+    lengths, unreadable = _lengths(videos)
     summary = Summary()
-    total = len(images) + sum(lengths)
+    total = len(images) + sum(lengths.values()) + len(unreadable)
     with prediction_writer(args.output, args.top) as writer, tqdm(total=total, unit="img") as bar:
-        for result in _results(model, images, videos, args):
+        for result in _results(model, images, list(lengths), unreadable, args):
             writer.add(result)
             summary.add(result)
             bar.update()
@@ -96,6 +99,30 @@ def main(args: argparse.Namespace) -> None:
         raise ConfigError("--images: none of them can be read")
 
 
+def _say_videos_passed_over(path: str) -> None:
+    """Say that of a folder the images alone are taken."""
+    if not Path(path).is_dir():
+        return
+    videos = [name for name in list_folder(Path(path)).names if is_video(name)]
+    if videos:
+        pattern = printable(Path(path, f"*{Path(videos[0]).suffix}"))
+        sys.stderr.write(
+            f"warning: {printable(path)}: videos are passed over in a folder: {len(videos)}, the "
+            f"first {printable(videos[0])}; name them, or '{pattern}'\n"
+        )
+
+
+def _lengths(videos: list[str]) -> tuple[dict[str, int], dict[str, str]]:
+    """Return the frames of each video, and what is wrong with those that cannot be read."""
+    lengths, unreadable = {}, {}
+    for video in videos:
+        try:
+            lengths[video] = video_length(video)
+        except DataError as error:
+            unreadable[video] = printable(str(error))
+    return lengths, unreadable
+
+
 def _load(args: argparse.Namespace) -> Detector | Classifier:
     shared = {"config": args.config_file, "device": args.device, "post_hoc": args.post_hoc}
     if is_classifier(args.weights, args.config_file):
@@ -107,9 +134,10 @@ def _results(
     model: Detector | Classifier,
     images: list[InputImage],
     videos: list[str],
+    unreadable: dict[str, str],
     args: argparse.Namespace,
 ) -> Iterator[Result]:
-    """Yield a result an image and frame, its picture drawn."""
+    """Yield a result an image and frame, its picture drawn, and one a video that is unreadable."""
     folder = args.output / PICTURES
     paths = picture_paths([image.name for image in images], folder)
     sizes = {"batch_size": args.batch_size} if args.batch_size else {}
@@ -117,6 +145,9 @@ def _results(
         if not args.no_pictures and not result.error:
             result.save_image(path)
         yield result
+    for video, error in unreadable.items():
+        image = InputImage(printable(video), video)
+        yield DetectionResult.unreadable(image, model.categories, error)
     drawn_videos = video_paths([printable(video) for video in videos], folder)
     for video, drawn in zip(videos, drawn_videos, strict=True):
         assert isinstance(model, Detector)

@@ -12,6 +12,7 @@ from lt_det.data.lvis.catalog import CUSTOM_TRAIN, CUSTOM_VAL, register_from_con
 from lt_det.data.lvis.reader import AnnotationSet
 from lt_det.engine import (
     add_import_flag,
+    check_config_given,
     check_teacher_given,
     check_weights_given,
     import_extensions,
@@ -84,6 +85,7 @@ def setup(args: argparse.Namespace) -> CfgNode:
         ConfigError, DataError: one line each.
     """
     import_extensions(args)
+    check_config_given(args.config_file)
     cfg = load_config(args.config_file, args.opts, args)
     if args.eval_only:
         # Whatever is said of the model is said of the checkpoint that is evaluated.

@@ -6,6 +6,7 @@ from .config_checks import check_choice, check_common_keys
 from .extensions import add_import_flag, import_extensions
 from .launch import leave_together, run
 from .setup import (
+    check_config_given,
     check_shared_evenly,
     check_weights_given,
     log_like_detectron2,
@@ -26,6 +27,7 @@ __all__ = [
     "add_import_flag",
     "check_choice",
     "check_common_keys",
+    "check_config_given",
     "check_shared_evenly",
     "check_teacher_given",
     "check_weights_given",

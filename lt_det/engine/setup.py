@@ -18,7 +18,7 @@ from detectron2.utils.env import seed_all_rng
 from detectron2.utils.logger import setup_logger
 
 from lt_det.errors import ConfigError, UserError
-from lt_det.files import whole_file
+from lt_det.files import not_a_file, whole_file
 
 from .config_merge import merge_file, merge_overrides
 from .console import FILE_ONLY, quiet_console
@@ -50,6 +50,16 @@ def merge_config(
     return cfg
 
 
+def check_config_given(config_file: str) -> None:
+    """Refuse a job without a config: Detectron2's defaults are no model of lt_det's.
+
+    Raises:
+        ConfigError: says which flag names one.
+    """
+    if not config_file:
+        raise ConfigError("name a config: --config-file NAME_OR_FILE (lt-det configs lists them)")
+
+
 def check_shared_evenly(cfg: CfgNode) -> None:
     """Raise ConfigError for a batch that the processes cannot share evenly."""
     images, processes = cfg.SOLVER.IMS_PER_BATCH, comm.get_world_size()
@@ -67,8 +77,9 @@ def check_weights_given(cfg: CfgNode, *, eval_only: bool, resume: bool) -> None:
         ConfigError: names the flag or key.
     """
     weights = cfg.MODEL.WEIGHTS = os.path.expanduser(cfg.MODEL.WEIGHTS)
-    if weights and "://" not in weights and not os.path.isfile(weights):
-        raise ConfigError(f"MODEL.WEIGHTS: no such file: {weights}")
+    problem = not_a_file(weights) if weights and "://" not in weights else ""
+    if problem:
+        raise ConfigError(f"MODEL.WEIGHTS: {problem}: {weights}")
     if eval_only and not weights:
         if not resume:
             raise ConfigError("--eval-only: name the weights to evaluate: MODEL.WEIGHTS FILE")

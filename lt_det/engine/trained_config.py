@@ -6,6 +6,7 @@ from detectron2.config import CfgNode
 
 from lt_det.config import default_config
 from lt_det.errors import ConfigError
+from lt_det.files import not_a_file
 
 from .setup import merge_config
 
@@ -41,5 +42,5 @@ def check_teacher_given(cfg: CfgNode) -> None:
     xerm = cfg.MODEL.LT.XERM
     if not xerm.TEACHER_WEIGHTS:
         raise ConfigError("MODEL.LT.XERM.TEACHER_WEIGHTS: name the teacher: --teacher FILE")
-    if not Path(xerm.TEACHER_WEIGHTS).is_file():
-        raise ConfigError(f"MODEL.LT.XERM.TEACHER_WEIGHTS: no such file: {xerm.TEACHER_WEIGHTS}")
+    if problem := not_a_file(xerm.TEACHER_WEIGHTS):
+        raise ConfigError(f"MODEL.LT.XERM.TEACHER_WEIGHTS: {problem}: {xerm.TEACHER_WEIGHTS}")

@@ -1,5 +1,6 @@
 """A look at annotation files and their images, as a training would read them."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ from .duplicates import across_parts, in_a_line, prints_of, same_pictures
 from .findings import Findings
 from .tail import advice, group_figures, imbalance
 
+_NAMED = 10
 _GROUPS = {"f": "frequent", "c": "common", "r": "rare"}
 
 
@@ -98,6 +100,10 @@ def _describe(findings: Findings, reference: AnnotationSet, figures: dict[str, S
         row = [names[index], groups[index], train.image_counts[index], train.instance_counts[index]]
         row += [val.image_counts[index], val.instance_counts[index]] if val else []
         findings.classes.append(row)
+    shared = [name for name, number in Counter(names).items() if number > 1]
+    if shared:
+        what = "name of several categories, which are learned apart"
+        findings.oddities[what] = (len(shared), shared[:_NAMED])
     for part, measured in figures.items():
         for what, entry in measured.suspicious.items():
             findings.oddities[f"{part}: {what}"] = entry
@@ -119,8 +125,15 @@ def _facts(reference: AnnotationSet, train: SetFigures, val: SetFigures | None) 
         facts[f"{part} instances"] = len(measured.sizes)
         facts[f"{part} instances without a mask"] = measured.without_mask
         facts[f"{part} crowd regions"] = measured.crowds
-    empty = sum(count == 0 for count in train.image_counts)
-    facts["categories without a training image"] = empty
+    unseen = [
+        name
+        for name, count in zip(reference.class_names, train.image_counts, strict=True)
+        if count == 0
+    ]
+    facts["categories without a training image"] = len(unseen)
+    if unseen:
+        more = f" and {len(unseen) - _NAMED} more" if unseen[_NAMED:] else ""
+        facts["categories never trained on"] = f"{', '.join(unseen[:_NAMED])}{more}"
     facts["imbalance (images, most frequent over rarest)"] = round(imbalance(train.image_counts), 1)
     if len(train.sizes):
         facts["median √(box area / image area)"] = round(float(np.median(train.sizes)), 3)

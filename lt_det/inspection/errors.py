@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lt_det.data.lvis.annotation_set import AnnotationSet
 from lt_det.evaluation.lvis.detection_limits import LVIS_PER_IMAGE, best_per_image, with_area
+from lt_det.evaluation.lvis.detections import Detections
 from lt_det.evaluation.lvis.lvis_ap import GroundTruth, Results, prepare
 from lt_det.files import printable
 
@@ -51,7 +52,8 @@ class Analysis:
         precision: by group, (101,) mean precision at IoU 0.5 and recall 0, 0.01, …, in percent.
         crowding: slice → images, AP and APr, in percent.
         worst: image id and file name, F1, hits, false detections and misses of the images with the
-            lowest F1.
+            lowest F1, of detections above the score threshold.
+        min_score: the score threshold of ``confusion``, ``right``, ``confused`` and ``worst``.
     """
 
     errors: dict[str, tuple[int, float]]
@@ -63,6 +65,7 @@ class Analysis:
     precision: dict[str, list[float]]
     crowding: dict[str, dict[str, float]]
     worst: list[dict[str, Any]]
+    min_score: float
 
     def to_record(self) -> dict[str, Any]:
         """Return all of it as JSON has it."""
@@ -83,7 +86,7 @@ def analyse(
         ground_truth: with frequency groups; without them every category is called frequent.
         results: one detection at least.
         iou_type: ``"bbox"`` or ``"segm"``.
-        min_score: of detections that are confusions.
+        min_score: of detections that are confusions, and that images are ranked by.
         names: of the categories by id; their ids if ``None``.
         images: of :func:`images_as_given`; the ground truth's ids alone if ``None``.
 
@@ -92,10 +95,7 @@ def analyse(
     """
     truth, checked = prepare(ground_truth, results, iou_type, ("bbox", "segm"))
     kept = with_area(best_per_image(checked, LVIS_PER_IMAGE))
-    records = list(kept.records(0, len(kept)))
-    detections = truth.coco.load_res(records).cap_detections_per_image(None)
-    evaluation = hotcoco.COCOeval(truth.coco, detections, iou_type, lvis_style=True)
-    evaluation.evaluate()
+    evaluation = _evaluated(truth, kept, iou_type)
     evaluation.accumulate()
     categories = sorted(truth.record["categories"], key=lambda c: c["id"])
     groups = {c["id"]: _OF_LETTER[c.get("frequency", "f")] for c in categories}
@@ -116,8 +116,17 @@ def analyse(
         _calibration(evaluation, categories, groups),
         _precision(evaluation, [groups[c["id"]] for c in categories]),
         _crowding(evaluation, truth),
-        _worst(evaluation, images or {}),
+        _worst(truth, kept.take(np.flatnonzero(kept.scores >= min_score)), iou_type, images or {}),
+        min_score,
     )
+
+
+def _evaluated(truth: GroundTruth, detections: Detections, iou_type: str) -> hotcoco.COCOeval:
+    records = list(detections.records(0, len(detections)))
+    loaded = truth.coco.load_res(records).cap_detections_per_image(None)
+    evaluation = hotcoco.COCOeval(truth.coco, loaded, iou_type, lvis_style=True)
+    evaluation.evaluate()
+    return evaluation
 
 
 def images_as_given(annotation_set: AnnotationSet) -> dict[int, Record]:
@@ -203,9 +212,23 @@ def _crowding(evaluation: hotcoco.COCOeval, truth: GroundTruth) -> dict[str, dic
 
 
 def _worst(
-    evaluation: hotcoco.COCOeval, images: dict[int, Record], count: int = 20
+    truth: GroundTruth,
+    detections: Detections,
+    iou_type: str,
+    images: dict[int, Record],
+    count: int = 20,
 ) -> list[Record]:
-    summary = evaluation.image_diagnostics()["img_summary"]
+    """Return the images with the lowest F1.
+
+    Args:
+        truth: of the images.
+        detections: above the score threshold: hotcoco counts all that it is given, and up to 300
+            of an image, most of them of scores that nobody looks at, would all be false.
+        iou_type: ``"bbox"`` or ``"segm"``.
+        images: of :func:`images_as_given`.
+        count: at most.
+    """
+    summary = _evaluated(truth, detections, iou_type).image_diagnostics()["img_summary"]
     ranked = sorted(
         (i for i, s in summary.items() if s["tp"] + s["fn"]),
         key=lambda i: (summary[i]["f1"], -summary[i]["fn"], i),

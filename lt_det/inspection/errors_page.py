@@ -16,7 +16,10 @@ def analysis_text(analysis: Analysis, title: str) -> str:
     """Return the tables that are printed."""
     parts = [title, f"AP50 {_number(analysis.ap50)}; what is lost to each kind of error:"]
     parts.append(markdown_table(*_errors(analysis)))
-    parts.append("What is taken for what (detections matched whatever their category):")
+    parts.append(
+        f"What is taken for what (detections with a score of {analysis.min_score:g} or more, "
+        "matched whatever their category):"
+    )
     parts.append(markdown_table(*_confusion(analysis)))
     rare = [row for row in _confused(analysis)[1] if row[1] == "rare"][:8]
     if rare:
@@ -48,7 +51,10 @@ def analysis_sections(analysis: Analysis, title: str = "") -> list[Section]:
         ),
         Section(
             f"{title}What is taken for what",
-            ["Detections above the score threshold matched at IoU 0.5 whatever their category."],
+            [
+                f"Detections with a score of {analysis.min_score:g} or more, matched at IoU 0.5 "
+                "whatever their category."
+            ],
             [Table(*_confusion(analysis)), Table(*_confused(analysis))],
         ),
         Section(f"{title}Precision and recall", figures=[_precision_chart(analysis)]),
@@ -59,6 +65,10 @@ def analysis_sections(analysis: Analysis, title: str = "") -> list[Section]:
         ),
         Section(
             f"{title}Slices and images",
+            [
+                "AP is of all detections. Images with the lowest F1 first, counted of detections "
+                f"with a score of {analysis.min_score:g} or more."
+            ],
             tables=[Table(*_crowding(analysis)), Table(*_worst(analysis))],
         ),
     ]
@@ -116,7 +126,8 @@ def _worst(analysis: Analysis) -> tuple[list[str], list[list[str]]]:
         ]
         for w in analysis.worst
     ]
-    return ["image", "file", "F1", "right", "false", "missed"], rows
+    threshold = f"F1 at score {analysis.min_score:g}"
+    return ["image", "file", threshold, "right", "false", "missed"], rows
 
 
 def _number(value: Any) -> str:

@@ -1,15 +1,16 @@
 """What Pascal VOC's files say that hotcoco does not read, or reads as something else."""
 
 from collections import defaultdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
-from lt_det.data.classification.image_files import list_folder
+from lt_det.data.classification.image_files import is_image, list_folder
 from lt_det.errors import DataError
 
 from .findings import Oddities
 
 _LISTED = 5
+_FROM_ZERO = "VOC file counts pixels from 0: its boxes are taken one pixel to the left and above"
 
 
 def left_out_of_voc(source: str) -> Oddities:
@@ -21,9 +22,7 @@ def left_out_of_voc(source: str) -> Oddities:
     Raises:
         DataError: two files are of one image, of which each would have a part of the objects.
     """
-    folder = Path(source, "Annotations")
-    folder = folder if folder.is_dir() else Path(source)
-    names = [name for name in list_folder(folder).names if name.lower().endswith(".xml")]
+    folder, names = _files_of(source)
     lost, of_images = defaultdict(list), dict[str, str]()
     for name in names:
         if "/" in name:
@@ -37,10 +36,46 @@ def left_out_of_voc(source: str) -> Oddities:
                 f"{folder / name}: filename {image!r:.200}: {first} is of this image, too"
             )
         polygons, difficult = len(root.findall("object/polygon")), _difficult(root)
+        # hotcoco takes 1 off every corner, as of VOC's own files, which count from 1.
+        lost[_FROM_ZERO] += [name] * _counts_from_zero(root)
         lost["VOC polygon is left out, its box is taken"] += [name] * polygons
         # As VOC's own evaluation has it: to find one is neither right nor wrong.
         lost["VOC object marked difficult is taken as a crowd region"] += [name] * difficult
     return {what: (len(where), where[:_LISTED]) for what, where in lost.items() if where}
+
+
+def images_without_a_voc_file(source: str, images: str) -> Oddities:
+    """Return the images of a folder that no XML file is of: a conversion leaves them out.
+
+    Args:
+        source: as of :func:`left_out_of_voc`.
+        images: folder of the images; "" where none is named.
+    """
+    if not Path(images).is_dir() or not images:
+        return {}
+    folder, names = _files_of(source)
+    told = {PurePosixPath(name).stem for name in names}
+    for name in names:
+        image = ElementTree.parse(folder / name).getroot().findtext("filename") or ""
+        told.add(PurePosixPath(image.strip()).stem)
+    alone = [
+        name
+        for name in list_folder(Path(images)).names
+        if is_image(name) and PurePosixPath(name).stem not in told
+    ]
+    what = "image without a VOC file is left out (an empty one says that nothing is on it)"
+    return {what: (len(alone), alone[:_LISTED])} if alone else {}
+
+
+def _files_of(source: str) -> tuple[Path, list[str]]:
+    folder = Path(source, "Annotations")
+    folder = folder if folder.is_dir() else Path(source)
+    return folder, [name for name in list_folder(folder).names if name.lower().endswith(".xml")]
+
+
+def _counts_from_zero(root: ElementTree.Element) -> bool:
+    corners = [*root.findall("object/bndbox/xmin"), *root.findall("object/bndbox/ymin")]
+    return any(float(corner.text or 1) < 1 for corner in corners)
 
 
 def _difficult(root: ElementTree.Element) -> int:

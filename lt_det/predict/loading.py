@@ -1,5 +1,6 @@
 """What detectors and classifiers that predict are loaded by: config, classes, device, method."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ from lt_det.core.post_hoc import PostHocMethod, parse_post_hoc
 from lt_det.data.lvis.class_counts import frequency_of
 from lt_det.engine import ModelRecord, read_record, read_trained_config
 from lt_det.errors import ConfigError, WeightsError
+from lt_det.files import not_a_file
 
 from .results import Categories
 
@@ -31,8 +33,8 @@ def trained_config(
         WeightsError: there is no such file, or it is a model of the other kind.
         ConfigError: no config, or no such device.
     """
-    if not Path(weights).is_file():
-        raise WeightsError(f"{weights}: no such file")
+    if problem := not_a_file(weights):
+        raise WeightsError(f"{weights}: {problem}")
     file = _config_file(weights, config)
     if file.is_file() and is_classifier(weights, config) != classification:
         kinds = "an image classifier", "a detector"
@@ -63,7 +65,7 @@ def is_classifier(weights: str, config: str = "") -> bool:
 
 
 def _config_file(weights: str, config: str) -> Path:
-    return Path(config or Path(weights).with_name("config.yaml"))
+    return Path(config or Path(os.path.dirname(weights), "config.yaml"))
 
 
 def record_of(weights: str) -> ModelRecord:

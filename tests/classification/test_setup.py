@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lt_det.classification.run import train_or_evaluate
-from lt_det.classification.setup import setup
+from lt_det.classification.setup import argument_parser, setup
 from lt_det.data.classification.long_tailed_subset import imbalance_counts
 from lt_det.engine import run
 from lt_det.errors import ConfigError, DataError, UserError
@@ -194,6 +194,12 @@ def test_teacher_of_other_classes_stops_before_training(data, tmp_path, capsys):
     (line,) = capsys.readouterr().err.strip().splitlines()[-1:]
     assert line.startswith("error: ")
     assert "the teacher has 9 classes, the data 4" in line
+
+
+def test_a_config_must_be_named():
+    """Without one, cross-entropy would be trained at defaults that are nobody's recipe."""
+    with pytest.raises(ConfigError, match=r"name a config: --config-file .*lt-det configs lists"):
+        setup(argument_parser().parse_args([]))
 
 
 def test_a_batch_that_cannot_be_shared(data, tmp_path, monkeypatch):

@@ -62,6 +62,13 @@ def test_keys_of_the_detector(key, tmp_path):
         check_unused_keys(cfg)
 
 
+def test_a_detector_s_config_is_called_so():
+    with pytest.raises(ConfigError, match=r"NAME: .* a detector's, which lt-det train takes"):
+        check(CONFIGS.parent / "lvis_v0.5/cascade_r50_tde.yaml")
+    with pytest.raises(ConfigError, match=r"MODEL\.ROI_HEADS\.NAME: does nothing"):
+        check(DIGITS, "MODEL.ROI_HEADS.NAME", "LTCascadeROIHeads")
+
+
 def another(value):
     if isinstance(value, bool):
         return not value

@@ -5,6 +5,7 @@ import importlib
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -67,6 +68,8 @@ def test_help_is_quick():
         (["train", "--trian-json", "x"], "--trian-json; did you mean --train-json?"),
         (["train", "--config-file", "a", "K", "V", "--num-gpu", "2"], "flags come before KEY"),
         (["train", "--config-file", "a", "K", "V", "--nun-gpus", "2"], "did you mean --num-gpus?"),
+        (["train", "--output", "x"], "at the end: OUTPUT_DIR DIR"),
+        (["train-cls", "--config-file", "a", "K", "V", "--output=x"], "at the end: OUTPUT_DIR DIR"),
         (["train-cls", "--imbalanced=3"], "--imbalanced=3; did you mean --imbalance?"),
         (["predict", "--wieghts", "x"], "did you mean --weights?"),
         (["evaluate", "--result", "x", "--gtt", "y"], "did you mean --gt?"),
@@ -78,6 +81,22 @@ def test_mistakes_name_what_was_meant(ended, words, message):
     code, _, said = ended(*words)
     assert code == 2
     assert message in said
+
+
+def test_paths_of_flags_may_begin_at_home(monkeypatch):
+    """``--output=~/x`` made a folder called ``~``: shells expand it at a word's beginning alone."""
+    from lt_det.commands import check_data, predict, train_net
+
+    monkeypatch.setenv("HOME", "/home/ada")
+    words = ["--train-json=~/t.json", "--output=~/x", "--data", "a~b"]
+    args = command_line.parse(check_data.parser(), words, intermixed=True)
+    assert (args.train_json, args.output) == ("/home/ada/t.json", Path("/home/ada/x"))
+    assert args.data == "a~b"
+    words = ["--weights=~/w.pth", "--images", "~/a", "b", "--output", "o"]
+    args = command_line.parse(predict.parser(), words)
+    assert (args.weights, args.images) == ("/home/ada/w.pth", ["/home/ada/a", "b"])
+    args = command_line.parse(train_net.parser(), ["--config-file=~/c.yaml", "K", "V"])
+    assert (args.config_file, args.opts) == ("/home/ada/c.yaml", ["K", "V"])
 
 
 def test_flags_of_commands_under_a_command_are_known(capsys):

@@ -146,6 +146,12 @@ def test_other_configuration_errors(own):
         setup(flags(own, "DATASETS.CUSTOM.TRAIN_IMAGES", ""))
 
 
+def test_a_config_must_be_named():
+    """Detectron2's default heads would be told, of which nobody has heard."""
+    with pytest.raises(ConfigError, match=r"name a config: --config-file .*lt-det configs lists"):
+        setup(argument_parser().parse_args([]))
+
+
 def test_lvis_that_is_not_there_names_the_file(own, monkeypatch):
     monkeypatch.setenv("DETECTRON2_DATASETS", str(own))
     config = str(CONFIGS / "lvis_v0.5" / "cascade_r101_tde.yaml")

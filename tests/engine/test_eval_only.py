@@ -124,6 +124,8 @@ def test_weights_are_named_from_one_s_home_or_from_here(detector, tmp_path, monk
         assert Path(cfg.MODEL.WEIGHTS).samefile(output / "model_final.pth")
     with pytest.raises(ConfigError, match=r"MODEL\.WEIGHTS: no such file: .*/gone\.pth"):
         setup(parsed(options=["MODEL.WEIGHTS", "~/gone.pth"]))
+    with pytest.raises(ConfigError, match=r"MODEL\.WEIGHTS: a folder: name the file in it"):
+        setup(parsed(options=["MODEL.WEIGHTS", "~/out"]))
 
 
 def test_a_tool_leaves_the_config_alone(detector, root, capsys):

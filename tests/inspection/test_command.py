@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from .helpers import annotated, picture
+from .helpers import BOX, annotated, coco, picture
 
 
 def test_what_is_odd_is_counted_and_named(checked, tmp_path):
@@ -52,6 +52,18 @@ def test_what_training_would_refuse_ends_with_2(checked, tmp_path, changes, mess
     assert message in record["refused"]
     assert f"error: {record['refused']}" in shown
     assert "Training would refuse this" in page
+
+
+def test_categories_that_cannot_be_learned_are_named(checked, tmp_path):
+    """Their number alone sent a person to the page to look for them."""
+    named = ("cat", "dog", "elk", "cat", "owl")
+    boxes = [[(0, BOX), (1, BOX)], [(3, BOX)]]
+    file = coco(tmp_path, "train", boxes, named)
+    code, record, shown, _ = checked("--train-json", file, "--train-images", tmp_path / "train")
+    assert code == 0
+    assert record["facts"]["categories without a training image"] == 2
+    assert "categories never trained on: elk, owl\n" in shown
+    assert "1 × name of several categories, which are learned apart: cat\n" in shown
 
 
 def test_masks_are_asked_for_where_the_config_says_so(checked, tmp_path):

@@ -69,6 +69,31 @@ def test_voc_difficult_objects_are_said_to_be_crowd_regions(converted, tmp_path)
     assert [a["iscrowd"] for a in made["train"]["annotations"]] == [1, 1, 0]
 
 
+def test_voc_images_without_a_file_are_said_to_be_left_out(converted, tmp_path):
+    """A background image needs a file without objects, which people leave away."""
+    train = voc(tmp_path / "train", {"a": ["cat"], "b": [], "c": ["cat"]})
+    val = voc(tmp_path / "val", {"d": ["cat"], "e": ["cat"]})
+    for folder, stem in ((train[0], "c"), (val[0], "e")):
+        (folder / "Annotations" / f"{stem}.xml").unlink()
+    code, shown, made = converted("voc", train=train, val=val)
+    assert code == 0
+    assert [image["file_name"] for image in made["train"]["images"]] == ["a.png", "b.png"]
+    assert "1 × train: image without a VOC file is left out (an empty one says that" in shown
+    assert "nothing is on it): c.png" in shown
+    assert "1 × validation: image without a VOC file is left out" in shown
+
+
+def test_voc_files_that_count_from_0_are_said(converted, tmp_path):
+    """Where no corner is at 0 nothing tells them from VOC's own."""
+    folder, images = voc(tmp_path / "train", {"a": ["cat", "cat"], "b": ["dog"]})
+    file = folder / "Annotations" / "a.xml"
+    file.write_text(file.read_text().replace("<xmin>11<", "<xmin>0.0<", 1))
+    code, shown, made = converted("voc", train=(folder, images))
+    assert code == 0
+    assert [a["bbox"][0] for a in made["train"]["annotations"]] == [-1, 10, 10]
+    assert "1 × train: VOC file counts pixels from 0: its boxes are taken one pixel" in shown
+
+
 def test_voc_files_of_the_same_image_are_refused(converted, tmp_path):
     folder, images = voc(tmp_path / "train", {"a": ["cat"], "b": ["dog"]})
     file = folder / "Annotations" / "b.xml"

@@ -118,6 +118,19 @@ def test_slices_and_images():
     assert analysis.worst[1] == {"image_id": 1, "f1": 0.4, "tp": 1, "fp": 2, "fn": 1}
 
 
+def test_images_are_ranked_by_what_is_over_the_threshold():
+    """A detector gives up to 300 detections of an image, most of them of scores near 0."""
+    unsure = [detection(1, 1, [x, 80, 5, 5], 0.01) for x in range(50)]
+    assert analysed(DETECTIONS + unsure).worst == analysed().worst
+    analysis = analysed(min_score=0.8)
+    assert analysis.worst[0] == {"image_id": 2, "f1": 0.0, "tp": 0, "fp": 0, "fn": 2}
+    assert analysis.worst[1] == {"image_id": 1, "f1": 0.5, "tp": 1, "fp": 1, "fn": 1}
+    section = analysis_sections(analysis)[-1]
+    assert "of detections with a score of 0.8 or more" in section.paragraphs[0]
+    assert "F1 at score 0.8" in section.tables[1].heading
+    assert all(w["fp"] == 0 for w in analysed(min_score=0.95).worst)
+
+
 def test_what_an_image_leaves_open_is_no_error():
     """Apples are not annotated exhaustively in image 2: what is not matched there is ignored."""
     open_images = [image(1), image(2, not_exhaustive_category_ids=[1])]

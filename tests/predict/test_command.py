@@ -139,6 +139,31 @@ def test_detections_in_a_video(detector, tmp_path):
     assert drawn.get(cv2.CAP_PROP_FRAME_WIDTH) == 64
 
 
+def test_videos_that_cannot_be_read_stop_no_other(detector, photos, tmp_path, capsys):
+    """As images that cannot be; they were looked at before all else, and ended the command."""
+    (tmp_path / "bad.mp4").write_bytes(b"nothing")
+    given = [str(tmp_path / name) for name in ("bad.mp4", "absent.mp4")]
+    output = tmp_path / "out"
+    run(["--weights", detector, "--images", *given, str(photos / "a.png"),
+         "--output", str(output), "--score-threshold", "0", "--device", "cpu"])  # fmt: skip
+    with open(output / "predictions.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sorted(r["file_name"] for r in rows if r["error"]) == sorted(given)
+    assert {r["file_name"] for r in rows if not r["error"]} == {str(photos / "a.png")}
+    shown = capsys.readouterr()
+    assert "1 of 3 images" in shown.out
+    assert f"warning: {given[0]}: no video that can be read" in shown.err
+    assert f"warning: {given[1]}: no such file" in shown.err
+
+
+def test_videos_in_a_folder_are_said_to_be_passed_over(detector, photos, tmp_path, capsys):
+    film(photos / "sub" / "film.mp4")
+    run(["--weights", detector, "--images", str(photos), "--output", str(tmp_path / "out"),
+         "--no-pictures", "--device", "cpu"])  # fmt: skip
+    said = capsys.readouterr().err
+    assert f"warning: {photos}: videos are passed over in a folder: 1, the first sub/film" in said
+
+
 def test_classes(photos, tmp_path):
     weights = str(saved_classifier(tmp_path / "classifier"))
     output = tmp_path / "out"
@@ -154,8 +179,8 @@ def test_classes(photos, tmp_path):
     ("changed", "message"),
     [
         ({"--weights": "absent.pth"}, "absent.pth: no such file"),
+        ({"--weights": "."}, ".: a folder: name the file in it (a training's is model_final.pth)"),
         ({"--images": "nothing/*.png"}, "no file fits this pattern"),
-        ({"--images": "absent.mp4"}, "absent.mp4: no such file"),
         ({"--images": "absent*.mp4"}, "absent*.mp4: no file fits this pattern"),
         ({"--post-hoc": "tda"}, "post_hoc: "),
     ],

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 import lt_det
 from lt_det.commands import export as command
@@ -111,31 +111,56 @@ import sys
 for name in ("detectron2", "lt_det", "fvcore"):
     sys.modules[name] = None  # an import of it fails
 sys.path.insert(0, sys.argv[1])
-from run_exported import detect
-for name, score, box in detect(*sys.argv[2:]):
-    print(name, f"{score:.5f}", *box)
+from run_exported import predict
+for name, score, *boxes in predict(*sys.argv[2:]):
+    print(name, f"{score:.5f}", *sum(boxes, []))
 """
+
+
+def run_alone(root, folder, name, weights, *options):
+    """Export, and run the example on a photo that lies on its side; returns words by line."""
+    file_format = "onnx" if name.endswith("onnx") else "torchscript"
+    command.run(["--weights", weights, "--format", file_format, "--output", str(folder / name),
+                 *options])  # fmt: skip
+    rng = np.random.default_rng(1)
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = 6
+    photo = Image.fromarray(rng.integers(0, 256, (60, 90, 3), dtype=np.uint8))
+    photo.save(folder / "p.png", exif=turned)
+    line = [sys.executable, "-c", ALONE, root / "examples", folder / name, folder / "p.png"]
+    done = subprocess.run(line, capture_output=True, text=True, check=False, cwd=folder)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.splitlines()
 
 
 @pytest.mark.parametrize("name", ["made.pt", "made.onnx"])
 def test_the_file_runs_without_lt_det(name, root, tmp_path):
     weights = str(saved_detector(tmp_path))
-    file_format = "onnx" if name.endswith("onnx") else "torchscript"
-    command.run(["--weights", weights, "--format", file_format, "--output", str(tmp_path / name),
-                 "--score-threshold", "0"])  # fmt: skip
-    rng = np.random.default_rng(1)
-    Image.fromarray(rng.integers(0, 256, (60, 90, 3), dtype=np.uint8)).save(tmp_path / "p.png")
-    line = [sys.executable, "-c", ALONE, root / "examples", tmp_path / name, tmp_path / "p.png"]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr[-2000:]
+    shown = run_alone(root, tmp_path, name, weights, "--score-threshold", "0")
     result = lt_det.load_detector(weights, device="cpu", score_threshold=0.0).predict(
         tmp_path / "p.png"
     )[0]
-    lines = [line.rsplit(" ", 5) for line in done.stdout.splitlines()]
+    lines = [line.rsplit(" ", 5) for line in shown]
     assert [line[0] for line in lines] == result.class_names
     for line, box, score in zip(lines, result.boxes, result.scores, strict=True):
         np.testing.assert_allclose([float(v) for v in line[2:]], box, atol=0.1)
         assert float(line[1]) == pytest.approx(score, abs=1e-4)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+@pytest.mark.parametrize("name", ["made.pt", "made.onnx"])
+def test_a_classifier_runs_without_lt_det(name, in_memory, root, tmp_path):
+    weights = str(saved_classifier(tmp_path))
+    config = tmp_path / "config.yaml"
+    text = config.read_text()
+    assert "IN_MEMORY: true" in text
+    config.write_text(text.replace("IN_MEMORY: true", f"IN_MEMORY: {in_memory}"))
+    lines = [line.rsplit(" ", 1) for line in run_alone(root, tmp_path, name, weights)]
+    (result,) = lt_det.load_classifier(weights, device="cpu").predict(tmp_path / "p.png")
+    best = result.top(5)
+    assert [line[0] for line in lines] == [name for name, _ in best]
+    for line, (_, score) in zip(lines, best, strict=True):
+        assert float(line[1]) == pytest.approx(score, abs=2e-5)
 
 
 def test_the_file_says_what_it_needs(tmp_path, capsys):

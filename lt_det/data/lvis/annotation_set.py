@@ -139,7 +139,8 @@ class AnnotationSet:
         Raises:
             DataError: its categories are not the model's.
         """
-        positions = vocabulary.positions_in(self.categories, self.json_file)
+        advice = "; add it to its `categories`: they list all, those without an instance, too"
+        positions = vocabulary.positions_in(self.categories, self.json_file, advice)
         if positions == list(range(self.num_classes)):
             return self
         return replace(self, categories=[self.categories[position] for position in positions])

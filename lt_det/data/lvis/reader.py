@@ -120,29 +120,46 @@ def _locate_images(store: Annotations, image_root: str, json_file: str, check: b
             listed[folder] = set(os.listdir(at)) if os.path.isdir(at) else set()
         return name in listed[folder]
 
-    paths, originals = [], store.meta["original_ids"]
+    paths, missing = [], []
     for position in range(len(store.image_ids)):
-        image = store.header(position)
-        own_id = originals[position] if originals else image["id"]
-        candidates = []
-        if image.get("file_name"):
-            candidates.append(os.path.join(image_root, image["file_name"]))
-            if "\\" in image["file_name"]:  # written on Windows
-                candidates.append(os.path.join(image_root, *image["file_name"].split("\\")))
-        if image.get("coco_url"):
-            candidates.append(os.path.join(image_root, *image["coco_url"].split("/")[-2:]))
-        if not candidates:
-            raise DataError(f"{json_file}: image {own_id}: has neither file_name nor coco_url")
+        candidates = _candidates(store, position, image_root, json_file)
         existing = next((path for path in candidates if exists(path)), None)
-        if existing is None and check:
-            folder, name = os.path.split(candidates[0])
-            other = sorted(n for n in listed[folder] if n.lower() == name.lower())
-            hint = f" (there is {other[0]:.100})" if other else ""
-            raise DataError(
-                f"{json_file}: image {own_id}: image not found: {candidates[0]:.500}{hint}"
-            )
+        if existing is None:
+            missing.append((position, candidates[0]))
         paths.append(existing or candidates[-1])
+    if missing and check:
+        position, path = missing[0]
+        folder, name = os.path.split(path)
+        other = sorted(n for n in listed[folder] if n.lower() == name.lower())
+        hint = f" (there is {other[0]:.100})" if other else ""
+        more = f"; {len(missing) - 1} more of {len(paths)} are not there" if missing[1:] else ""
+        # Many are a wrong folder, which nobody wants to train without.
+        raise DataError(
+            f"{json_file}: image {_own_id(store, position)}: image not found: {path:.500}{hint}"
+            f"{more}: name their folder, or take their records out (DATASETS.ON_INVALID skip is "
+            "for images that are there and broken)"
+        )
     return paths
+
+
+def _candidates(store: Annotations, position: int, image_root: str, json_file: str) -> list[str]:
+    """Return where an image may be, by its file_name and its address."""
+    image, candidates = store.header(position), []
+    if image.get("file_name"):
+        candidates.append(os.path.join(image_root, image["file_name"]))
+        if "\\" in image["file_name"]:  # written on Windows
+            candidates.append(os.path.join(image_root, *image["file_name"].split("\\")))
+    if image.get("coco_url"):
+        candidates.append(os.path.join(image_root, *image["coco_url"].split("/")[-2:]))
+    if not candidates:
+        own_id = _own_id(store, position)
+        raise DataError(f"{json_file}: image {own_id}: has neither file_name nor coco_url")
+    return candidates
+
+
+def _own_id(store: Annotations, position: int) -> Any:
+    originals = store.meta["original_ids"]
+    return originals[position] if originals else store.header(position)["id"]
 
 
 def with_frequencies(

@@ -32,7 +32,9 @@ class Vocabulary:
         """Return the vocabulary of category records, in their order."""
         return cls(tuple(c["name"] for c in categories), tuple(c["id"] for c in categories), source)
 
-    def positions_in(self, categories: Sequence[dict[str, Any]], json_file: str) -> list[int]:
+    def positions_in(
+        self, categories: Sequence[dict[str, Any]], json_file: str, advice: str = ""
+    ) -> list[int]:
         """Find each class among the categories of a file: by name, or by id where names repeat.
 
         Files renumber their categories, so that an id says nothing by itself; the log says where
@@ -41,6 +43,7 @@ class Vocabulary:
         Args:
             categories: records with ``id`` and ``name``, in any order.
             json_file: what messages call their file.
+            advice: what a person does about categories that it lacks, for the message's end.
 
         Returns:
             the position in ``categories`` of each of the C classes.
@@ -59,7 +62,8 @@ class Vocabulary:
         if repeated and problem:
             problem = f"{repeated!r} names several categories, whose ids decide then: {problem}"
         if problem:
-            raise DataError(f"{json_file}: {problem}")
+            lacking = set(keys) - set(others)
+            raise DataError(f"{json_file}: {problem}{advice if lacking else ''}")
         position_of = {key: position for position, key in enumerate(others)}
         positions = [position_of[key] for key in keys]
         renumbered = sum(

@@ -128,6 +128,9 @@ def test_missing_image(tmp_path):
     with pytest.raises(DataError, match=r"image 2: image not found: .*2\.jpg"):
         read_annotations(path, tmp_path)
     assert len(read_annotations(path, tmp_path, check_images=False).images) == 2
+    (tmp_path / "1.jpg").unlink()
+    with pytest.raises(DataError, match=r"1\.jpg; 1 more of 2 are not there: name their folder"):
+        read_annotations(path, tmp_path, on_invalid="skip")
 
 
 @pytest.mark.parametrize("keep", [0.3, 0.7, 0.99])

@@ -55,6 +55,20 @@ def renumbered(data):
     return data
 
 
+def test_a_file_that_lacks_a_rare_category_is_told_where_it_belongs(tmp_path):
+    """A tool that lists what has an instance leaves it out of the validation file."""
+    data = valid()
+    lone = data["categories"][-1]["id"]
+    data["annotations"] = [a for a in data["annotations"] if a["category_id"] != lone]
+    train = read_annotations(write(tmp_path / "train", valid()), tmp_path / "train")
+    data["categories"] = data["categories"][:-1]
+    val = read_annotations(write(tmp_path / "val", data), tmp_path / "val")
+    with pytest.raises(DataError, match=r"it lacks '.*'; add it to its `categories`: they"):
+        val.in_order_of(train.vocabulary)
+    with pytest.raises(DataError, match=r"it has besides '[^;]*'$"):
+        train.in_order_of(val.vocabulary)
+
+
 def test_a_set_in_a_model_s_order(tmp_path):
     train = read_annotations(write(tmp_path / "train", valid()), tmp_path / "train")
     val = read_annotations(write(tmp_path / "val", renumbered(valid())), tmp_path / "val")
