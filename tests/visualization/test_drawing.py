@@ -147,7 +147,7 @@ def test_only_what_is_drawn_is_held_in_memory(tmp_path, monkeypatch):
     register(tmp_path, [[BOX]] * 20)
     file = results(tmp_path, range(1, 21))
     held, made = [], []
-    take, make = module.read_results, module.detectron2_dict
+    take, make = module.read_detections, module.detectron2_dict
 
     def reading(*args, **kwargs):
         held.append(take(*args, **kwargs))
@@ -157,7 +157,7 @@ def test_only_what_is_drawn_is_held_in_memory(tmp_path, monkeypatch):
         made.append(position)
         return make(found, position)
 
-    monkeypatch.setattr(module, "read_results", reading)
+    monkeypatch.setattr(module, "read_detections", reading)
     monkeypatch.setattr(module, "detectron2_dict", making)
     assert len(draw_detections(NAME, {"TE": file}, tmp_path / "pictures", 3, 0.3)) == 3
     assert sorted(set(held[0].image_ids.tolist())) == [1, 11, 20]

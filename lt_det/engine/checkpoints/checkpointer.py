@@ -9,7 +9,7 @@ import torch
 from detectron2.checkpoint import DetectionCheckpointer
 from detectron2.utils import comm
 
-from lt_det.errors import WeightsError, one_line
+from lt_det.errors import UserError, WeightsError, one_line
 
 from .class_rows import with_own_classes, zoo_class_names
 from .files import WholeFiles, last_whole_checkpoint
@@ -104,6 +104,8 @@ class LTCheckpointer(DetectionCheckpointer):
         if last:
             try:
                 loaded = self.load(last)
+            except UserError:
+                raise
             except ValueError as error:  # of the optimizer, which has other parameters
                 raise WeightsError(
                     f"{last}: of a run with another config, which cannot go on with this one: "
