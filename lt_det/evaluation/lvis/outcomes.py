@@ -52,10 +52,7 @@ def outcomes(truth: GroundTruth, counted: Detections) -> Outcomes:
         truth: what there is to find.
         counted: within LVIS's limits; one at least (:attr:`RowMetrics.counted`).
     """
-    record = truth.of_present.record
-    categories = sorted(record["categories"], key=lambda category: category["id"])
-    images = np.unique([image["id"] for image in record["images"]])
-    category_ids = np.array([category["id"] for category in categories])
+    categories, category_ids, images = _ids(truth)
     with collecting_nothing():
         parts = [_columns(cells) for cells in _cells(truth.of_present, counted) if cells]
     instances = np.concatenate([part[4] for part in parts])
@@ -78,18 +75,24 @@ def outcomes(truth: GroundTruth, counted: Detections) -> Outcomes:
 
 def nothing_detected(truth: GroundTruth) -> Outcomes:
     """Return what is there to be found, of which nothing was."""
-    record = truth.of_present.record
-    categories = sorted(record["categories"], key=lambda category: category["id"])
-    images = np.unique([image["id"] for image in record["images"]])
-    wanted = [a for a in record["annotations"] if a["area"] < IGNORED_AREA]
+    categories, category_ids, images = _ids(truth)
+    wanted = [a for a in truth.of_present.record["annotations"] if a["area"] < IGNORED_AREA]
     none, flags = np.empty(0, dtype=np.int64), np.empty((_THRESHOLDS, 0), dtype=bool)
     return Outcomes(
         categories,
         len(images),
         *(none, none, flags, flags),
         np.searchsorted(images, [a["image_id"] for a in wanted]),
-        np.searchsorted([c["id"] for c in categories], [a["category_id"] for a in wanted]),
+        np.searchsorted(category_ids, [a["category_id"] for a in wanted]),
     )
+
+
+def _ids(truth: GroundTruth) -> tuple[list[Cell], np.ndarray, np.ndarray]:
+    """Return the categories that are there, their ids and the images', ascending."""
+    record = truth.of_present.record
+    categories = sorted(record["categories"], key=lambda category: category["id"])
+    images = np.unique([image["id"] for image in record["images"]])
+    return categories, np.array([category["id"] for category in categories]), images
 
 
 def _cells(truth: GroundTruth, counted: Detections) -> Iterator[list[Cell]]:
