@@ -26,7 +26,6 @@ from lt_det.inspection.classification_check import check_image_data
 from lt_det.inspection.conversion import FORMATS, convert
 from lt_det.inspection.detection_check import check_detection_data
 from lt_det.inspection.findings import Findings, Oddities
-from lt_det.inspection.voc_source import images_without_a_voc_file
 from lt_det.model_zoo import config_file
 from lt_det.visualization.page import write_page
 
@@ -93,10 +92,6 @@ def _convert(args: argparse.Namespace) -> Oddities:
     files, changed = convert(sources, args.kind, args.output)
     for split, file in files.items():
         setattr(args, f"{split}_json", file)
-    if args.kind == "voc":
-        for split, (source, images) in sources.items():
-            for what, entry in images_without_a_voc_file(source, images).items():
-                changed[f"{'validation' if split == 'val' else split}: {what}"] = entry
     return changed
 
 

@@ -76,7 +76,7 @@ def _converted(source: str, images: str, kind: str) -> tuple[dict[str, Any], Odd
         read(source).save(str(target))
         record = _tidied(load_json(target))
     if kind == "voc":
-        return record, left_out_of_voc(source)
+        return record, left_out_of_voc(source, images)
     cvat = read_cvat(source)
     _name_categories(record, cvat.labels)
     return record, cvat.left_out

@@ -10,26 +10,31 @@ from lt_det.errors import DataError
 from .findings import Oddities
 
 _LISTED = 5
+_ALONE = "image without a VOC file is left out (an empty one says that nothing is on it)"
 _FROM_ZERO = "VOC file counts pixels from 0: its boxes are taken one pixel to the left and above"
 
 
-def left_out_of_voc(source: str) -> Oddities:
+def left_out_of_voc(source: str, images: str) -> Oddities:
     """Return what a conversion of a folder loses or changes.
 
     Args:
         source: that hotcoco has read: with ``Annotations/``, or with the XML files themselves.
+        images: folder of the images; "" where none is named.
 
     Raises:
         DataError: two files are of one image, of which each would have a part of the objects.
     """
-    folder, names = _files_of(source)
-    lost, of_images = defaultdict(list), dict[str, str]()
+    folder = Path(source, "Annotations")
+    folder = folder if folder.is_dir() else Path(source)
+    names = [name for name in list_folder(folder).names if name.lower().endswith(".xml")]
+    lost, of_images, told = defaultdict(list), dict[str, str](), set[str]()
     for name in names:
+        root = ElementTree.parse(folder / name).getroot()
+        image = (root.findtext("filename") or "").strip()
+        told |= {PurePosixPath(name).stem, PurePosixPath(image).stem}
         if "/" in name:
             lost["VOC file in a subfolder is left out"].append(name)
             continue
-        root = ElementTree.parse(folder / name).getroot()
-        image = (root.findtext("filename") or "").strip()
         first = of_images.setdefault(image, name)
         if first != name:
             raise DataError(
@@ -41,36 +46,9 @@ def left_out_of_voc(source: str) -> Oddities:
         lost["VOC polygon is left out, its box is taken"] += [name] * polygons
         # As VOC's own evaluation has it: to find one is neither right nor wrong.
         lost["VOC object marked difficult is taken as a crowd region"] += [name] * difficult
+    there = list_folder(Path(images)).names if images and Path(images).is_dir() else ()
+    lost[_ALONE] += [n for n in there if is_image(n) and PurePosixPath(n).stem not in told]
     return {what: (len(where), where[:_LISTED]) for what, where in lost.items() if where}
-
-
-def images_without_a_voc_file(source: str, images: str) -> Oddities:
-    """Return the images of a folder that no XML file is of: a conversion leaves them out.
-
-    Args:
-        source: as of :func:`left_out_of_voc`.
-        images: folder of the images; "" where none is named.
-    """
-    if not Path(images).is_dir() or not images:
-        return {}
-    folder, names = _files_of(source)
-    told = {PurePosixPath(name).stem for name in names}
-    for name in names:
-        image = ElementTree.parse(folder / name).getroot().findtext("filename") or ""
-        told.add(PurePosixPath(image.strip()).stem)
-    alone = [
-        name
-        for name in list_folder(Path(images)).names
-        if is_image(name) and PurePosixPath(name).stem not in told
-    ]
-    what = "image without a VOC file is left out (an empty one says that nothing is on it)"
-    return {what: (len(alone), alone[:_LISTED])} if alone else {}
-
-
-def _files_of(source: str) -> tuple[Path, list[str]]:
-    folder = Path(source, "Annotations")
-    folder = folder if folder.is_dir() else Path(source)
-    return folder, [name for name in list_folder(folder).names if name.lower().endswith(".xml")]
 
 
 def _counts_from_zero(root: ElementTree.Element) -> bool:
